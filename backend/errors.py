@@ -1,0 +1,95 @@
+"""Everything that can go wrong, as one tree. A message is one sentence with the values and the remedy.
+
+::
+
+    BackendError
+    ├── InvalidRequest            400  the caller sent something unusable
+    ├── NotFound                  404
+    │   ├── UnknownProject
+    │   ├── UnknownVersion
+    │   └── UnknownRun
+    ├── SettingsError             500  an environment variable is missing or wrong
+    ├── LabelStudioError          502
+    │   ├── LabelStudioUnreachable
+    │   └── LabelStudioRefused
+    ├── ModelError                500  a version's files are missing or damaged
+    └── TrainingError             500  a run cannot produce a version
+        ├── NotEnoughLabels
+        ├── BaseModelUnavailable
+        └── RunCancelled
+
+``label_config.UnsupportedLabelConfig`` belongs to the label configuration and is answered like ``InvalidRequest``.
+"""
+
+from __future__ import annotations
+
+
+class BackendError(Exception):
+    """Any failure this service explains to its user. ``status`` is the HTTP status a door answers with."""
+
+    status = 500
+
+
+class InvalidRequest(BackendError):
+    status = 400
+
+
+class NotFound(BackendError):
+    status = 404
+
+
+class UnknownProject(NotFound):
+    def __init__(self, project: str) -> None:
+        super().__init__(
+            f"Project {project!r} is unknown here: connect the backend to it in Label Studio "
+            "(Settings → Model) or with `python -m backend connect --project ID`."
+        )
+
+
+class UnknownVersion(NotFound):
+    def __init__(self, project: str, version: str, known: list[str]) -> None:
+        have = ", ".join(known) if known else "none yet"
+        super().__init__(f"Project {project!r} has no model version {version!r}; it has: {have}.")
+
+
+class UnknownRun(NotFound):
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"There is no training run {run!r}; the field `job` takes the id that training answered."
+        )
+
+
+class SettingsError(BackendError):
+    pass
+
+
+class LabelStudioError(BackendError):
+    status = 502
+
+
+class LabelStudioUnreachable(LabelStudioError):
+    pass
+
+
+class LabelStudioRefused(LabelStudioError):
+    pass
+
+
+class ModelError(BackendError):
+    pass
+
+
+class TrainingError(BackendError):
+    pass
+
+
+class NotEnoughLabels(TrainingError):
+    pass
+
+
+class BaseModelUnavailable(TrainingError):
+    pass
+
+
+class RunCancelled(TrainingError):
+    pass

@@ -1,0 +1,1 @@
+"""Serving: texts in, labelled spans out, with ONNX Runtime and without torch."""

@@ -1,0 +1,237 @@
+"""The only module that calls Label Studio's API; everything else sees plain values and `LabelStudioError`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from label_studio_sdk import LabelStudio as Client
+from label_studio_sdk.core.api_error import ApiError
+
+from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+_EXPORT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteProject:
+    """What Label Studio says of a project."""
+
+    id: int
+    uid: str
+    title: str
+    label_config: str
+    annotations: int
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One stored pre-label: ``regions`` in Label Studio's result format, ``score`` in [0, 1]."""
+
+    task: int
+    regions: list[dict[str, Any]]
+    score: float
+    version: str
+
+
+class LabelStudio:
+    """One Label Studio server and the token that opens it.
+
+    Every method raises `LabelStudioUnreachable` when the server does not answer and `LabelStudioRefused` when it
+    answers no; a request takes at most ``timeout`` seconds, the export ten minutes.
+    """
+
+    def __init__(self, url: str, token: str | None, *, timeout: float = 60) -> None:
+        if not token:
+            raise LabelStudioRefused(
+                f"No access token for Label Studio at {url}: set LABEL_STUDIO_API_KEY "
+                "(in Label Studio: Account & Settings → Access Token)."
+            )
+        self.url = url
+        with self._translated():
+            self._client = Client(base_url=url, api_key=token, timeout=timeout)
+
+    @contextmanager
+    def _translated(self, what: str = "") -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            raise _refusal(self.url, what, error) from None
+        except (httpx.HTTPError, OSError) as error:
+            raise LabelStudioUnreachable(
+                f"Label Studio at {self.url} does not answer ({error or type(error).__name__}): "
+                "check that it runs and that LABEL_STUDIO_URL is its address as seen from here."
+            ) from None
+
+    # Projects
+
+    def whoami(self) -> str:
+        """The e-mail address of the token's owner."""
+        with self._translated("the user"):
+            return str(self._client.users.whoami().email)
+
+    def project(self, project_id: int) -> RemoteProject:
+        with self._translated(f"project {project_id}"):
+            found = self._client.projects.get(project_id)
+        return RemoteProject(
+            id=project_id,
+            uid=f"{project_id}.{int(found.created_at.timestamp())}",
+            title=found.title or "",
+            label_config=found.label_config or "",
+            annotations=(found.total_annotations_number or 0) + (found.skipped_annotations_number or 0),
+            model_version=found.model_version or "",
+        )
+
+    def create_project(self, title: str, label_config: str) -> RemoteProject:
+        with self._translated("a new project"):
+            created = self._client.projects.create(title=title, label_config=label_config)
+        return self.project(created.id)
+
+    def find_project(self, title: str) -> RemoteProject | None:
+        """The newest project of that title."""
+        with self._translated("the projects"):
+            found = [project.id for project in self._client.projects.list(title=title) if project.title == title]
+        return self.project(max(found)) if found else None
+
+    def set_model_version(self, project_id: int, version: str) -> None:
+        """Show annotators the stored predictions of this version, and rank tasks by its scores.
+
+        Label Studio refuses a version of which it holds no prediction.
+        """
+        with self._translated(f"model version {version} of project {project_id}"):
+            self._client.projects.update(project_id, model_version=version, show_collab_predictions=True)
+
+    # Tasks and annotations
+
+    def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> int:
+        """Import tasks in Label Studio's JSON format; return how many it created."""
+        with self._translated(f"tasks of project {project_id}"):
+            answer = self._client.projects.import_tasks(project_id, request=[dict(task) for task in tasks])
+        return answer.task_count or 0
+
+    def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
+        """Every task with an annotation, as Label Studio's JSON export gives it."""
+        with self._translated(f"the export of project {project_id}"):
+            chunks = self._client.projects.exports.download_sync(
+                project_id, export_type="JSON", request_options={"timeout_in_seconds": _EXPORT_SECONDS}
+            )
+            tasks: list[dict[str, Any]] = json.loads(b"".join(chunks))
+        return tasks
+
+    def unlabelled_tasks(
+        self, project_id: int, *, without_version: str | None = None
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """``(task id, data)`` of every task without annotations, less those that ``without_version`` predicted."""
+        filters = [_filter("total_annotations", "equal", "Number", 0)]
+        if without_version:
+            filters.append(_filter("predictions_model_versions", "not_contains", "String", without_version))
+        return [(task.id, task.data or {}) for task in self._tasks(project_id, filters, include="id,data")]
+
+    def annotation_tasks(self, project_id: int) -> dict[int, int]:
+        """``{annotation id: task id}`` of every annotation, skipped ones included."""
+        owners: dict[int, int] = {}
+        for column in ("total_annotations", "cancelled_annotations"):
+            having = [_filter(column, "greater", "Number", 0)]
+            for task in self._tasks(project_id, having, include="id,annotations_ids"):
+                for annotation in str(task.annotations_ids or "").split(","):
+                    if annotation.strip().isdigit():
+                        owners[int(annotation)] = task.id
+        return owners
+
+    def _tasks(self, project_id: int, filters: list[dict[str, Any]], *, include: str) -> list[Any]:
+        query = json.dumps({"filters": {"conjunction": "and", "items": filters}})
+        with self._translated(f"the tasks of project {project_id}"):
+            # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
+            pages = self._client.tasks.list(
+                project=project_id, query=query, page_size=PAGE, fields="all", include=include
+            )
+            return list(pages)
+
+    def annotate(self, task_id: int, regions: Sequence[Mapping[str, Any]]) -> int:
+        """Submit an annotation as the token's owner; return its id."""
+        with self._translated(f"an annotation of task {task_id}"):
+            created = self._client.annotations.create(
+                task_id, result=[dict(region) for region in regions], was_cancelled=False
+            )
+        return int(created.id or 0)
+
+    # Predictions
+
+    def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
+        """Store pre-labels; return how many Label Studio kept, which may be fewer than were sent."""
+        rows = [
+            {"task": each.task, "result": each.regions, "score": each.score, "model_version": each.version}
+            for each in predictions
+        ]
+        with self._translated(f"predictions of project {project_id}"):
+            answer = self._client.projects.import_predictions(project_id, request=rows)  # type: ignore[arg-type]
+        return int(answer.created or 0)
+
+    def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
+        """``(unlabelled tasks with a prediction of this version, unlabelled tasks)``."""
+        missing = len(self.unlabelled_tasks(project_id, without_version=version))
+        total = len(self.unlabelled_tasks(project_id))
+        return total - missing, total
+
+    # The ML backend
+
+    def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
+        """Create the ML backend of a project, or bring the one with this address up to date; return its id."""
+        secured = {"auth_method": "BASIC_AUTH", "basic_auth_user": auth[0], "basic_auth_pass": auth[1]} if auth else {}
+        known: dict[str, Any] = {"url": url, "title": title, "is_interactive": True, **secured}
+        with self._translated(f"the ML backend of project {project_id}"):
+            same = [each for each in self._client.ml.list(project=project_id) if each.url == url]
+            if same:
+                backend = self._client.ml.update(int(same[0].id or 0), project=project_id, **known)
+            else:
+                backend = self._client.ml.create(project=project_id, **known)
+        return int(backend.id or 0)
+
+    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
+        """Make the webhook to ``url`` send this Authorization header: Label Studio creates it without one."""
+        headers = {"Authorization": header} if header else {}
+        with self._translated(f"the webhook of project {project_id}"):
+            hooks = [hook for hook in self._client.webhooks.list(project=str(project_id)) if hook.url == url]
+            if not hooks:
+                raise LabelStudioError(
+                    f"Label Studio created no webhook to {url} for project {project_id}: labels would not arrive here."
+                )
+            self._client.webhooks.update(int(hooks[0].id or 0), url=url, headers=headers)
+
+    def switch_prelabelling_on(self, project_id: int) -> None:
+        """Show predictions to annotators when they open a task."""
+        with self._translated(f"project {project_id}"):
+            self._client.projects.update(
+                project_id, show_collab_predictions=True, evaluate_predictions_automatically=False
+            )
+
+    def start_training(self, backend_id: int) -> None:
+        """Press "Start Training" of an ML backend."""
+        with self._translated(f"training of ML backend {backend_id}"):
+            self._client.ml.train(backend_id)
+
+
+def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+
+
+def _refusal(url: str, what: str, error: ApiError) -> LabelStudioError:
+    body: Any = error.body
+    detail = body.get("validation_errors") or body.get("detail") or body if isinstance(body, dict) else body
+    if error.status_code in (401, 403):
+        return LabelStudioRefused(
+            f"Label Studio at {url} refuses the access token ({error.status_code}: {str(detail)[:200]}): "
+            "set LABEL_STUDIO_API_KEY to a token that may open this project."
+        )
+    return LabelStudioError(
+        f"Label Studio at {url} answered {error.status_code} for {what or 'a request'}: {str(detail)[:300]}"
+    )

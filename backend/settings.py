@@ -1,0 +1,111 @@
+"""Every environment variable this service reads, in one place."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Configuration of one deployment; every field is the environment variable of the same name in capitals.
+
+    A ``.env`` file in the working directory is read too; real environment variables win over it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True, protected_namespaces=()
+    )
+
+    # Label Studio
+    label_studio_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://localhost:8080"), description="Address of Label Studio as this service reaches it."
+    )
+    label_studio_api_key: SecretStr | None = Field(
+        None, description="Access token of a Label Studio user who may read and change the projects."
+    )
+
+    # Doors
+    port: int = Field(9090, ge=0, le=65535, description="Port of the web server.")
+    host: str = Field("0.0.0.0", description="Address the web server binds to.")  # noqa: S104
+    workers: int = Field(2, ge=1, description="Web server processes.")
+    threads: int = Field(8, ge=1, description="Threads of each web server process.")
+    basic_auth_user: str | None = Field(
+        None, description="User name asked of every caller, /health excepted."
+    )
+    basic_auth_pass: SecretStr | None = Field(None, description="Password that goes with BASIC_AUTH_USER.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    # State
+    model_dir: Path = Field(Path("data/models"), description="Folder that holds the model versions.")
+    database_url: str = Field(
+        "sqlite:///data/backend.sqlite3", description="SQLAlchemy URL: SQLite, or postgresql+psycopg://…"
+    )
+    model_cache: int = Field(4, ge=1, description="Model versions one web process keeps open.")
+
+    # Training
+    baseline_model_name: str = Field(
+        "distilbert/distilbert-base-uncased",
+        description="Encoder a first version starts from: a Hugging Face name, a local folder, or `embedded`.",
+    )
+    start_training_each_n_updates: int = Field(
+        10, ge=0, description="Changed tasks that start a training run; 0 leaves training to the button."
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak learning rate; by default 5e-5, and 3e-4 for the embedded encoder."
+    )
+    num_train_epochs: float | None = Field(
+        None, gt=0, description="Passes over the training documents; by default 3, more when they are few."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
+    train_batch_size: int = Field(16, ge=1, description="Training examples per optimiser step.")
+    train_seed: int = Field(42, ge=0, description="Seed of every random choice in a training run.")
+    promotion_tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="F1 a candidate may lose against the current version and still be promoted.",
+    )
+    run_attempts: int = Field(3, ge=1, description="Times a training run whose process died is tried.")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("use DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _auth_is_a_pair(self) -> Settings:
+        if (self.basic_auth_user is None) != (self.basic_auth_pass is None):
+            raise ValueError("set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither")
+        return self
+
+    @cached_property
+    def label_studio_base(self) -> str:
+        """``LABEL_STUDIO_URL`` without a trailing slash."""
+        return str(self.label_studio_url).rstrip("/")
+
+    def is_label_studio(self, hostname: str | None) -> bool:
+        """Whether an address named by a caller is the configured Label Studio."""
+        if not hostname:
+            return False
+        theirs, ours = urlsplit(hostname), urlsplit(self.label_studio_base)
+        return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; raise `SettingsError` with one line per variable that is wrong."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = (
+            f"{'.'.join(str(part) for part in problem['loc']).upper() or 'settings'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise SettingsError("; ".join(lines)) from None

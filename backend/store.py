@@ -1,0 +1,326 @@
+"""The database: queries over the rows of `backend.tables`.
+
+One `Store` a process. SQLite in WAL mode or PostgreSQL; every method is one short transaction, so a web request
+never waits for a training run.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, delete, event, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from backend.errors import SettingsError, UnknownProject, UnknownRun, UnknownVersion
+from backend.tables import LIVE, Annotation, Base, Change, Project, Run, RunState, Version
+
+
+class Store:
+    """Queries over one database; safe to share between threads, opened anew in each process."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._writes = self.engine.execution_options(writes=True)
+        self._insert: Callable[..., Any] = (
+            postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        )
+        _create_tables(self._writes)
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        with Session(self._writes, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    # Projects
+
+    def remember_project(self, uid: str, **known: Any) -> Project:
+        """Create the project or update what is ``known`` of it; writes nothing when nothing changed."""
+        known = {name: value for name, value in known.items() if value is not None}
+        project = self.find_project(uid)
+        if project and all(getattr(project, name) == value for name, value in known.items()):
+            return project
+        with self._write() as session:
+            session.execute(
+                self._insert(Project)
+                .values(uid=uid, **known)
+                .on_conflict_do_update(index_elements=["uid"], set_=known or {"uid": uid})
+            )
+            return session.get_one(Project, uid)
+
+    def find_project(self, uid: str) -> Project | None:
+        with self._read() as session:
+            return session.get(Project, uid)
+
+    def project(self, uid: str) -> Project:
+        project = self.find_project(uid)
+        if project is None:
+            raise UnknownProject(uid)
+        return project
+
+    def projects(self) -> list[Project]:
+        with self._read() as session:
+            return list(session.scalars(select(Project).order_by(Project.created_at)))
+
+    # Changed labels
+
+    def record_changes(self, uid: str, tasks: Iterable[str]) -> int:
+        """Count these tasks as changed, each once; return how many tasks are counted now."""
+        with self._write() as session:
+            revision = session.scalar(
+                update(Project)
+                .where(Project.uid == uid)
+                .values(revision=Project.revision + 1)
+                .returning(Project.revision)
+            )
+            if revision is None:
+                raise UnknownProject(uid)
+            rows = [{"project": uid, "task": task, "revision": revision} for task in dict.fromkeys(tasks)]
+            for batch in _batches(rows):
+                statement = self._insert(Change).values(batch)
+                session.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["project", "task"], set_={"revision": statement.excluded.revision}
+                    )
+                )
+            return _count_changes(session, uid)
+
+    def count_changes(self, uid: str) -> int:
+        with self._read() as session:
+            return _count_changes(session, uid)
+
+    def settle_changes(self, uid: str, revision: int) -> None:
+        """Forget the changes that a snapshot taken at ``revision`` contains; later ones stay counted."""
+        with self._write() as session:
+            session.execute(delete(Change).where(Change.project == uid, Change.revision <= revision))
+
+    def remember_annotations(self, uid: str, tasks: Mapping[int, int]) -> None:
+        """Remember the task of each annotation: ``{annotation id: task id}``."""
+        rows = [{"project": uid, "annotation": key, "task": value} for key, value in tasks.items()]
+        with self._write() as session:
+            for batch in _batches(rows):
+                session.execute(self._insert(Annotation).values(batch).on_conflict_do_nothing())
+
+    def replace_annotations(self, uid: str, tasks: Mapping[int, int]) -> None:
+        """Make ``{annotation id: task id}`` all that is known of a project's annotations."""
+        with self._write() as session:
+            session.execute(delete(Annotation).where(Annotation.project == uid))
+            rows = [{"project": uid, "annotation": key, "task": value} for key, value in tasks.items()]
+            for batch in _batches(rows):
+                session.execute(self._insert(Annotation).values(batch))
+
+    def annotations(self, uid: str) -> dict[int, int]:
+        """All known annotations of a project: ``{annotation id: task id}``."""
+        with self._read() as session:
+            query = select(Annotation.annotation, Annotation.task).where(Annotation.project == uid)
+            return {annotation: task for annotation, task in session.execute(query)}
+
+    def forget_annotations(self, uid: str, annotations: Sequence[int]) -> dict[int, int]:
+        """Drop deleted annotations; return the tasks of those that were known."""
+        with self._write() as session:
+            forgotten = session.execute(
+                delete(Annotation)
+                .where(Annotation.project == uid, Annotation.annotation.in_(annotations))
+                .returning(Annotation.annotation, Annotation.task)
+            )
+            return {annotation: task for annotation, task in forgotten}
+
+    # Runs
+
+    def queue_run(self, uid: str, reason: str) -> tuple[Run, bool]:
+        """Queue a run for a project, or return the one that waits already; the flag tells whether it is new."""
+        while True:
+            waiting = self._queued_run(uid)
+            if waiting:
+                return waiting, False
+            run = Run(id=secrets.token_hex(6), project=uid, reason=reason)
+            try:
+                with self._write() as session:
+                    session.add(run)
+            except IntegrityError:  # another process queued one between the two statements
+                continue
+            return run, True
+
+    def _queued_run(self, uid: str) -> Run | None:
+        with self._read() as session:
+            return session.scalar(select(Run).where(Run.project == uid, Run.state == "queued"))
+
+    def run(self, run_id: str) -> Run:
+        with self._read() as session:
+            run = session.get(Run, run_id)
+        if run is None:
+            raise UnknownRun(run_id)
+        return run
+
+    def runs(self, *, project: str | None = None, states: Sequence[str] = (), limit: int = 50) -> list[Run]:
+        """The latest runs, newest first."""
+        query = select(Run).order_by(Run.queued_at.desc(), Run.id).limit(limit)
+        if project:
+            query = query.where(Run.project == project)
+        if states:
+            query = query.where(Run.state.in_(states))
+        with self._read() as session:
+            return list(session.scalars(query))
+
+    def claim_run(self) -> Run | None:
+        """Start the oldest queued run whose project has no run going; ``None`` when there is none.
+
+        Claiming is atomic: of several workers exactly one gets a run.
+        """
+        busy = select(Run.project).where(Run.state == "started")
+        oldest = (
+            select(Run.id)
+            .where(Run.state == "queued", Run.project.not_in(busy))
+            .order_by(Run.queued_at, Run.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        now = time.time()
+        with self._write() as session:
+            return session.scalar(
+                update(Run)
+                .where(Run.id == oldest, Run.state == "queued")
+                .values(state="started", phase="starting", attempt=Run.attempt + 1, error=None)
+                .values(progress=0.0, eta_seconds=None, started_at=now, heartbeat_at=now)
+                .returning(Run)
+            )
+
+    def update_run(self, run_id: str, **columns: Any) -> bool:
+        """Write to a started run and renew its heartbeat; ``False`` when the run is no longer going."""
+        with self._write() as session:
+            row = session.scalar(
+                update(Run)
+                .where(Run.id == run_id, Run.state == "started")
+                .values(heartbeat_at=time.time(), **columns)
+                .returning(Run.id)
+            )
+        return row is not None
+
+    def end_run(self, run_id: str, state: RunState, *, error: str | None = None) -> bool:
+        """Give a live run its end state; ``False`` when it had ended already."""
+        done = {"progress": 1.0} if state == "finished" else {}
+        with self._write() as session:
+            row = session.scalar(
+                update(Run)
+                .where(Run.id == run_id, Run.state.in_(LIVE))
+                .values(
+                    state=state, phase=state, error=error, eta_seconds=None, finished_at=time.time(), **done
+                )
+                .returning(Run.id)
+            )
+        return row is not None
+
+    def stalled_runs(self, *, silent_for: float) -> list[Run]:
+        """Started runs without a heartbeat for ``silent_for`` seconds."""
+        query = select(Run).where(Run.state == "started", Run.heartbeat_at < time.time() - silent_for)
+        with self._read() as session:
+            return list(session.scalars(query))
+
+    def requeue_run(self, run_id: str) -> None:
+        """Queue a started run again; it ends as failed where a newer run waits already."""
+        try:
+            with self._write() as session:
+                session.execute(
+                    update(Run)
+                    .where(Run.id == run_id, Run.state == "started")
+                    .values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
+                )
+        except IntegrityError:
+            self.end_run(
+                run_id, "failed", error="The run's process died; a newer run of the project takes over."
+            )
+
+    # Versions
+
+    def next_version_number(self, uid: str) -> int:
+        with self._read() as session:
+            latest = session.scalar(select(func.max(Version.number)).where(Version.project == uid))
+        return (latest or 0) + 1
+
+    def add_version(self, version: Version) -> Version:
+        """Insert a version row; `IntegrityError` when the project has that name already."""
+        with self._write() as session:
+            session.add(version)
+        return version
+
+    def versions(self, uid: str) -> list[Version]:
+        """A project's versions, newest first."""
+        query = select(Version).where(Version.project == uid).order_by(Version.number.desc())
+        with self._read() as session:
+            return list(session.scalars(query))
+
+    def version(self, uid: str, name: str) -> Version:
+        query = select(Version).where(Version.project == uid, Version.name == name)
+        with self._read() as session:
+            version = session.scalar(query)
+        if version is None:
+            raise UnknownVersion(uid, name, [known.name for known in self.versions(uid)])
+        return version
+
+    def set_current_version(self, uid: str, name: str, *, verdict: str) -> None:
+        """Make a version the one that serves: one transaction, so every process sees the old or the new."""
+        with self._write() as session:
+            session.execute(update(Project).where(Project.uid == uid).values(current_version=name))
+            session.execute(
+                update(Version).where(Version.project == uid, Version.name == name).values(verdict=verdict)
+            )
+
+
+def _count_changes(session: Session, uid: str) -> int:
+    return session.scalar(select(func.count()).select_from(Change).where(Change.project == uid)) or 0
+
+
+def _batches(rows: list[dict[str, Any]], size: int = 5000) -> Iterator[list[dict[str, Any]]]:
+    # SQLite takes at most 32,766 parameters a statement.
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except Exception as error:  # SQLAlchemy raises several unrelated types for an unusable URL
+        raise SettingsError(
+            f"DATABASE_URL is not usable ({error}): use sqlite:///FILE or postgresql+psycopg://…"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin transactions itself, always as readers
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that turns writer half-way fails when another wrote meanwhile, whatever the busy timeout.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _create_tables(engine: Engine) -> None:
+    try:
+        Base.metadata.create_all(engine)
+    except DBAPIError:  # two processes started at once; the second finds what the first has made
+        Base.metadata.create_all(engine)

@@ -1,0 +1,108 @@
+"""The tables: one row class per thing the service remembers. Times are Unix seconds (UTC)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+RunState = Literal["queued", "started", "finished", "failed", "cancelled"]
+LIVE: tuple[RunState, ...] = ("queued", "started")
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+
+
+class Project(Base):
+    """A Label Studio project, keyed by its uid (``"7.1795221978"``: id and creation time)."""
+
+    __tablename__ = "projects"
+
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(default="")
+    label_config: Mapped[str] = mapped_column(default="")
+    extra_params: Mapped[dict[str, Any] | None]
+    access_token: Mapped[str | None]
+    current_version: Mapped[str | None]
+    revision: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[float] = mapped_column(default=time.time)
+
+    @property
+    def id(self) -> int:
+        """The project's number in Label Studio."""
+        return int(self.uid.partition(".")[0])
+
+
+class Change(Base):
+    """A task whose annotations changed since the last snapshot; one row a task, however often it changed.
+
+    ``task`` is a task id, or ``annotation-ID`` where only a deleted annotation's id is known.
+    """
+
+    __tablename__ = "changes"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
+    task: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+
+
+class Annotation(Base):
+    """Which task an annotation belongs to: a deletion names annotations only."""
+
+    __tablename__ = "annotations"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
+    annotation: Mapped[int] = mapped_column(primary_key=True)
+    task: Mapped[int]
+
+
+class Version(Base):
+    """A published model version; its files are in ``MODEL_DIR/project/name``."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("project", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
+    number: Mapped[int]
+    name: Mapped[str]
+    run: Mapped[str | None]
+    labels: Mapped[list[str]]
+    metrics: Mapped[dict[str, Any]]
+    verdict: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[float] = mapped_column(default=time.time)
+
+
+class Run(Base):
+    """One training run, from the request to its end. The row is what every door shows of it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(
+            "one_queued_run_per_project",
+            "project",
+            unique=True,
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index("runs_by_state", "state", "queued_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
+    reason: Mapped[str]
+    state: Mapped[str] = mapped_column(default="queued")
+    phase: Mapped[str] = mapped_column(default="queued")
+    progress: Mapped[float] = mapped_column(default=0.0)
+    eta_seconds: Mapped[float | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    documents: Mapped[int | None]
+    version: Mapped[str | None]
+    error: Mapped[str | None]
+    queued_at: Mapped[float] = mapped_column(default=time.time)
+    started_at: Mapped[float | None]
+    heartbeat_at: Mapped[float | None]
+    finished_at: Mapped[float | None]

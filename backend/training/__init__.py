@@ -1,0 +1,1 @@
+"""Training: labelled documents in, a finished model version out. Imports torch; the web process never imports it."""

@@ -1,0 +1,37 @@
+"""The nouns of the whole project: a document, its spans and its words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A labelled stretch of a text.
+
+    ``start`` and ``end`` are Unicode code-point offsets, end exclusive, as Python and Label Studio count them.
+    ``score`` is a probability in [0, 1], or ``None`` where a person drew the span.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and where it stands: ``document.text[word.start:word.end] == word.text``."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with the spans that count for it. ``id`` is the Label Studio task id as a string."""
+
+    id: str
+    text: str
+    spans: tuple[Span, ...] = ()
