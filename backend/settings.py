@@ -91,6 +91,15 @@ class Settings(BaseSettings):
         """``LABEL_STUDIO_URL`` without a trailing slash."""
         return str(self.label_studio_url).rstrip("/")
 
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a process that is to read the same ones."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
     def is_label_studio(self, hostname: str | None) -> bool:
         """Whether an address named by a caller is the configured Label Studio."""
         if not hostname:

@@ -77,6 +77,37 @@ class Store:
         with self._read() as session:
             return list(session.scalars(select(Project).order_by(Project.created_at)))
 
+    # Refreshing a project's predictions in Label Studio
+
+    def want_refresh(self, uid: str) -> None:
+        """Note that predictions are to be brought up to date, also when that is being done already."""
+        with self._write() as session:
+            session.execute(
+                update(Project).where(Project.uid == uid).values(refresh_wanted=Project.refresh_wanted + 1)
+            )
+
+    def refresh_due(self, uid: str) -> int | None:
+        """The number of the latest request not yet served, ``None`` when all are."""
+        project = self.project(uid)
+        return project.refresh_wanted if project.refresh_wanted > project.refresh_done else None
+
+    def refresh_served(self, uid: str, request: int) -> None:
+        with self._write() as session:
+            session.execute(update(Project).where(Project.uid == uid).values(refresh_done=request))
+
+    def hold_refresh(self, uid: str, *, seconds: float, holder: str) -> bool:
+        """Take or renew the right to refresh a project; a dead holder's right lapses after ``seconds``."""
+        now = time.time()
+        free = (Project.refresh_until < now) | (Project.refresh_holder == holder)
+        with self._write() as session:
+            held = session.scalar(
+                update(Project)
+                .where(Project.uid == uid, free)
+                .values(refresh_until=now + seconds, refresh_holder=holder)
+                .returning(Project.uid)
+            )
+        return held is not None
+
     # Changed labels
 
     def record_changes(self, uid: str, tasks: Iterable[str]) -> int:

@@ -28,6 +28,10 @@ class Project(Base):
     access_token: Mapped[str | None]
     current_version: Mapped[str | None]
     revision: Mapped[int] = mapped_column(default=0)
+    refresh_wanted: Mapped[int] = mapped_column(default=0)
+    refresh_done: Mapped[int] = mapped_column(default=0)
+    refresh_until: Mapped[float] = mapped_column(default=0.0)
+    refresh_holder: Mapped[str | None]
     created_at: Mapped[float] = mapped_column(default=time.time)
 
     @property

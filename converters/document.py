@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Span:
     """A labelled stretch of a text.
 
-    ``start`` and ``end`` are Unicode code-point offsets, end exclusive, as Python and Label Studio count them.
+    ``start`` and ``end`` are code-point offsets, end exclusive, as Python and Label Studio count them.
     ``score`` is a probability in [0, 1], or ``None`` where a person drew the span.
     """
 

@@ -1,0 +1,77 @@
+"""Labelled documents become training examples, through the very words and windows that serving uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from backend.inference.decode import Ints
+from backend.inference.windows import WindowEncoder
+from converters.bio import spans_to_tags, tag_set
+from converters.document import Document
+
+IGNORED = -100
+"""PyTorch's cross-entropy skips this label: later pieces of a word, special tokens, words another window decides."""
+
+Example = dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Windows of documents with their labels.
+
+    ``items`` is what a trainer reads: ``input_ids`` and ``labels`` of each window. ``windows`` holds, for each, the
+    index of its document and of the words it decides; ``gold`` the tag ids of every word of every document.
+    """
+
+    items: list[Example]
+    windows: list[tuple[int, Ints]]
+    gold: list[Ints]
+
+
+def window_encoder(tokenizer: PreTrainedTokenizerFast) -> WindowEncoder:
+    """The encoder that serving will build from the saved tokenizer."""
+    return WindowEncoder(tokenizer.backend_tokenizer, max_length=tokenizer.model_max_length)
+
+
+def make_examples(
+    documents: Sequence[Document], *, labels: Sequence[str], tokenizer: PreTrainedTokenizerFast
+) -> Examples:
+    """Turn documents into windows whose labels are tag ids on the first piece of each word they decide.
+
+    Spans must carry one of ``labels``. Each word counts once, however many windows see it.
+    """
+    ids = {tag: index for index, tag in enumerate(tag_set(labels))}
+    tagged = [spans_to_tags(document.text, document.spans) for document in documents]
+    gold = [np.array([ids[tag] for tag in one.tags], dtype=np.int64) for one in tagged]
+    windows = window_encoder(tokenizer).encode([[word.text for word in one.words] for one in tagged])
+    items: list[Example] = []
+    for window in windows:
+        target = np.full(len(window.input_ids), IGNORED, dtype=np.int64)
+        target[window.positions] = gold[window.text][window.words]
+        items.append({"input_ids": window.input_ids.tolist(), "labels": target.tolist()})
+    return Examples(items=items, windows=[(window.text, window.words) for window in windows], gold=gold)
+
+
+@dataclass(frozen=True, slots=True)
+class Collator:
+    """Pads a batch of examples to its longest; ``pad_id`` fills ``input_ids``, the attention mask hides it."""
+
+    pad_id: int
+
+    def __call__(self, batch: Sequence[Example]) -> dict[str, torch.Tensor]:
+        """Return ``input_ids``, ``attention_mask`` and ``labels``, each of shape (batch, longest)."""
+        longest = max(len(item["input_ids"]) for item in batch)
+        input_ids = torch.full((len(batch), longest), self.pad_id)
+        attention_mask = torch.zeros((len(batch), longest), dtype=torch.long)
+        labels = torch.full((len(batch), longest), IGNORED)
+        for row, item in enumerate(batch):
+            length = len(item["input_ids"])
+            input_ids[row, :length] = torch.tensor(item["input_ids"])
+            attention_mask[row, :length] = 1
+            labels[row, :length] = torch.tensor(item["labels"])
+        return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}

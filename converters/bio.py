@@ -1,0 +1,224 @@
+"""The algebra of BIO tags: which tag may follow which, and spans to tagged words and back.
+
+The scheme is IOB2: ``B-X`` opens an entity of type X, ``I-X`` continues it, ``O`` is outside of any. A
+label may itself contain ``-``: a tag is split at the first one only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from converters.document import Span, Word
+from converters.words import words as split_words
+
+OUTSIDE = "O"
+
+OUT_OF_RANGE = "outside the text"
+EMPTY = "empty"
+WHITESPACE = "only whitespace"
+OVERLAP = "overlaps a longer or earlier span"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A span that could not become tags, and why. ``kept`` is the winner where two spans overlapped."""
+
+    span: Span
+    reason: str
+    kept: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Words with a tag each, and the spans that found no place in them (``losses``, in the given order)."""
+
+    words: tuple[Word, ...]
+    tags: tuple[str, ...]
+    losses: tuple[Loss, ...]
+
+
+def tag_set(labels: Sequence[str]) -> list[str]:
+    """List the tags of ``labels``: ``["O", "B-X", "I-X", "B-Y", "I-Y", …]``, in the order of the labels."""
+    return [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Split a tag into prefix and label: ``"B-X"`` → ``("B", "X")``, ``"O"`` → ``("O", "")``.
+
+    Raises ``ValueError`` for anything that is not a BIO tag.
+    """
+    if tag == OUTSIDE:
+        return OUTSIDE, ""
+    prefix, dash, label = tag.partition("-")
+    if not dash or prefix not in ("B", "I"):
+        raise ValueError(f"{tag!r} is not a BIO tag: write O, B-LABEL or I-LABEL.")
+    return prefix, label
+
+
+def _may_follow(before: str, tag: str) -> bool:
+    """The one rule of the scheme: only an entity's own tags may stand before its ``I-``."""
+    prefix, label = split_tag(tag)
+    if prefix != "I":
+        return True
+    before_prefix, before_label = split_tag(before)
+    return before_prefix != OUTSIDE and before_label == label
+
+
+def transitions(tags: Sequence[str]) -> list[list[bool]]:
+    """Tell which tag may follow which: ``legal[i][j]`` is true where ``tags[j]`` may come after ``tags[i]``.
+
+    Validation, repair and decoding all rest on this rule. Raises ``ValueError`` for a tag that is not BIO.
+    """
+    return [[_may_follow(before, tag) for tag in tags] for before in tags]
+
+
+def starts(tags: Sequence[str]) -> list[bool]:
+    """Tell which tags may begin a sequence: all but ``I-``.
+
+    Raises ``ValueError`` for a tag that is not BIO.
+    """
+    return [_may_follow(OUTSIDE, tag) for tag in tags]
+
+
+def is_legal(tags: Sequence[str]) -> bool:
+    """Tell whether a sequence of tags is legal IOB2; one that holds something else than BIO tags is not."""
+    try:
+        return all(_may_follow(before, tag) for before, tag in pairwise([OUTSIDE, *tags]))
+    except ValueError:
+        return False
+
+
+def repair(tags: Sequence[str]) -> tuple[list[str], int]:
+    """Make a sequence legal and count the changes: an ``I-X`` that continues no X begins one, as ``B-X``.
+
+    This is how ``conlleval`` reads such sequences. Raises ``ValueError`` for a tag that is not BIO.
+    Source: https://www.clips.uantwerpen.be/conll2000/chunking/output.html
+    """
+    repaired = list(tags)
+    count = 0
+    for i, (before, tag) in enumerate(pairwise([OUTSIDE, *tags])):
+        if not _may_follow(before, tag):
+            repaired[i] = f"B-{split_tag(tag)[1]}"
+            count += 1
+    return repaired, count
+
+
+def spans_to_tags(text: str, spans: Iterable[Span]) -> Tagged:
+    """Tag the words of ``text`` with any ``spans``; one that finds no place is a loss, never an error.
+
+    Whitespace at a span's edges is trimmed. A boundary inside a word splits the word there, so the words
+    may be more than ``words(text)``. Of two spans that overlap the longer wins, then the one that starts
+    earlier, then the one given first. Touching spans of one type stay two entities.
+    """
+    kept, losses = _resolve(text, spans)
+    cuts = sorted({offset for span in kept for offset in (span.start, span.end)})
+    pieces = [piece for word in split_words(text) for piece in _split(word, cuts)]
+    return Tagged(tuple(pieces), tuple(_tags(pieces, kept)), losses)
+
+
+def tags_to_spans(words: Sequence[Word], tags: Sequence[str]) -> list[Span]:
+    """Read the entities of tagged words as spans without a score, in text order.
+
+    Illegal tags are repaired first. A span reaches from its first word's start to its last word's end. Raises
+    ``ValueError`` if words and tags differ in number, or for a tag that is not BIO.
+    """
+    spans: list[Span] = []
+    for word, tag in zip(words, repair(tags)[0], strict=True):
+        prefix, label = split_tag(tag)
+        if prefix == "B":
+            spans.append(Span(word.start, word.end, label))
+        elif prefix == "I":
+            spans[-1] = Span(spans[-1].start, word.end, label)
+    return spans
+
+
+class _Candidate(NamedTuple):
+    """A span that could become tags: its place among the given ones, itself trimmed, and as it was given."""
+
+    order: int
+    trimmed: Span
+    given: Span
+
+
+def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[Span], tuple[Loss, ...]]:
+    """Choose the spans that become tags: trimmed, sorted, without overlaps; the others are losses."""
+    lost: dict[int, Loss] = {}
+    candidates: list[_Candidate] = []
+    for order, span in enumerate(spans):
+        trimmed = _trim(text, span)
+        if isinstance(trimmed, str):
+            lost[order] = Loss(span, trimmed, None)
+        else:
+            candidates.append(_Candidate(order, trimmed, span))
+    candidates.sort(key=lambda it: (it.trimmed.start - it.trimmed.end, it.trimmed.start))
+    kept: list[_Candidate] = []
+    for candidate in candidates:
+        winner = _overlapped(kept, candidate.trimmed)
+        if winner is None:
+            insort(kept, candidate, key=_start)
+        else:
+            lost[candidate.order] = Loss(candidate.given, OVERLAP, winner)
+    return [it.trimmed for it in kept], tuple(lost[order] for order in sorted(lost))
+
+
+def _trim(text: str, span: Span) -> Span | str:
+    """Trim whitespace from a span's edges, or say why it cannot become tags."""
+    if not 0 <= span.start <= span.end <= len(text):
+        return OUT_OF_RANGE
+    if span.start == span.end:
+        return EMPTY
+    content = text[span.start : span.end]
+    visible = content.strip()
+    if not visible:
+        return WHITESPACE
+    start = span.start + len(content) - len(content.lstrip())
+    return Span(start, start + len(visible), span.label, span.score)
+
+
+def _start(candidate: _Candidate) -> int:
+    return candidate.trimmed.start
+
+
+def _overlapped(kept: Sequence[_Candidate], span: Span) -> Span | None:
+    """Find the span, as it was given, that already holds a part of ``span``'s place; the longest of two.
+
+    ``kept`` is sorted, free of overlaps, and none in it is shorter than ``span``: two at most touch it.
+    """
+    at = bisect_right(kept, span.start, key=_start)
+    near = [it for it in kept[max(at - 1, 0) : at + 1] if _overlap(it.trimmed, span)]
+    return max(near, key=lambda it: it.trimmed.end - it.trimmed.start).given if near else None
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _split(word: Word, cuts: Sequence[int]) -> Iterator[Word]:
+    """Split a word at the offsets inside it; what is only whitespace disappears, as it does between words."""
+    inside = cuts[bisect_right(cuts, word.start) : bisect_left(cuts, word.end)]
+    if not inside:
+        yield word
+        return
+    for start, end in pairwise([word.start, *inside, word.end]):
+        piece = word.text[start - word.start : end - word.start]
+        visible = piece.strip()
+        if visible:
+            start += len(piece) - len(piece.lstrip())
+            yield Word(visible, start, start + len(visible))
+
+
+def _tags(pieces: Iterable[Word], kept: Sequence[Span]) -> Iterator[str]:
+    """Tag words, none of which crosses the edge of a span; both are in text order."""
+    at = 0
+    for piece in pieces:
+        while at < len(kept) and kept[at].end <= piece.start:
+            at += 1
+        if at == len(kept) or piece.start < kept[at].start:
+            yield OUTSIDE
+        else:
+            prefix = "B" if piece.start == kept[at].start else "I"
+            yield f"{prefix}-{kept[at].label}"

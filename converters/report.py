@@ -1,0 +1,100 @@
+"""What a conversion saw, kept and left out, so that nothing is lost without a word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Problem(StrEnum):
+    """Why a task or a region of it could not be read as it stands."""
+
+    MALFORMED = "malformed"
+    NO_TEXT = "no_text"
+    NO_LABEL = "no_label"
+    UNKNOWN_LABEL = "unknown_label"
+    SEVERAL_LABELS = "several_labels"
+    BAD_OFFSETS = "bad_offsets"
+    OUTSIDE_TEXT = "outside_text"
+    EMPTY_SPAN = "empty_span"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One problem, where it is and its values: ``task`` is the id of the task as a string."""
+
+    problem: Problem
+    task: str
+    detail: str
+
+
+@dataclass(slots=True)
+class ConversionReport:
+    """Counts of one conversion, and every problem by name.
+
+    ``tasks`` were seen; ``documents`` came out of them, with ``spans`` in all, ``negatives`` without any.
+    ``unlabeled`` tasks have no submitted annotation, ``skipped`` ones only cancelled ones. ``superseded``
+    annotations gave way to another of their task. ``other_controls`` counts the results that the
+    configuration's Labels control did not make, by the name of their control (relations have none and
+    count under ``""``).
+    """
+
+    tasks: int = 0
+    documents: int = 0
+    negatives: int = 0
+    spans: int = 0
+    unlabeled: int = 0
+    skipped: int = 0
+    superseded: int = 0
+    other_controls: Counter[str] = field(default_factory=Counter)
+    issues: list[Issue] = field(default_factory=list)
+
+    def note(self, problem: Problem, task: str, detail: str) -> None:
+        """Name a problem of a task."""
+        self.issues.append(Issue(problem, task, detail))
+
+    def problems(self) -> dict[Problem, int]:
+        """Count the issues by problem, the most frequent first."""
+        return dict(Counter(issue.problem for issue in self.issues).most_common())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the whole report as JSON values."""
+        return {
+            "tasks": self.tasks,
+            "documents": self.documents,
+            "negatives": self.negatives,
+            "spans": self.spans,
+            "unlabeled": self.unlabeled,
+            "skipped": self.skipped,
+            "superseded": self.superseded,
+            "other_controls": dict(self.other_controls),
+            "problems": {problem.value: count for problem, count in self.problems().items()},
+            "issues": [
+                {"problem": issue.problem.value, "task": issue.task, "detail": issue.detail}
+                for issue in self.issues
+            ],
+        }
+
+    def summary(self) -> str:
+        """Say it in one line; of each problem the first task stands for all."""
+        kept = f"{self.tasks} tasks: {self.documents} documents with {self.spans} spans"
+        counts = {
+            "without entities": self.negatives,
+            "unlabeled": self.unlabeled,
+            "skipped": self.skipped,
+            "superseded annotations": self.superseded,
+            "results of other controls": self.other_controls.total(),
+        }
+        parts = [kept, *(f"{count} {name}" for name, count in counts.items() if count)]
+        return "; ".join([", ".join(parts), *self._problem_lines()]) + "."
+
+    def _problem_lines(self) -> list[str]:
+        first: dict[Problem, Issue] = {}
+        for issue in self.issues:
+            first.setdefault(issue.problem, issue)
+        return [
+            f"{problem.replace('_', ' ')} {count}× (task {first[problem].task}: {first[problem].detail})"
+            for problem, count in self.problems().items()
+        ]

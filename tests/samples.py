@@ -1,0 +1,52 @@
+"""Small synthetic documents about restaurants, with regions marked inline as ``[text|Label]``."""
+
+from __future__ import annotations
+
+import re
+
+from converters.document import Document, Span
+
+LABELS = ("Dish", "Cuisine", "Location")
+
+_DISHES = ("pad thai", "ramen", "chicken tikka masala", "lobster roll", "pizza", "tacos al pastor", "sushi", "falafel")
+_CUISINES = ("Thai", "Japanese", "Indian", "New England", "Italian", "Mexican", "Greek", "Middle Eastern")
+_PLACES = ("downtown", "near Harvard Square", "in Boston", "on Main Street", "by the harbor", "in the North End")
+
+_PATTERNS = (
+    "Where can I get good [{dish}|Dish] [{place}|Location]?",
+    "Is there a [{cuisine}|Cuisine] restaurant [{place}|Location]",
+    "We ordered the [{dish}|Dish] and the [{other}|Dish].",
+    "find me some [{cuisine}|Cuisine] food",
+    "Who makes the best [{dish}|Dish] for kids?",
+    "a quiet [{cuisine}|Cuisine] place [{place}|Location], not too expensive",
+    "please book a table for four at eight",
+)
+
+_REGION = re.compile(r"\[([^|\]]+)\|([^|\]]+)\]")
+
+
+def marked(text: str, *, id: str = "1") -> Document:
+    """A document from text with regions marked inline: ``marked("in [Boston|Location]")``."""
+    plain, spans, at = "", [], 0
+    for region in _REGION.finditer(text):
+        plain += text[at : region.start()]
+        spans.append(Span(len(plain), len(plain) + len(region[1]), region[2]))
+        plain += region[1]
+        at = region.end()
+    return Document(id=id, text=plain + text[at:], spans=tuple(spans))
+
+
+def documents(count: int = 60) -> list[Document]:
+    """Sentences that repeat a few patterns, so that a model learns them within seconds; ids are ``"1"``, ``"2"``, …"""
+    return [
+        marked(
+            _PATTERNS[number % len(_PATTERNS)].format(
+                dish=_DISHES[number % len(_DISHES)],
+                other=_DISHES[(number * 3 + 1) % len(_DISHES)],
+                cuisine=_CUISINES[(number // 2) % len(_CUISINES)],
+                place=_PLACES[(number // 3) % len(_PLACES)],
+            ),
+            id=str(number + 1),
+        )
+        for number in range(count)
+    ]
