@@ -54,9 +54,7 @@ class UnknownVersion(NotFound):
 
 class UnknownRun(NotFound):
     def __init__(self, run: str) -> None:
-        super().__init__(
-            f"There is no training run {run!r}; the field `job` takes the id that training answered."
-        )
+        super().__init__(f"There is no training run {run!r}; the field `job` takes the id that training answered.")
 
 
 class SettingsError(BackendError):

@@ -84,7 +84,7 @@ class LabelStudio:
             found = self._client.projects.get(project_id)
         return RemoteProject(
             id=project_id,
-            uid=f"{project_id}.{int(found.created_at.timestamp())}",
+            uid=f"{project_id}.{int(found.created_at.timestamp()) if found.created_at else 0}",
             title=found.title or "",
             label_config=found.label_config or "",
             annotations=(found.total_annotations_number or 0) + (found.skipped_annotations_number or 0),
@@ -94,7 +94,7 @@ class LabelStudio:
     def create_project(self, title: str, label_config: str) -> RemoteProject:
         with self._translated("a new project"):
             created = self._client.projects.create(title=title, label_config=label_config)
-        return self.project(created.id)
+        return self.project(int(created.id or 0))
 
     def find_project(self, title: str) -> RemoteProject | None:
         """The newest project of that title."""

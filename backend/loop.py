@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 UNTRAINED = "untrained"
 """What Label Studio is told as the model version of a project that has none yet."""
+
 
 class Wake(Protocol):
     """The queue, as the loop sees it: it only wakes workers; what is to be done is in the database."""
@@ -65,10 +66,10 @@ class Loop:
 
     # Labels arrive
 
-    def annotation_saved(self, uid: str, annotation: int, task: int) -> None:
-        """An annotation was submitted, updated or skipped."""
-        self.store.remember_annotations(uid, {annotation: task})
-        self.tasks_changed(uid, [str(task)])
+    def annotations_saved(self, uid: str, owners: Mapping[int, int]) -> None:
+        """Annotations were submitted, updated or skipped: ``{annotation id: task id}``."""
+        self.store.remember_annotations(uid, owners)
+        self.tasks_changed(uid, [str(task) for task in owners.values()])
 
     def annotations_deleted(self, uid: str, annotations: Sequence[int]) -> None:
         tasks = self.store.forget_annotations(uid, annotations)

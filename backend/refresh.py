@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioUnreachable
 from backend.inference.tagger import Tagger
 from backend.label_studio import LabelStudio, Prediction
-from converters.label_studio import regions
+from converters import Span, regions, task_text
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -61,18 +61,22 @@ def predict(
     tasks: Sequence[tuple[int, dict[str, Any]]], *, version: str, tagger: Tagger, config: LabelConfig
 ) -> list[Prediction]:
     """One prediction a task, in order; a task without a text gets an empty one."""
-    texts = [data.get(config.text_field) for _, data in tasks]
-    usable = [text if isinstance(text, str) else "" for text in texts]
-    known = set(config.labels)
+    texts = [task_text({"data": data}, config) or "" for _, data in tasks]
     return [
         Prediction(
             task=task,
-            regions=regions(text, [span for span in tagging.spans if span.label in known], config),
+            regions=regions(text, known_spans(tagging.spans, config), config),
             score=tagging.score,
             version=version,
         )
-        for (task, _), text, tagging in zip(tasks, usable, tagger.tag(usable), strict=True)
+        for (task, _), text, tagging in zip(tasks, texts, tagger.tag(texts), strict=True)
     ]
+
+
+def known_spans(spans: Iterable[Span], config: LabelConfig) -> list[Span]:
+    """The spans whose label the project still has: Label Studio refuses a prediction with any other, whole."""
+    labels = set(config.labels)
+    return [span for span in spans if span.label in labels]
 
 
 def _import(label_studio: LabelStudio, project_id: int, predictions: Sequence[Prediction]) -> int:

@@ -81,9 +81,7 @@ class Registry:
         """Make a version the one every process answers with from its next request on."""
         version = self._store.version(uid, name)
         if not self.folder(uid, name).is_dir():
-            raise ModelError(
-                f"The files of version {name!r} are gone from {self.model_dir}: train a new version."
-            )
+            raise ModelError(f"The files of version {name!r} are gone from {self.model_dir}: train a new version.")
         self._store.set_current_version(uid, name, verdict=verdict)
         return version
 

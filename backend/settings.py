@@ -35,9 +35,7 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address the web server binds to.")  # noqa: S104
     workers: int = Field(2, ge=1, description="Web server processes.")
     threads: int = Field(8, ge=1, description="Threads of each web server process.")
-    basic_auth_user: str | None = Field(
-        None, description="User name asked of every caller, /health excepted."
-    )
+    basic_auth_user: str | None = Field(None, description="User name asked of every caller, /health excepted.")
     basic_auth_pass: SecretStr | None = Field(None, description="Password that goes with BASIC_AUTH_USER.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

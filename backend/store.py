@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, delete, event, func, select, update
+from sqlalchemy import Update, create_engine, delete, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -82,9 +82,7 @@ class Store:
     def want_refresh(self, uid: str) -> None:
         """Note that predictions are to be brought up to date, also when that is being done already."""
         with self._write() as session:
-            session.execute(
-                update(Project).where(Project.uid == uid).values(refresh_wanted=Project.refresh_wanted + 1)
-            )
+            session.execute(update(Project).where(Project.uid == uid).values(refresh_wanted=Project.refresh_wanted + 1))
 
     def refresh_due(self, uid: str) -> int | None:
         """The number of the latest request not yet served, ``None`` when all are."""
@@ -159,7 +157,7 @@ class Store:
         """All known annotations of a project: ``{annotation id: task id}``."""
         with self._read() as session:
             query = select(Annotation.annotation, Annotation.task).where(Annotation.project == uid)
-            return {annotation: task for annotation, task in session.execute(query)}
+            return dict(session.execute(query))
 
     def forget_annotations(self, uid: str, annotations: Sequence[int]) -> dict[int, int]:
         """Drop deleted annotations; return the tasks of those that were known."""
@@ -169,7 +167,7 @@ class Store:
                 .where(Annotation.project == uid, Annotation.annotation.in_(annotations))
                 .returning(Annotation.annotation, Annotation.task)
             )
-            return {annotation: task for annotation, task in forgotten}
+            return dict(forgotten)
 
     # Runs
 
@@ -231,28 +229,33 @@ class Store:
                 .returning(Run)
             )
 
-    def update_run(self, run_id: str, **columns: Any) -> bool:
-        """Write to a started run and renew its heartbeat; ``False`` when the run is no longer going."""
+    def update_run(self, run_id: str, *, attempt: int, **columns: Any) -> bool:
+        """Write to a started run and renew its heartbeat; ``False`` when this attempt is no longer going."""
+        going = (Run.id == run_id, Run.state == "started", Run.attempt == attempt)
         with self._write() as session:
             row = session.scalar(
-                update(Run)
-                .where(Run.id == run_id, Run.state == "started")
-                .values(heartbeat_at=time.time(), **columns)
-                .returning(Run.id)
+                update(Run).where(*going).values(heartbeat_at=time.time(), **columns).returning(Run.id)
             )
         return row is not None
 
-    def end_run(self, run_id: str, state: RunState, *, error: str | None = None) -> bool:
-        """Give a live run its end state; ``False`` when it had ended already."""
+    def end_run(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        attempt: int | None = None,
+        error: str | None = None,
+        version: str | None = None,
+    ) -> bool:
+        """Give a live run (of this attempt) its end state; ``False`` when it is not live any more."""
+        live = [Run.id == run_id, Run.state.in_(LIVE)]
+        if attempt is not None:
+            live.append(Run.attempt == attempt)
         done = {"progress": 1.0} if state == "finished" else {}
+        ended = {"state": state, "phase": state, "eta_seconds": None, "finished_at": time.time(), **done}
         with self._write() as session:
             row = session.scalar(
-                update(Run)
-                .where(Run.id == run_id, Run.state.in_(LIVE))
-                .values(
-                    state=state, phase=state, error=error, eta_seconds=None, finished_at=time.time(), **done
-                )
-                .returning(Run.id)
+                update(Run).where(*live).values(error=error, version=version, **ended).returning(Run.id)
             )
         return row is not None
 
@@ -272,9 +275,7 @@ class Store:
                     .values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
                 )
         except IntegrityError:
-            self.end_run(
-                run_id, "failed", error="The run's process died; a newer run of the project takes over."
-            )
+            self.end_run(run_id, "failed", error="The run's process died; a newer run of the project takes over.")
 
     # Versions
 
@@ -303,13 +304,20 @@ class Store:
             raise UnknownVersion(uid, name, [known.name for known in self.versions(uid)])
         return version
 
+    def set_verdict(self, uid: str, name: str, verdict: str) -> None:
+        """Note why a version serves or does not."""
+        with self._write() as session:
+            session.execute(_verdict(uid, name, verdict))
+
     def set_current_version(self, uid: str, name: str, *, verdict: str) -> None:
         """Make a version the one that serves: one transaction, so every process sees the old or the new."""
         with self._write() as session:
             session.execute(update(Project).where(Project.uid == uid).values(current_version=name))
-            session.execute(
-                update(Version).where(Version.project == uid, Version.name == name).values(verdict=verdict)
-            )
+            session.execute(update(Version).where(Version.project == uid, Version.name == name).values(verdict=verdict))
+
+
+def _verdict(uid: str, name: str, verdict: str) -> Update:
+    return update(Version).where(Version.project == uid, Version.name == name).values(verdict=verdict)
 
 
 def _count_changes(session: Session, uid: str) -> int:

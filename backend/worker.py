@@ -7,7 +7,10 @@ import secrets
 import threading
 from collections.abc import Callable
 
+from huey.consumer import Consumer
+
 from backend.errors import LabelStudioError
+from backend.jobs import open_loop
 from backend.label_studio import LabelStudio
 from backend.loop import Loop
 from backend.reconcile import lost_changes
@@ -24,6 +27,10 @@ STALLED_SECONDS = 60.0
 
 REFRESH_HOLD_SECONDS = 180.0
 """How long a refresh may be silent before another worker takes it over: Label Studio's slowest answer, twice."""
+
+
+# One thread stays in a training run; the others refresh and reconcile meanwhile.
+_THREADS = 3
 
 
 def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:
@@ -141,3 +148,14 @@ class Worker:
             if changed:
                 log.info("project %s: %s tasks changed unseen", project.uid, len(changed))
                 self._loop.tasks_changed(project.uid, changed)
+
+
+def work(settings: Settings) -> None:
+    """Carry out jobs until SIGTERM or SIGINT; a run in progress is queued again for the next worker."""
+    loop, jobs = open_loop(settings)
+    worker = jobs.worker = Worker(loop)
+    jobs.reconcile()
+    try:
+        Consumer(jobs.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
+    finally:
+        worker.stop()

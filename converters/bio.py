@@ -116,8 +116,8 @@ def spans_to_tags(text: str, spans: Iterable[Span]) -> Tagged:
     """
     kept, losses = _resolve(text, spans)
     cuts = sorted({offset for span in kept for offset in (span.start, span.end)})
-    pieces = [piece for word in split_words(text) for piece in _split(word, cuts)]
-    return Tagged(tuple(pieces), tuple(_tags(pieces, kept)), losses)
+    pieces = tuple(_cut(split_words(text), cuts))
+    return Tagged(pieces, tuple(_tags(pieces, kept)), losses)
 
 
 def tags_to_spans(words: Sequence[Word], tags: Sequence[str]) -> list[Span]:
@@ -197,12 +197,20 @@ def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _split(word: Word, cuts: Sequence[int]) -> Iterator[Word]:
+def _cut(words: Iterable[Word], cuts: Sequence[int]) -> Iterator[Word]:
+    """Split the words that have a cut inside; both are in text order."""
+    at = 0
+    for word in words:
+        while at < len(cuts) and cuts[at] <= word.start:
+            at += 1
+        if at == len(cuts) or word.end <= cuts[at]:
+            yield word
+        else:
+            yield from _split(word, cuts[at : bisect_left(cuts, word.end, lo=at)])
+
+
+def _split(word: Word, inside: Sequence[int]) -> Iterator[Word]:
     """Split a word at the offsets inside it; what is only whitespace disappears, as it does between words."""
-    inside = cuts[bisect_right(cuts, word.start) : bisect_left(cuts, word.end)]
-    if not inside:
-        yield word
-        return
     for start, end in pairwise([word.start, *inside, word.end]):
         piece = word.text[start - word.start : end - word.start]
         visible = piece.strip()

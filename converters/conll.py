@@ -40,9 +40,7 @@ def write_conll(documents: Iterable[Document], stream: TextIO) -> None:
             stream.writelines(_row(word.text, tag) for word, tag in sentence)
             stream.write("\n")
     if spans_lost:
-        logger.warning(
-            "%d spans are not in the CoNLL file: they overlap others or cover no word.", spans_lost
-        )
+        logger.warning("%d spans are not in the CoNLL file: they overlap others or cover no word.", spans_lost)
 
 
 def _sentences(tagged: Tagged) -> Iterator[Sequence[tuple[Word, str]]]:

@@ -18,9 +18,7 @@ from label_config import LabelConfig
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def read_tasks(
-    tasks: Iterable[Mapping[str, Any]], config: LabelConfig
-) -> tuple[list[Document], ConversionReport]:
+def read_tasks(tasks: Iterable[Mapping[str, Any]], config: LabelConfig) -> tuple[list[Document], ConversionReport]:
     """Read the labelled tasks of a JSON export as documents, in their order, with a report of all the rest.
 
     Of a task's annotations one counts: a ground truth first, then the latest submitted. Cancelled ones
@@ -89,9 +87,7 @@ def regions(document_text: str, spans: Iterable[Span], config: LabelConfig) -> l
     return result
 
 
-def _read_task(
-    task: Mapping[str, Any], name: str, config: LabelConfig, report: ConversionReport
-) -> Document | None:
+def _read_task(task: Mapping[str, Any], name: str, config: LabelConfig, report: ConversionReport) -> Document | None:
     annotation = _counting_annotation(task, name, report)
     if annotation is None:
         return None
@@ -104,9 +100,7 @@ def _read_task(
     return Document(name, text, tuple(span for span in spans if span is not None))
 
 
-def _counting_annotation(
-    task: Mapping[str, Any], name: str, report: ConversionReport
-) -> Mapping[str, Any] | None:
+def _counting_annotation(task: Mapping[str, Any], name: str, report: ConversionReport) -> Mapping[str, Any] | None:
     """Choose the one annotation of a task that counts, and count what does not."""
     submitted: list[Mapping[str, Any]] = []
     cancelled = False

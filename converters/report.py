@@ -72,8 +72,7 @@ class ConversionReport:
             "other_controls": dict(self.other_controls),
             "problems": {problem.value: count for problem, count in self.problems().items()},
             "issues": [
-                {"problem": issue.problem.value, "task": issue.task, "detail": issue.detail}
-                for issue in self.issues
+                {"problem": issue.problem.value, "task": issue.task, "detail": issue.detail} for issue in self.issues
             ],
         }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 _FIELD = re.compile(r"\$([\w.\-]+)")
 
 
-class UnsupportedLabelConfig(ValueError):  # noqa: N818 - a finding about the project, named for what it says
+class UnsupportedLabelConfig(ValueError):
     """No text labelling that can be learned; the message says what is missing and the remedy."""
 
 
@@ -51,14 +51,12 @@ class LabelConfig:
 def _parse(xml: str) -> ET.Element:
     if not xml.strip():
         raise UnsupportedLabelConfig(
-            "The labelling configuration is empty: "
-            "set one in Label Studio under Settings → Labeling Interface."
+            "The labelling configuration is empty: set one in Label Studio under Settings → Labeling Interface."
         )
     # Entities can blow a small document up to gigabytes, and can only be declared here.
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise UnsupportedLabelConfig(
-            "The labelling configuration declares a DOCTYPE or an entity, which is refused: "
-            "remove the declaration."
+            "The labelling configuration declares a DOCTYPE or an entity, which is refused: remove the declaration."
         )
     try:
         return ET.fromstring(xml)  # noqa: S314 - what makes it unsafe was refused above
@@ -85,21 +83,18 @@ def _targets(control: ET.Element) -> Iterator[str]:
 
 
 def _why_no_pair(root: ET.Element, controls: list[ET.Element], texts: dict[str, ET.Element]) -> str:
-    if not controls:
-        return (
-            "The labelling configuration has no <Labels> control with a name: add "
-            '<Labels name="label" toName="text"> with one <Label value="…"/> for each entity type.'
-        )
     if not texts and root.find(".//HyperText") is not None:
         return (
             "The labelling configuration labels <HyperText>, whose offsets count in HTML: "
             'show plain text with <Text name="text" value="$text"/> instead.'
         )
-    if not texts:
+    if not controls:
         return (
-            "The labelling configuration has no <Text> with a name to label: "
-            'add <Text name="text" value="$text"/>.'
+            "The labelling configuration has no <Labels> control with a name: add "
+            '<Labels name="label" toName="text"> with one <Label value="…"/> for each entity type.'
         )
+    if not texts:
+        return 'The labelling configuration has no <Text> with a name to label: add <Text name="text" value="$text"/>.'
     control = controls[0]
     return (
         f"<Labels name={_quoted(control.get('name'))}> labels toName={_quoted(control.get('toName'))}, "

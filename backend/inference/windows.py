@@ -71,7 +71,7 @@ class WindowEncoder:
     def _cut(self, text: int, ids: Ints, owners: Ints) -> list[Window]:
         if not len(ids):
             return []
-        firsts = np.flatnonzero(np.diff(owners, prefix=-1))
+        firsts = np.flatnonzero(np.diff(owners, prepend=-1))
         words = owners[firsts]
         if len(ids) <= self._capacity:
             return [self._window(text, ids, words, firsts)]

@@ -1,0 +1,1 @@
+"""A Label Studio ML backend that learns named entities from every label."""

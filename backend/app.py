@@ -1,0 +1,69 @@
+"""create_app: the map of the web service."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from backend.errors import BackendError
+from backend.jobs import open_loop
+from backend.loop import Loop
+from backend.protocol import protocol
+from backend.settings import Settings
+from label_config import UnsupportedLabelConfig
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, loop: Loop | None = None) -> Flask:
+    """The WSGI application: what Label Studio calls, behind Basic auth where that is configured."""
+    app = Flask(__name__)
+    app.extensions["loop"] = loop or open_loop(settings)[0]
+    _ask_for_credentials(app, settings)
+    app.register_blueprint(protocol)
+    app.register_error_handler(Exception, _explain)
+    return app
+
+
+def _ask_for_credentials(app: Flask, settings: Settings) -> None:
+    if settings.basic_auth_user is None or settings.basic_auth_pass is None:
+        return
+    expected = f"{settings.basic_auth_user}:{settings.basic_auth_pass.get_secret_value()}".encode()
+
+    @app.before_request
+    def check() -> Response | None:
+        given = request.authorization
+        if request.path == "/health":
+            return None
+        if given and given.type == "basic":
+            pair = f"{given.username or ''}:{given.password or ''}".encode("utf-8", "surrogateescape")
+            if hmac.compare_digest(pair, expected):
+                return None
+        answer = _sentence("This service asks for BASIC_AUTH_USER and BASIC_AUTH_PASS.", 401)
+        answer.headers["WWW-Authenticate"] = 'Basic realm="label-studio-ner-backend", charset="UTF-8"'
+        return answer
+
+
+def _explain(error: Exception) -> Response:
+    """Every failure becomes one sentence; what was not foreseen goes to the log with its trace."""
+    if isinstance(error, UnsupportedLabelConfig):
+        return _sentence(str(error), 400)
+    if isinstance(error, BackendError):
+        if error.status >= 500:
+            log.error("%s %s: %s", request.method, request.path, error)
+        return _sentence(str(error), error.status)
+    if isinstance(error, HTTPException):
+        return _sentence(error.description or error.name, error.code or 500)
+    log.exception("%s %s failed", request.method, request.path)
+    return _sentence("Internal error: the service's log says more.", 500)
+
+
+def _sentence(text: str, status: int) -> Response:
+    answer = jsonify(error=text)
+    # Label Studio shows its users the status line of a failed call, never the body.
+    reason = text.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+    answer.status = f"{status} {reason[:300]}"
+    return answer

@@ -1,0 +1,124 @@
+"""The bodies Label Studio sends, as far as they concern this service; recorded in ``tests/traffic``."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.errors import InvalidRequest
+
+Body = TypeVar("Body", bound="Message")
+
+
+class Message(BaseModel):
+    """A request body; fields not named here are ignored."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+
+class Setup(Message):
+    project: str = Field(min_length=1)
+    label_config: str = Field(alias="schema")
+    hostname: str | None = None
+    access_token: str | None = None
+    extra_params: Any = None
+
+
+class Predict(Message):
+    tasks: list[Any] = Field(min_length=1)
+    project: str = Field(min_length=1)
+    label_config: str | None = None
+    model_version: str | None = None
+
+
+class ProjectInfo(Message):
+    """The project as webhooks carry it, whole."""
+
+    id: int
+    created_at: datetime
+    title: str | None = None
+    label_config: str | None = None
+
+    @property
+    def uid(self) -> str:
+        """The same key that `/setup` and `/predict` carry."""
+        return f"{self.id}.{int(self.created_at.timestamp())}"
+
+
+class AnnotationInfo(Message):
+    id: int
+    task: int | None = None
+
+
+class TaskInfo(Message):
+    id: int
+    total_annotations: int = 0
+    cancelled_annotations: int = 0
+
+    @property
+    def labelled(self) -> bool:
+        return self.total_annotations + self.cancelled_annotations > 0
+
+
+class Webhook(Message):
+    action: str = Field(min_length=1)
+    project: ProjectInfo | None = None
+    annotation: AnnotationInfo | None = None
+    annotations: list[AnnotationInfo] = []
+    tasks: list[TaskInfo] = []
+
+
+class Train(Message):
+    project: str = Field(min_length=1)
+    label_config: str | None = None
+
+
+class JobStatus(Message):
+    job: str = Field(min_length=1)
+
+
+class Versions(Message):
+    project: str | None = None
+
+
+def parse(kind: type[Body], raw: bytes) -> Body:
+    """Read a JSON body; raise `InvalidRequest` with one sentence that names the field and the remedy.
+
+    The JSON is read by the standard library, which, unlike pydantic's own reader, lets lone surrogates pass: one odd
+    text must not cost the other tasks of its request their answers.
+    """
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"The body is not JSON ({error}): send a JSON object.") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"The body is a JSON {type(body).__name__}: send a JSON object.")
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise InvalidRequest(f"Field `{field}`: {_lower(problem['msg'])}. {_remedy(kind, field)}") from None
+
+
+_REMEDIES = {
+    "tasks": "Send `tasks`, a list of Label Studio tasks with at least one element.",
+    "project": 'Send the project as Label Studio names it, for example "7.1795221978".',
+    "schema": "Send the labelling configuration's XML.",
+    "label_config": "Send the labelling configuration's XML.",
+    "job": "Send the id that training answered.",
+    "action": "Send the name of a Label Studio webhook action.",
+}
+
+
+def _remedy(kind: type[Message], field: str) -> str:
+    if kind is Webhook and field != "action":
+        return "Send the event as Label Studio's webhooks do."
+    return _REMEDIES.get(field.partition(".")[0], "Send what Label Studio sends.")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from converters import Document, Span, spans_to_tags, write_conll
+from tests.converters.strategies import any_spans, texts
+
+
+def written(*documents: Document) -> str:
+    stream = io.StringIO()
+    write_conll(documents, stream)
+    return stream.getvalue()
+
+
+def test_documents_are_written_in_the_shape_of_conll_2003() -> None:
+    documents = (
+        Document("1", "great pizza at Joe's", (Span(0, 5, "Rating"), Span(15, 20, "Restaurant_Name"))),
+        Document("2", "new york", (Span(0, 8, "Location"),)),
+    )
+    assert written(*documents) == (
+        "-DOCSTART- -X- -X- O\n"
+        "\n"
+        "great -X- _ B-Rating\n"
+        "pizza -X- _ O\n"
+        "at -X- _ O\n"
+        "Joe's -X- _ B-Restaurant_Name\n"
+        "\n"
+        "-DOCSTART- -X- -X- O\n"
+        "\n"
+        "new -X- _ B-Location\n"
+        "york -X- _ I-Location\n"
+        "\n"
+    )
+
+
+def test_nothing_is_written_for_no_documents() -> None:
+    assert written() == ""
+
+
+def test_text_without_words_is_a_document_without_sentences() -> None:
+    assert written(Document("1", " \n")) == "-DOCSTART- -X- -X- O\n\n"
+
+
+def test_text_that_looks_like_the_header_does_not_become_one() -> None:
+    assert written(Document("1", "-DOCSTART-")).count("-DOCSTART-") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("1\u202f000", "1\ufffd000"),
+        ("\x00", "\ufffd"),
+        ("\ud800", "\ufffd"),
+        ("\x7f", "\ufffd"),
+        ("Naïve", "Naïve"),
+        ("🍣", "🍣"),
+    ],
+)
+def test_character_that_would_break_the_file_is_replaced(text: str, token: str) -> None:
+    assert f"{token} -X- _ O\n" in written(Document("1", text))
+
+
+def test_whitespace_in_a_label_becomes_an_underscore() -> None:
+    assert "Joe -X- _ B-Restaurant_Name\n" in written(Document("1", "Joe", (Span(0, 3, "Restaurant Name"),)))
+
+
+def test_spans_that_are_not_in_the_file_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="converters"):
+        written(Document("1", "ab cd", (Span(0, 5, "X"), Span(0, 2, "Y"), Span(2, 3, "Y"))))
+    assert [record.getMessage()[:7] for record in caplog.records] == ["2 spans"]
+
+
+def test_lone_surrogates_do_not_break_a_utf8_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.conll"
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        write_conll([Document("1", "a\ud83c b", (Span(0, 2, "\ud83c"),))], stream)
+    assert "B-\ufffd" in path.read_text(encoding="utf-8")
+
+
+@given(st.data(), texts)
+@settings(deadline=None, max_examples=200)
+def test_every_word_is_one_row_of_four_columns(data: st.DataObject, text: str) -> None:
+    document = Document("1", text, tuple(data.draw(any_spans(text))))
+    content = written(document)
+    rows = [line for line in content.encode("utf-8").decode("utf-8").splitlines()[2:] if line]
+    assert [len(row.split()) for row in rows] == [4] * len(spans_to_tags(text, document.spans).words)

@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from converters import Document, Problem, Span, read_tasks, regions, spans_to_tags, tags_to_spans, task_text
+from label_config import LabelConfig
+from tests.converters.strategies import texts
+
+CONFIG = LabelConfig("label", "text", "text", ("Dish", "Location", "Rating"))
+TEXT = "🍣🍕 great pizza in Naïveville"
+
+
+def region(start: Any, end: Any, *labels: str, **changes: Any) -> dict[str, Any]:
+    value = {"start": start, "end": end, "text": "…", "labels": list(labels)}
+    return {"id": "a1", "from_name": "label", "to_name": "text", "type": "labels", "value": value, **changes}
+
+
+def annotation(*results: Any, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "completed_by": 1,
+        "result": list(results),
+        "was_cancelled": False,
+        "ground_truth": False,
+        "created_at": "2026-11-21T00:47:06.106922Z",
+        "updated_at": "2026-11-21T00:47:06.106953Z",
+        **changes,
+    }
+
+
+def task(*annotations: Any, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": 3,
+        "annotations": list(annotations),
+        "drafts": [],
+        "predictions": [3],
+        "data": {"text": TEXT},
+        "total_annotations": len(annotations),
+        **changes,
+    }
+
+
+GREAT = region(3, 8, "Rating")
+PIZZA = region(9, 14, "Dish")
+
+
+def spans_of(*tasks: Any) -> list[tuple[Span, ...]]:
+    return [document.spans for document in read_tasks(tasks, CONFIG)[0]]
+
+
+def test_labelled_task_becomes_a_document() -> None:
+    documents, report = read_tasks([task(annotation(GREAT, PIZZA))], CONFIG)
+    assert documents == [Document("3", TEXT, (Span(3, 8, "Rating"), Span(9, 14, "Dish")))]
+    assert (report.tasks, report.documents, report.spans, report.issues) == (1, 1, 2, [])
+
+
+def test_documents_come_in_the_order_of_the_tasks() -> None:
+    documents, _ = read_tasks((task(annotation(), id=number) for number in (9, 2, 5)), CONFIG)
+    assert [document.id for document in documents] == ["9", "2", "5"]
+
+
+def test_submitted_annotation_without_regions_is_a_negative_document() -> None:
+    documents, report = read_tasks([task(annotation())], CONFIG)
+    assert documents == [Document("3", TEXT)]
+    assert report.negatives == 1
+
+
+def test_task_without_annotations_is_counted_as_unlabeled() -> None:
+    documents, report = read_tasks([task(drafts=[{"result": [GREAT]}]), task(annotations=None)], CONFIG)
+    assert documents == []
+    assert (report.unlabeled, report.skipped, report.issues) == (2, 0, [])
+
+
+def test_skipped_task_is_counted_and_no_document() -> None:
+    documents, report = read_tasks([task(annotation(GREAT, was_cancelled=True))], CONFIG)
+    assert documents == []
+    assert (report.unlabeled, report.skipped) == (0, 1)
+
+
+def test_draft_beside_an_annotation_is_ignored() -> None:
+    draft = {"id": 1, "result": [PIZZA], "created_at": "2026-11-22T00:00:00Z", "annotation": 1}
+    assert spans_of(task(annotation(GREAT), drafts=[draft])) == [(Span(3, 8, "Rating"),)]
+
+
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        (
+            {"ground_truth": True, "updated_at": "2020-01-01T00:00:00Z"},
+            {"updated_at": "2026-01-01T00:00:00Z"},
+        ),
+        ({"updated_at": "2026-01-02T00:00:00Z"}, {"updated_at": "2026-01-01T00:00:00Z", "id": 9}),
+        ({"updated_at": "2026-01-01T00:00:00.5Z"}, {"updated_at": "2026-01-01T00:00:00Z"}),
+        ({"updated_at": "2026-01-01T01:30:00Z"}, {"updated_at": "2026-01-01T02:00:00+01:00"}),
+        ({"created_at": "2026-12-01T00:00:00Z"}, {"id": 9}),
+        ({"id": 2}, {"id": 1}),
+        ({}, {"was_cancelled": True, "updated_at": "2027-01-01T00:00:00Z"}),
+        ({}, {"updated_at": "yesterday"}),
+        ({}, {"updated_at": None}),
+    ],
+    ids=["ground truth", "updated", "fraction", "zone", "created", "id", "cancelled", "no date", "no value"],
+)
+@pytest.mark.parametrize("winner_first", [True, False])
+def test_one_annotation_counts(winner: dict[str, Any], loser: dict[str, Any], winner_first: bool) -> None:
+    pair = [annotation(GREAT, **winner), annotation(PIZZA, **loser)]
+    assert spans_of(task(*(pair if winner_first else pair[::-1]))) == [(Span(3, 8, "Rating"),)]
+
+
+def test_annotations_that_gave_way_are_counted() -> None:
+    _, report = read_tasks([task(annotation(GREAT), annotation(PIZZA, id=2), annotation(id=3))], CONFIG)
+    assert report.superseded == 2
+
+
+def test_offsets_are_trusted_and_the_text_of_a_region_is_not() -> None:
+    stale = region(3, 8, "Rating")
+    stale["value"]["text"] = "something else"
+    missing = region(9, 14, "Dish")
+    del missing["value"]["text"], missing["id"]
+    assert spans_of(task(annotation(stale, missing))) == [(Span(3, 8, "Rating"), Span(9, 14, "Dish"))]
+
+
+def test_overlapping_regions_are_left_to_the_tagging() -> None:
+    outer = region(3, 14, "Dish")
+    assert spans_of(task(annotation(GREAT, outer))) == [(Span(3, 8, "Rating"), Span(3, 14, "Dish"))]
+
+
+def test_results_of_other_controls_are_counted_by_control() -> None:
+    others = [
+        region(3, 8, "Rating", from_name="label2"),
+        region(3, 8, "Rating", to_name="title"),
+        {
+            "id": "c",
+            "from_name": "mood",
+            "to_name": "text",
+            "type": "choices",
+            "value": {"choices": ["good"]},
+        },
+        {"type": "relation", "from_id": "a1", "to_id": "a2", "direction": "right"},
+    ]
+    documents, report = read_tasks([task(annotation(*others, GREAT))], CONFIG)
+    assert documents[0].spans == (Span(3, 8, "Rating"),)
+    assert report.other_controls == {"label2": 1, "label": 1, "mood": 1, "": 1}
+    assert report.issues == []
+
+
+@pytest.mark.parametrize(
+    ("result", "problem", "detail"),
+    [
+        (region(0, 2, "Chef"), Problem.UNKNOWN_LABEL, "'Chef'"),
+        (region(0, 2), Problem.NO_LABEL, "[]"),
+        (region(0, 2, value={"start": 0, "end": 2}), Problem.NO_LABEL, "None"),
+        (region(0, 2, value={"start": 0, "end": 2, "labels": "Dish"}), Problem.NO_LABEL, "'Dish'"),
+        (region(0, 2, value={"start": 0, "end": 2, "labels": [["Dish"]]}), Problem.UNKNOWN_LABEL, "['Dish']"),
+        (region(None, 2, "Dish"), Problem.BAD_OFFSETS, "None to 2"),
+        (region(0, "2", "Dish"), Problem.BAD_OFFSETS, "0 to '2'"),
+        (region(0.5, 2, "Dish"), Problem.BAD_OFFSETS, "0.5"),
+        (region(False, True, "Dish"), Problem.BAD_OFFSETS, "False to True"),
+        (region(0, 2, value={"labels": ["Dish"]}), Problem.BAD_OFFSETS, "None to None"),
+        (region(0, 999, "Dish"), Problem.OUTSIDE_TEXT, f"{len(TEXT)} characters"),
+        (region(-2, 2, "Dish"), Problem.OUTSIDE_TEXT, "-2 to 2"),
+        (region(4, 4, "Dish"), Problem.EMPTY_SPAN, "4 to 4"),
+        (region(5, 4, "Dish"), Problem.EMPTY_SPAN, "5 to 4"),
+        (region(0, 2, value=None), Problem.MALFORMED, "None"),
+        ("region", Problem.MALFORMED, "'region'"),
+    ],
+)
+def test_region_that_cannot_be_read_is_counted_and_named(result: Any, problem: Problem, detail: str) -> None:
+    documents, report = read_tasks([task(annotation(result, GREAT))], CONFIG)
+    assert documents[0].spans == (Span(3, 8, "Rating"),)
+    assert [(issue.problem, issue.task) for issue in report.issues] == [(problem, "3")]
+    assert detail in report.issues[0].detail
+
+
+@pytest.mark.parametrize("labels", [("Dish", "Rating"), ("Chef", "Dish")])
+def test_first_known_label_of_several_is_taken_and_named(labels: tuple[str, ...]) -> None:
+    documents, report = read_tasks([task(annotation(region(9, 14, *labels)))], CONFIG)
+    assert documents[0].spans == (Span(9, 14, "Dish"),)
+    assert report.problems() == {Problem.SEVERAL_LABELS: 1}
+
+
+@pytest.mark.parametrize("data", [{}, {"text": None}, {"text": 7}, {"text": ["a"]}, {"other": "a"}, None, "text", [1]])
+def test_labelled_task_without_a_text_is_named(data: Any) -> None:
+    documents, report = read_tasks([task(annotation(GREAT), data=data)], CONFIG)
+    assert documents == []
+    assert [(issue.problem, issue.task) for issue in report.issues] == [(Problem.NO_TEXT, "3")]
+
+
+@pytest.mark.parametrize("broken", [4, None, "x", annotation(result=None), annotation(result={})])
+def test_annotation_that_cannot_be_read_is_not_taken_for_an_empty_one(broken: Any) -> None:
+    documents, report = read_tasks([task(broken)], CONFIG)
+    assert documents == []
+    assert report.problems() == {Problem.MALFORMED: 1}
+    assert spans_of(task(broken, annotation(GREAT))) == [(Span(3, 8, "Rating"),)]
+
+
+def test_task_that_is_no_object_is_named_by_its_position() -> None:
+    documents, report = read_tasks([task(annotation()), "task"], CONFIG)  # type: ignore[list-item]
+    assert len(documents) == 1
+    assert [(issue.problem, issue.task) for issue in report.issues] == [(Problem.MALFORMED, "#2")]
+
+
+def test_task_without_an_id_is_named_by_its_position() -> None:
+    assert read_tasks([task(annotation(), id=None)], CONFIG)[0][0].id == "#1"
+
+
+@pytest.mark.parametrize(
+    ("field", "data", "text"),
+    [
+        ("text", {"text": "a"}, "a"),
+        ("doc.text", {"doc": {"text": "a"}}, "a"),
+        ("doc.text", {"doc.text": "a", "doc": {"text": "b"}}, "a"),
+        ("doc.text", {"doc": "a"}, None),
+    ],
+)
+def test_text_is_found_by_key_or_by_path(field: str, data: dict[str, Any], text: str | None) -> None:
+    assert task_text({"data": data}, LabelConfig("label", "text", field, ("X",))) == text
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 50), st.floats(), st.sampled_from(["", "Dish", "x"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=2), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=300)
+def test_no_input_raises_and_every_task_is_accounted_for(data: st.DataObject) -> None:
+    def sometimes(usual: Any) -> Any:
+        return data.draw(st.one_of(st.just(usual), JSON))
+
+    value = {"start": sometimes(3), "end": sometimes(8), "labels": sometimes(["Dish"])}
+    result = sometimes([sometimes(region(0, 0, value=sometimes(value), from_name=sometimes("label")))])
+    moments = {
+        "created_at": sometimes("2026-11-21T00:47:06Z"),
+        "updated_at": sometimes("2026-11-21T00:47:06Z"),
+    }
+    made = annotation(result=result, id=sometimes(1), was_cancelled=sometimes(False), **moments)
+    made_tasks = [sometimes(task(sometimes(made), annotation(), data=sometimes({"text": sometimes(TEXT)})))]
+    documents, report = read_tasks(made_tasks, CONFIG)
+    left_out = sum(issue.problem in (Problem.NO_TEXT, Problem.MALFORMED) for issue in report.issues)
+    assert len(documents) + report.unlabeled + report.skipped + left_out >= 1 == report.tasks
+    assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
+
+
+def test_report_tells_everything_as_json() -> None:
+    tasks = [
+        task(annotation(region(0, 2, "Chef"), region(0, 2, "Cook")), annotation(GREAT, id=0), id=1),
+        task(annotation(GREAT, {"type": "relation"}), id=2),
+        task(id=4),
+        task(annotation(was_cancelled=True), id=5),
+    ]
+    assert read_tasks(tasks, CONFIG)[1].to_dict() == {
+        "tasks": 4,
+        "documents": 2,
+        "negatives": 1,
+        "spans": 1,
+        "unlabeled": 1,
+        "skipped": 1,
+        "superseded": 1,
+        "other_controls": {"": 1},
+        "problems": {"unknown_label": 2},
+        "issues": [
+            {
+                "problem": "unknown_label",
+                "task": "1",
+                "detail": f"'{label}' is not in the labelling configuration",
+            }
+            for label in ("Chef", "Cook")
+        ],
+    }
+
+
+def test_report_sums_up_in_one_line() -> None:
+    tasks = [task(annotation(region(0, 2, "Chef"), GREAT)), task(id=4)]
+    assert read_tasks(tasks, CONFIG)[1].summary() == (
+        "2 tasks: 1 documents with 1 spans, 1 unlabeled; "
+        "unknown label 1× (task 3: 'Chef' is not in the labelling configuration)."
+    )
+
+
+def test_spans_become_regions_of_the_labels_control() -> None:
+    result = regions(TEXT, [Span(3, 8, "Rating", 0.75), Span(9, 14, "Dish")], CONFIG)
+    ids = [found.pop("id") for found in result]
+    assert len(set(ids)) == 2
+    assert result == [
+        {
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {"start": 3, "end": 8, "text": "great", "labels": ["Rating"]},
+            "score": 0.75,
+        },
+        {
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {"start": 9, "end": 14, "text": "pizza", "labels": ["Dish"]},
+        },
+    ]
+
+
+def test_ids_of_regions_are_stable_and_unique_even_for_equal_spans() -> None:
+    spans = [Span(0, 1, "Dish"), Span(0, 1, "Dish", 0.5), Span(0, 1, "Rating")]
+    ids = [found["id"] for found in regions(TEXT, spans, CONFIG)]
+    assert len(set(ids)) == 3
+    assert ids == [found["id"] for found in regions(TEXT, spans, CONFIG)]
+    assert all(len(name) == 10 for name in ids)
+
+
+def test_label_that_the_configuration_lost_is_left_out() -> None:
+    assert regions(TEXT, [Span(0, 1, "Chef")], CONFIG) == []
+
+
+@given(st.data(), texts)
+@settings(deadline=None, max_examples=200)
+def test_regions_come_back_as_the_same_spans(data: st.DataObject, text: str) -> None:
+    tags = data.draw(st.lists(st.sampled_from(["O", "B-Dish", "I-Dish", "B-Rating"]), min_size=40, max_size=40))
+    found = spans_to_tags(text, []).words
+    spans = tags_to_spans(found, tags[: len(found)])
+    labelled = task(annotation(*regions(text, spans, CONFIG)), data={"text": text})
+    documents, report = read_tasks([labelled], CONFIG)
+    assert documents == [Document("3", text, tuple(spans))]
+    assert report.issues == []
