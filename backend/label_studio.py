@@ -14,6 +14,8 @@ from label_studio_sdk import LabelStudio as Client
 from label_studio_sdk.core.api_error import ApiError
 
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
+from backend.settings import Settings
+from backend.tables import Project
 
 log = logging.getLogger(__name__)
 
@@ -218,6 +220,13 @@ class LabelStudio:
         """Press "Start Training" of an ML backend."""
         with self._translated(f"training of ML backend {backend_id}"):
             self._client.ml.train(backend_id)
+
+
+def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:
+    """The configured Label Studio; without a configured key, with the token the project's `/setup` brought."""
+    key = settings.label_studio_api_key
+    token = key.get_secret_value() if key else (project.access_token if project else None)
+    return LabelStudio(settings.label_studio_base, token)
 
 
 def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:

@@ -87,8 +87,7 @@ def _results(texts: list[str | None], answer: Answer, config: LabelConfig) -> li
         result: dict[str, Any] = {"result": [], "score": 0.0, "model_version": answer.version}
         if text is not None:
             tagging = next(taggings)
-            spans = [span for span in tagging.spans if span.label in config.labels]
-            result |= {"result": regions(text, spans, config), "score": tagging.score}
+            result |= {"result": regions(text, tagging.spans, config), "score": tagging.score}
         results.append(result)
     return results
 

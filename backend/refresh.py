@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioUnreachable
 from backend.inference.tagger import Tagger
 from backend.label_studio import LabelStudio, Prediction
-from converters import Span, regions, task_text
+from converters import regions, task_text
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -65,18 +65,12 @@ def predict(
     return [
         Prediction(
             task=task,
-            regions=regions(text, known_spans(tagging.spans, config), config),
+            regions=regions(text, tagging.spans, config),
             score=tagging.score,
             version=version,
         )
         for (task, _), text, tagging in zip(tasks, texts, tagger.tag(texts), strict=True)
     ]
-
-
-def known_spans(spans: Iterable[Span], config: LabelConfig) -> list[Span]:
-    """The spans whose label the project still has: Label Studio refuses a prediction with any other, whole."""
-    labels = set(config.labels)
-    return [span for span in spans if span.label in labels]
 
 
 def _import(label_studio: LabelStudio, project_id: int, predictions: Sequence[Prediction]) -> int:

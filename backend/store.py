@@ -10,29 +10,28 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Update, create_engine, delete, event, func, select, update
+from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from backend.errors import SettingsError, UnknownProject, UnknownRun, UnknownVersion
-from backend.tables import LIVE, Annotation, Base, Change, Project, Run, RunState, Version
+from backend.database import create_tables, open_engine
+from backend.errors import UnknownProject, UnknownRun, UnknownVersion
+from backend.tables import LIVE, Annotation, Change, Project, Run, RunState, Version
 
 
 class Store:
     """Queries over one database; safe to share between threads, opened anew in each process."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+        self.engine = open_engine(url)
         self._writes = self.engine.execution_options(writes=True)
         self._insert: Callable[..., Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
-        _create_tables(self._writes)
+        create_tables(self._writes)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:
@@ -328,38 +327,3 @@ def _batches(rows: list[dict[str, Any]], size: int = 5000) -> Iterator[list[dict
     # SQLite takes at most 32,766 parameters a statement.
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
-
-
-def _engine(url: str) -> Engine:
-    try:
-        parsed = make_url(url)
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
-    except Exception as error:  # SQLAlchemy raises several unrelated types for an unusable URL
-        raise SettingsError(
-            f"DATABASE_URL is not usable ({error}): use sqlite:///FILE or postgresql+psycopg://…"
-        ) from None
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver would begin transactions itself, always as readers
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A reader that turns writer half-way fails when another wrote meanwhile, whatever the busy timeout.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _create_tables(engine: Engine) -> None:
-    try:
-        Base.metadata.create_all(engine)
-    except DBAPIError:  # two processes started at once; the second finds what the first has made
-        Base.metadata.create_all(engine)

@@ -11,7 +11,7 @@ from huey.consumer import Consumer
 
 from backend.errors import LabelStudioError
 from backend.jobs import open_loop
-from backend.label_studio import LabelStudio
+from backend.label_studio import LabelStudio, open_label_studio
 from backend.loop import Loop
 from backend.reconcile import lost_changes
 from backend.refresh import refresh
@@ -31,13 +31,6 @@ REFRESH_HOLD_SECONDS = 180.0
 
 # One thread stays in a training run; the others refresh and reconcile meanwhile.
 _THREADS = 3
-
-
-def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:
-    """The configured Label Studio; without a configured key, with the token the project's `/setup` brought."""
-    key = settings.label_studio_api_key
-    token = key.get_secret_value() if key else (project.access_token if project else None)
-    return LabelStudio(settings.label_studio_base, token)
 
 
 class Worker:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
 from backend.inference.tagger import Tagger
+from backend.label_studio import open_label_studio
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
@@ -21,7 +22,6 @@ from backend.training.evaluate import Metrics, evaluate
 from backend.training.gate import judge
 from backend.training.progress import RunProgress
 from backend.training.split import split
-from backend.worker import open_label_studio
 from converters import Document, read_tasks
 from label_config import LabelConfig, UnsupportedLabelConfig
 

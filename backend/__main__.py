@@ -1,0 +1,191 @@
+"""The command line: ``python -m backend``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backend.errors import BackendError
+from backend.jobs import open_loop
+from backend.label_studio import open_label_studio
+from backend.loop import Loop
+from backend.settings import Settings, load_settings
+from backend.tables import LIVE, Run
+from label_config import UnsupportedLabelConfig
+
+
+class _Sentences(click.Group):
+    """Shows a foreseen failure as one sentence; exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BackendError, UnsupportedLabelConfig) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Sentences, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A Label Studio ML backend that learns named entities from every label.
+
+    Two processes make the service: `serve` answers Label Studio, `work` trains models and brings their predictions
+    to Label Studio. `connect` introduces them to a project. Everything is configured by environment variables
+    (LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY, …) or a .env file: see the README.
+
+    To see it all at work on this machine, with a Label Studio of its own: `python -m backend demo`.
+    """
+    ctx.obj = settings = load_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "huey"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+
+
+@cli.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Answer Label Studio's calls on PORT (default 9090) until stopped."""
+    from backend.server import serve as run_server
+
+    run_server(settings)
+
+
+@cli.command()
+@click.pass_obj
+def work(settings: Settings) -> None:
+    """Train models and refresh predictions as they fall due, until stopped."""
+    from backend.worker import work as run_worker
+
+    run_worker(settings)
+
+
+_project = click.option(
+    "--project", required=True, metavar="ID", help="Number of the project in Label Studio (it is in its address)."
+)
+
+
+@cli.command()
+@_project
+@click.option("--url", metavar="URL", help="This service as Label Studio reaches it.  [default: http://localhost:PORT]")
+@click.pass_obj
+def connect(settings: Settings, project: str, url: str | None) -> None:
+    """Make this service the ML backend of a Label Studio project.
+
+    Creates the ML backend in Label Studio (or updates it), gives Label Studio and its webhook the Basic auth
+    credentials when BASIC_AUTH_USER and BASIC_AUTH_PASS are set, and switches pre-labels on for annotators.
+    `serve` must be running.
+    """
+    from backend.connect import connect as connect_project
+
+    made = connect_project(
+        settings, open_label_studio(settings), _number(project), url or f"http://localhost:{settings.port}"
+    )
+    click.echo(f"Project {made.project.id} “{made.project.title}” is connected; its labels: {', '.join(made.labels)}.")
+    each = settings.start_training_each_n_updates
+    click.echo(f"A model is trained after every {each} changed tasks." if each else "Training starts only by hand.")
+
+
+@cli.command()
+@_project
+@click.option("--wait", is_flag=True, help="Stay until the run has ended and show its progress.")
+@click.pass_obj
+def train(settings: Settings, project: str, wait: bool) -> None:
+    """Queue a training run for a project; `work` carries it out."""
+    loop, _ = open_loop(settings)
+    run = loop.train(_uid(settings, loop, project), reason="command line")
+    if not wait:
+        click.echo(f"Run {run.id} is queued.")
+        return
+    ended = _watch(loop, run)
+    if ended.state != "finished":
+        raise click.ClickException(f"Run {run.id} {ended.state}: {ended.error or 'no reason was noted'}")
+    verdict = loop.store.version(ended.project, ended.version or "").verdict
+    click.echo(f"Run {run.id} finished: version {ended.version}, {verdict}.")
+
+
+def _watch(loop: Loop, run: Run) -> Run:
+    with click.progressbar(length=1000, label=f"Run {run.id}", item_show_func=lambda phase: phase) as bar:
+        while run.state in LIVE:
+            bar.update(max(0, int(run.progress * 1000) - bar.pos), current_item=run.phase)
+            time.sleep(0.5)
+            run = loop.run(run.id)
+        bar.update(1000 - bar.pos, current_item=run.state)
+    return run
+
+
+@cli.command()
+@_project
+@click.pass_obj
+def versions(settings: Settings, project: str) -> None:
+    """List a project's model versions, newest first; the serving one is marked *."""
+    loop, _ = open_loop(settings)
+    uid = _uid(settings, loop, project)
+    current = loop.store.project(uid).current_version
+    known = loop.versions(uid)
+    if not known:
+        click.echo("No version yet: label some tasks, or run `python -m backend train`.")
+    for version in known:
+        f1 = version.metrics.get("f1")
+        made = datetime.fromtimestamp(version.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        mark = "*" if version.name == current else " "
+        score = f"F1 {f1:.3f}" if f1 is not None else "F1 –    "
+        click.echo(f"{mark} {version.name:<10} {made}  {score}  {version.verdict}")
+
+
+@cli.command()
+@_project
+@click.argument("version")
+@click.pass_obj
+def promote(settings: Settings, project: str, version: str) -> None:
+    """Serve VERSION (for example ner-v3) from now on; an earlier version is a rollback."""
+    loop, _ = open_loop(settings)
+    chosen = loop.promote(_uid(settings, loop, project), version)
+    click.echo(f"{chosen.name} serves now; its predictions are on their way to Label Studio.")
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Run unattended: act as an annotator, check the loop, report, exit.")
+@click.option("--port", default=9090, show_default=True, help="Port of the ML backend.")
+@click.option("--label-studio-port", default=8080, show_default=True, help="Port of Label Studio.")
+@click.option(
+    "--label-studio",
+    type=click.Path(path_type=Path),
+    default=Path(".venv-label-studio/bin/label-studio"),
+    show_default=True,
+    help="The label-studio program.",
+)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True, help="Its data.")
+def demo(once: bool, port: int, label_studio_port: int, label_studio: Path, folder: Path) -> None:
+    """Show the whole loop on this machine: Label Studio, this service, a project of restaurant queries."""
+    from backend.demo.show import run_demo
+
+    raise SystemExit(
+        run_demo(
+            once=once, port=port, label_studio_port=label_studio_port, program=label_studio, folder=folder.resolve()
+        )
+    )
+
+
+def _number(project: str) -> int:
+    if not project.partition(".")[0].isdigit():
+        raise click.BadParameter(f"{project!r} is not a project number.", param_hint="--project")
+    return int(project.partition(".")[0])
+
+
+def _uid(settings: Settings, loop: Loop, project: str) -> str:
+    """The project's key here; a project this service has not met yet is looked up in Label Studio."""
+    number = _number(project)
+    known = [each.uid for each in loop.store.projects() if each.id == number and project in (each.uid, str(number))]
+    if known:
+        return max(known, key=lambda uid: int(uid.partition(".")[2] or 0))
+    remote = open_label_studio(settings).project(number)
+    return loop.meet(remote.uid, title=remote.title, label_config=remote.label_config).uid
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m backend")

@@ -1,0 +1,48 @@
+"""Opens the database: SQLite or PostgreSQL, with the transactions this service relies on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError
+
+from backend.errors import SettingsError
+from backend.tables import Base
+
+
+def open_engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except Exception as error:  # SQLAlchemy raises several unrelated types for an unusable URL
+        raise SettingsError(
+            f"DATABASE_URL is not usable ({error}): use sqlite:///FILE or postgresql+psycopg://…"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin transactions itself, always as readers
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that turns writer half-way fails when another wrote meanwhile, whatever the busy timeout.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def create_tables(engine: Engine) -> None:
+    try:
+        Base.metadata.create_all(engine)
+    except DBAPIError:  # two processes started at once; the second finds what the first has made
+        Base.metadata.create_all(engine)

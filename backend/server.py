@@ -1,0 +1,48 @@
+"""The web server: gunicorn with threads, configured from the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from backend.app import create_app
+from backend.settings import Settings
+
+# Label Studio waits 100 s for predictions; a worker that is silent for longer is replaced.
+_TIMEOUT_SECONDS = 120
+
+
+class Server(BaseApplication):
+    """gunicorn without its command line; every process builds its own application after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options().items():
+            self.cfg.set(name, value)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "worker_class": "gthread",
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "timeout": _TIMEOUT_SECONDS,
+            "graceful_timeout": 10,
+            "keepalive": 5,
+            "proc_name": "label-studio-ner-backend",
+            "loglevel": self._settings.log_level.lower(),
+            "control_socket_disable": True,
+        }
+
+    def load(self) -> Flask:
+        return create_app(self._settings)
+
+
+def serve(settings: Settings) -> None:
+    """Answer Label Studio until SIGTERM or SIGINT."""
+    Server(settings).run()

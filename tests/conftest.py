@@ -1,0 +1,37 @@
+"""What many tests share: a few labelled documents, and one real model version trained on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.training.build import Built, build_version
+from backend.training.fine_tune import Recipe
+from converters.document import Document
+from tests import samples
+
+
+@pytest.fixture(scope="session")
+def sample_documents() -> list[Document]:
+    return samples.documents()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Document]) -> Built:
+    """One version trained with the embedded encoder, and what building it reported."""
+    folder = tmp_path_factory.mktemp("versions") / "ner-v1"
+    return build_version(
+        sample_documents,
+        labels=samples.LABELS,
+        name="ner-v1",
+        recipe=Recipe(base="embedded", epochs=10),
+        folder=folder,
+        progress=lambda phase, fraction: None,
+    )
+
+
+@pytest.fixture(scope="session")
+def version_folder(built: Built) -> Path:
+    """Folder of a finished version. Read only: copy it to change it."""
+    return built.folder
