@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from backend.errors import BackendError
 from backend.jobs import open_loop
 from backend.label_studio import open_label_studio
+from backend.logs import configure_logging
 from backend.loop import Loop
 from backend.settings import Settings, load_settings
 from backend.tables import LIVE, Run
@@ -41,9 +41,7 @@ def cli(ctx: click.Context) -> None:
     To see it all at work on this machine, with a Label Studio of its own: `python -m backend demo`.
     """
     ctx.obj = settings = load_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "huey"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+    configure_logging(settings.log_level)
 
 
 @cli.command()

@@ -235,7 +235,8 @@ def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]
 
 def _refusal(url: str, what: str, error: ApiError) -> LabelStudioError:
     body: Any = error.body
-    detail = body.get("validation_errors") or body.get("detail") or body if isinstance(body, dict) else body
+    # A crash of Label Studio answers with a whole page of HTML.
+    detail = body.get("validation_errors") or body.get("detail") or body if isinstance(body, dict) else "no reason"
     if error.status_code in (401, 403):
         return LabelStudioRefused(
             f"Label Studio at {url} refuses the access token ({error.status_code}: {str(detail)[:200]}): "

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         0.02,
         ge=0,
         le=1,
-        description="F1 a candidate may lose against the current version and still be promoted.",
+        description="F1 a candidate may lose, beyond the noise of the held-out set, and still be promoted.",
     )
     run_attempts: int = Field(3, ge=1, description="Times a training run whose process died is tried.")
 

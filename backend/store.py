@@ -156,7 +156,7 @@ class Store:
         """All known annotations of a project: ``{annotation id: task id}``."""
         with self._read() as session:
             query = select(Annotation.annotation, Annotation.task).where(Annotation.project == uid)
-            return dict(session.execute(query))
+            return dict(session.execute(query).tuples().all())
 
     def forget_annotations(self, uid: str, annotations: Sequence[int]) -> dict[int, int]:
         """Drop deleted annotations; return the tasks of those that were known."""
@@ -166,7 +166,7 @@ class Store:
                 .where(Annotation.project == uid, Annotation.annotation.in_(annotations))
                 .returning(Annotation.annotation, Annotation.task)
             )
-            return dict(forgotten)
+            return dict(forgotten.tuples().all())
 
     # Runs
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from backend.training.build import Built, build_version
-from backend.training.fine_tune import Recipe
 from converters.document import Document
 from tests import samples
+
+if TYPE_CHECKING:
+    from backend.training.build import Built
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +22,10 @@ def sample_documents() -> list[Document]:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Document]) -> Built:
     """One version trained with the embedded encoder, and what building it reported."""
+    # Imported here: torch takes seconds to load, and most tests do without.
+    from backend.training.build import build_version
+    from backend.training.fine_tune import Recipe
+
     folder = tmp_path_factory.mktemp("versions") / "ner-v1"
     return build_version(
         sample_documents,

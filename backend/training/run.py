@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
 from backend.inference.tagger import Tagger
 from backend.label_studio import open_label_studio
+from backend.logs import configure_logging
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 def main(run_id: str) -> None:
     """Carry out a claimed run."""
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging(settings.log_level)
     os.nice(10)  # annotators come first: their requests share the cores with this process
     store = Store(settings.database_url)
     run = store.run(run_id)
@@ -50,8 +51,7 @@ def main(run_id: str) -> None:
 
 def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress) -> None:
     project = store.project(run.project)
-    revision = project.revision  # read before the snapshot: what changes from here on is for the next run
-    config, documents = _snapshot(settings, store, project, progress)
+    config, documents, revision = _snapshot(settings, store, project, progress)
 
     # torch and transformers take seconds to import; a run without a snapshot fails before that.
     from backend.training.build import build_version
@@ -94,8 +94,8 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
 
 def _snapshot(
     settings: Settings, store: Store, project: Project, progress: RunProgress
-) -> tuple[LabelConfig, list[Document]]:
-    """The project's labelled documents as Label Studio has them now."""
+) -> tuple[LabelConfig, list[Document], int]:
+    """The project's labelled documents as Label Studio has them now, and the revision they certainly contain."""
     progress("fetching", 0.0)
     label_studio = open_label_studio(settings, project)
     remote = label_studio.project(project.id)
@@ -103,12 +103,13 @@ def _snapshot(
         raise UnknownProject(project.uid)
     store.remember_project(project.uid, title=remote.title, label_config=remote.label_config)
     store.replace_annotations(project.uid, label_studio.annotation_tasks(project.id))
+    revision = store.project(project.uid).revision  # what changes from here on is for the next run
     progress("fetching", 0.5)
     config = LabelConfig.from_xml(remote.label_config)
     documents, report = read_tasks(label_studio.labelled_tasks(project.id), config)
     log.info("%s", report.summary())
     progress.note(documents=len(documents))
-    return config, documents
+    return config, documents, revision
 
 
 def _current_metrics(registry: Registry, project: Project, documents: Sequence[Document]) -> Metrics | None:

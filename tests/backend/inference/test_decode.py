@@ -72,6 +72,6 @@ def test_scores_are_geometric_means(probabilities: list[float], expected: float)
     assert region_score(chosen) == prediction_score(chosen)
 
 
-@given(st.lists(st.floats(-1e30, 1e-6, width=32), max_size=20))
+@given(st.lists(st.floats(-1e6, 0.0), max_size=20))
 def test_score_is_always_a_probability(logarithms: list[float]) -> None:
     assert 0.0 <= prediction_score(np.array(logarithms, dtype=np.float32)) <= 1.0

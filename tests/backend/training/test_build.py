@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backend.errors import NotEnoughLabels, RunCancelled
+from backend.inference.tagger import Tagger
+from backend.training import build as module
+from backend.training.build import Built, build_version
+from backend.training.evaluate import evaluate
+from backend.training.fine_tune import Recipe
+from backend.training.model_card import model_card
+from backend.training.split import split
+from converters.document import Document, Span
+from tests.samples import LABELS, marked
+
+
+def build(documents: Sequence[Document], folder: Path, progress: module.Progress) -> Built:
+    return build_version(
+        documents,
+        labels=LABELS,
+        name="ner-v2",
+        recipe=Recipe(base="embedded", epochs=1),
+        folder=folder,
+        progress=progress,
+    )
+
+
+def test_version_has_learnt_its_training_documents(built: Built, sample_documents: list[Document]) -> None:
+    metrics = evaluate(Tagger.load(built.folder), split(sample_documents).train)
+    assert metrics is not None
+    assert metrics.f1 > 0.9
+
+
+def test_metrics_file_tells_how_the_version_came_about(built: Built, sample_documents: list[Document]) -> None:
+    written = json.loads((built.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert built.metrics is not None
+    assert written["test"] == built.metrics.to_dict()
+    assert written["validation"]["documents"] == len(split(sample_documents).validation)
+    assert sum(written["counts"]["documents"].values()) == len(sample_documents)
+    assert written["recipe"]["base"] == "embedded"
+    assert written["training"]["epochs"] == 10
+    assert set(written["seconds"]) == {"training", "exporting", "evaluating"}
+    assert written["libraries"]["torch"]
+    assert {key: written[key] for key in built.info} == json.loads(json.dumps(built.info))
+
+
+def test_snapshot_holds_every_document(built: Built, sample_documents: list[Document]) -> None:
+    text = (built.folder / "snapshot.conll").read_text(encoding="utf-8")
+    assert text.count("-DOCSTART-") == len(sample_documents)
+    assert "thai -X- _ I-Dish\n" in text
+
+
+def test_model_card_is_for_a_reader(built: Built) -> None:
+    card = (built.folder / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["pipeline_tag"] == "token-classification"
+    assert front["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
+    assert front["model-index"][0]["name"] == "ner-v1"
+    assert "The test side is small (3 tasks, 6 regions)" in card
+    assert "`Cuisine`" in card
+
+
+def test_model_card_without_held_out_documents_says_so(built: Built) -> None:
+    card = model_card(built.info, validation=None, test=None)
+    assert "Its quality is unknown" in card
+    assert "model-index" not in card
+
+
+def test_nothing_but_the_version_is_left_beside_it(built: Built) -> None:
+    assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
+
+
+def test_progress_goes_through_all_phases(
+    sample_documents: list[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, float]] = []
+    strange = [
+        Document("\ud800", "a \ud800 b \x00", (Span(0, 1, "Dish"), Span(0, 3, "Dish"), Span(0, 1, "Unknown"))),
+        Document("none", ""),
+    ]
+    built = build([*sample_documents[:12], *strange], tmp_path / "v", lambda *step: seen.append(step))
+    assert list(dict.fromkeys(phase for phase, _ in seen)) == list(module.PHASES)
+    assert all(0.0 <= fraction <= 1.0 for _, fraction in seen)
+    assert seen[-1] == ("evaluating", 1.0)
+    assert built.info["counts"]["spans_of_other_labels"] == 1
+    assert built.info["counts"]["spans_without_place"] == 1
+
+
+def test_cancelled_run_leaves_no_working_files(sample_documents: list[Document], tmp_path: Path) -> None:
+    def cancel(phase: str, fraction: float) -> None:
+        if phase == "training":
+            raise RunCancelled("cancelled")
+
+    with pytest.raises(RunCancelled):
+        build(sample_documents, tmp_path / "v", cancel)
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["v"])
+
+
+def test_too_few_labels_write_nothing(tmp_path: Path) -> None:
+    other = [marked("try [ramen|Drink]", id=str(number)) for number in range(5)]
+    with pytest.raises(NotEnoughLabels, match="0 regions of the labels to learn"):
+        build(other, tmp_path / "v", lambda phase, fraction: None)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.errors import BaseModelUnavailable
+from backend.training import hub
+from backend.training.encoder import default_learning_rate, load_classifier
+
+LABELS = ["Dish", "Place"]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded encoder as a local folder."""
+    folder = tmp_path_factory.mktemp("encoder")
+    model, tokenizer = load_classifier("embedded", ["Other"])
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_local_folder_is_loaded_under_a_new_head(saved: Path) -> None:
+    expected, _ = load_classifier("embedded", LABELS)
+    model, tokenizer = load_classifier(str(saved), LABELS)
+    assert list(model.config.id2label.values()) == ["O", "B-Dish", "I-Dish", "B-Place", "I-Place"]
+    assert model.config.label2id["I-Place"] == 4
+    for name, values in model.distilbert.state_dict().items():
+        assert torch.equal(values, expected.distilbert.state_dict()[name])
+    assert tokenizer.model_max_length == 512
+
+
+def test_hub_name_is_fetched_and_loaded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "fetch", {"somebody/encoder": saved}.__getitem__)
+    model, _ = load_classifier("somebody/encoder", LABELS)
+    assert model.config.num_labels == 5
+
+
+def test_tokenizer_neither_pads_nor_truncates(saved: Path) -> None:
+    for name in ("embedded", str(saved)):
+        _, tokenizer = load_classifier(name, LABELS)
+        assert tokenizer.backend_tokenizer.truncation is None
+        assert tokenizer.backend_tokenizer.padding is None
+        assert "token_type_ids" not in tokenizer("Thai")
+
+
+def test_same_random_state_gives_the_same_head() -> None:
+    heads = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        heads.append(load_classifier("embedded", LABELS)[0].classifier.weight)
+    assert torch.equal(*heads)
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./nowhere", "~/no-such-folder-here"])
+def test_missing_folder_is_not_asked_of_the_hub(name: str) -> None:
+    with pytest.raises(BaseModelUnavailable, match="is not a folder"):
+        load_classifier(name, LABELS)
+
+
+@pytest.mark.parametrize("content", [{}, {"config.json": {"model_type": "distilbert"}}, {"config.json": {}}])
+def test_folder_without_a_model_is_explained_in_one_line(tmp_path: Path, content: dict[str, object]) -> None:
+    for name, values in content.items():
+        (tmp_path / name).write_text(json.dumps(values))
+    with pytest.raises(BaseModelUnavailable, match="holds no encoder that can be opened") as caught:
+        load_classifier(str(tmp_path), LABELS)
+    assert "\n" not in str(caught.value)
+
+
+def test_pickled_weights_are_refused(saved: Path, tmp_path: Path) -> None:
+    for file in saved.iterdir():
+        if file.suffix == ".json":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(BaseModelUnavailable, match="holds no encoder"):
+        load_classifier(str(tmp_path), LABELS)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("embedded", 3e-4), ("distilbert/distilbert-base-uncased", 5e-5)])
+def test_learning_rate_suits_the_encoder(name: str, expected: float) -> None:
+    assert default_learning_rate(name) == expected

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from backend.inference.tagger import Tagging
+from backend.training.evaluate import Metrics, evaluate, score
+from converters.document import Document, Span
+from tests.samples import marked
+
+
+class Answers:
+    """A tagger that answers what it was told."""
+
+    labels = ("Dish", "Place")
+
+    def __init__(self, *answers: tuple[Span, ...]) -> None:
+        self._answers = answers
+
+    def tag(self, texts: Sequence[str]) -> list[Tagging]:
+        assert len(texts) == len(self._answers)
+        return [Tagging(spans=spans, score=1.0) for spans in self._answers]
+
+
+def evaluated(document: Document, *spans: Span) -> Metrics:
+    metrics = evaluate(Answers(spans), [document])  # type: ignore[arg-type]
+    assert metrics is not None
+    return metrics
+
+
+def test_nothing_is_measured_on_no_documents() -> None:
+    assert evaluate(Answers(), []) is None  # type: ignore[arg-type]
+
+
+def test_right_boundaries_and_label_count() -> None:
+    document = marked("try [pad thai|Dish] in [Boston|Place]")
+    metrics = evaluated(document, *document.spans)
+    assert (metrics.precision, metrics.recall, metrics.f1, metrics.support) == (1.0, 1.0, 1.0, 2)
+    assert metrics.per_label["Dish"].support == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Span(4, 7, "Dish"), Span(4, 12, "Place"), Span(0, 12, "Dish")],
+    ids=["too short", "other label", "too long"],
+)
+def test_almost_right_is_wrong(wrong: Span) -> None:
+    metrics = evaluated(marked("try [pad thai|Dish]"), wrong)
+    assert (metrics.precision, metrics.recall, metrics.f1) == (0.0, 0.0, 0.0)
+
+
+def test_counts_are_over_all_documents() -> None:
+    documents = [marked("try [ramen|Dish]"), marked("in [Boston|Place] or [Paris|Place]")]
+    answers = Answers((Span(4, 9, "Dish"),), (Span(3, 9, "Place"), Span(0, 2, "Dish")))
+    metrics = evaluate(answers, documents)  # type: ignore[arg-type]
+    assert metrics is not None
+    assert metrics.precision == pytest.approx(2 / 3)
+    assert metrics.recall == pytest.approx(2 / 3)
+    assert metrics.documents == 2
+    assert metrics.support == 3
+    assert metrics.per_label["Place"].recall == 0.5
+    assert metrics.per_label["Dish"].precision == 0.5
+
+
+def test_gold_span_inside_a_word_is_missed_and_does_not_break_the_others() -> None:
+    metrics = evaluated(marked("[Thai|Dish]food in [Boston|Place]"), Span(0, 8, "Dish"), Span(12, 18, "Place"))
+    assert (metrics.precision, metrics.recall) == (0.5, 0.5)
+
+
+def test_nothing_to_find_and_nothing_found_is_right() -> None:
+    metrics = evaluated(marked("no entity"))
+    assert (metrics.f1, metrics.support, metrics.per_label) == (1.0, 0, {})
+    assert evaluated(Document("1", "")).f1 == 1.0
+
+
+def test_something_found_where_nothing_is_counts_against_it() -> None:
+    metrics = evaluated(marked("no entity"), Span(3, 9, "Dish"))
+    assert (metrics.precision, metrics.f1, metrics.support) == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("label", ["-", "micro avg", "A-B", "-A", "B-", "é 🍣"])
+def test_any_label_is_counted_under_its_own_name(label: str) -> None:
+    gold = [[f"B-{label}", f"I-{label}", "O", "B-A"]]
+    metrics = score(gold, [[f"B-{label}", f"I-{label}", "O", "O"]])
+    assert set(metrics.per_label) == {label, "A"}
+    assert metrics.per_label[label].f1 == 1.0
+    assert metrics.f1 == pytest.approx(2 / 3)
+
+
+def test_metrics_are_plain_numbers() -> None:
+    document = marked("try [ramen|Dish]")
+    assert evaluated(document, *document.spans).to_dict() == {
+        "documents": 1,
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "support": 1,
+        "per_label": {"Dish": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}},
+    }

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from backend.training.encoder import load_classifier
+from backend.training.examples import IGNORED, Collator, make_examples
+from converters.document import Document
+from tests.samples import LABELS, marked
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return load_classifier("embedded", LABELS)[1]
+
+
+def test_first_piece_carries_the_tag(tokenizer: PreTrainedTokenizerFast) -> None:
+    examples = make_examples([marked("try [chicken tikka|Dish] now")], labels=LABELS, tokenizer=tokenizer)
+    (item,) = examples.items
+    pieces = tokenizer.convert_ids_to_tokens(item["input_ids"])
+    assert pieces == ["[CLS]", "try", "chicken", "ti", "##kka", "now", "[SEP]"]
+    assert item["labels"] == [IGNORED, 0, 1, 2, IGNORED, 0, IGNORED]
+    assert examples.gold[0].tolist() == [0, 1, 2, 0]
+
+
+def test_span_inside_a_word_splits_it(tokenizer: PreTrainedTokenizerFast) -> None:
+    (item,) = make_examples([marked("[Thai|Cuisine]food")], labels=LABELS, tokenizer=tokenizer).items
+    assert tokenizer.convert_ids_to_tokens(item["input_ids"]) == ["[CLS]", "thai", "food", "[SEP]"]
+    assert item["labels"] == [IGNORED, 3, 0, IGNORED]
+
+
+def test_each_word_of_a_long_document_is_learnt_once(tokenizer: PreTrainedTokenizerFast) -> None:
+    document = marked(" ".join(["find [Thai|Cuisine] food in [Boston|Location]"] * 400))
+    examples = make_examples([document], labels=LABELS, tokenizer=tokenizer)
+    assert len(examples.items) > 3
+    assert max(len(item["input_ids"]) for item in examples.items) <= 512
+    learnt = [label for item in examples.items for label in item["labels"] if label != IGNORED]
+    assert learnt == [0, 3, 0, 0, 5] * 400
+
+
+def test_document_without_words_makes_no_example(tokenizer: PreTrainedTokenizerFast) -> None:
+    examples = make_examples([Document("1", ""), Document("2", " \n")], labels=LABELS, tokenizer=tokenizer)
+    assert examples.items == []
+    assert [tags.tolist() for tags in examples.gold] == [[], []]
+
+
+def test_batch_is_padded_to_its_longest() -> None:
+    batch = Collator(pad_id=9)(
+        [{"input_ids": [1, 2, 3], "labels": [0, 1, 2]}, {"input_ids": [4], "labels": [5]}],
+    )
+    assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 9, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["labels"].tolist() == [[0, 1, 2], [5, IGNORED, IGNORED]]
