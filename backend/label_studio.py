@@ -31,6 +31,7 @@ class RemoteProject:
     uid: str
     title: str
     label_config: str
+    tasks: int
     annotations: int
     model_version: str
 
@@ -89,6 +90,7 @@ class LabelStudio:
             uid=f"{project_id}.{int(found.created_at.timestamp()) if found.created_at else 0}",
             title=found.title or "",
             label_config=found.label_config or "",
+            tasks=found.task_number or 0,
             annotations=(found.total_annotations_number or 0) + (found.skipped_annotations_number or 0),
             model_version=found.model_version or "",
         )

@@ -93,7 +93,7 @@ def gather(
     words of each text. A word that no window decides, because the tokenizer sees nothing in it, is surely
     ``outside``.
     """
-    texts = [np.full((size, tags), -np.inf, dtype=np.float32) for size in sizes]
+    texts: list[Floats] = [np.full((size, tags), -np.inf, dtype=np.float32) for size in sizes]
     for emissions in texts:
         emissions[:, outside] = 0.0
     for (text, words), decided in zip(windows, scores, strict=True):

@@ -112,9 +112,7 @@ class Tagger:
         spans = tags_to_spans(list(part), [self._tags[tag] for tag in tag_ids])
         first = {word.start: index for index, word in enumerate(part)} if spans else {}
         last = {word.end: index for index, word in enumerate(part)} if spans else {}
-        scored = (
-            replace(span, score=region_score(chosen[first[span.start] : last[span.end] + 1])) for span in spans
-        )
+        scored = (replace(span, score=region_score(chosen[first[span.start] : last[span.end] + 1])) for span in spans)
         return Tagging(spans=tuple(scored), score=prediction_score(chosen))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ OVERLAP = 4
 _MAX_WORD_CHARS = 1000
 """A longer word is cut before the tokenizer sees it: a megabyte without a space must not cost a megabyte of pieces."""
 
-_LONE_SURROGATES = {code: "\ufffd" for code in range(0xD800, 0xE000)}
+_LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
 """Not characters, so the tokenizer refuses them; one code point for one, hence offsets stay."""
 
 
@@ -119,12 +120,12 @@ def decided_ranges(offsets: Ints, bounds: Sequence[tuple[int, int]]) -> list[tup
     """
     cuts = [0]
     middles = (offsets[:-1] + offsets[1:]) / 2
-    for (_, left_end), (right_start, _) in zip(bounds, bounds[1:], strict=False):
+    for (_, left_end), (right_start, _) in pairwise(bounds):
         middle = (offsets[right_start] + offsets[left_end]) / 2
         cut = int(np.searchsorted(middles, middle, side="right"))
         cuts.append(max(cuts[-1], min(max(cut, right_start), left_end)))
     cuts.append(len(offsets) - 1)
-    return list(zip(cuts, cuts[1:], strict=False))
+    return list(pairwise(cuts))
 
 
 def _clean(word: str) -> str:

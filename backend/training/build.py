@@ -66,16 +66,18 @@ def build_version(
     sides = split(known)
     folder.mkdir(parents=True, exist_ok=True)
     progress("preparing", 1.0)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work_dir:
-        with clock.phase("training"):
-            model, tokenizer, trained = fine_tune(
-                sides.train,
-                sides.validation,
-                labels=labels,
-                recipe=recipe,
-                work_dir=Path(work_dir),
-                progress=lambda fraction: progress("training", fraction),
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work_dir,
+        clock.phase("training"),
+    ):
+        model, tokenizer, trained = fine_tune(
+            sides.train,
+            sides.validation,
+            labels=labels,
+            recipe=recipe,
+            work_dir=Path(work_dir),
+            progress=lambda fraction: progress("training", fraction),
+        )
     with clock.phase("exporting"):
         progress("exporting", 0.0)
         export(model, tokenizer, folder)

@@ -66,7 +66,7 @@ def quiet() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _open(name: str, tags: Sequence[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def _open(name: str, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or name.startswith((".", "~")):
@@ -81,7 +81,7 @@ def _open(name: str, tags: Sequence[str]) -> tuple[PreTrainedModel, PreTrainedTo
         ) from error
 
 
-def _from_pretrained(folder: Path, tags: Sequence[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def _from_pretrained(folder: Path, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
     config = AutoConfig.from_pretrained(
         folder,
         local_files_only=True,
@@ -103,7 +103,7 @@ def _from_pretrained(folder: Path, tags: Sequence[str]) -> tuple[PreTrainedModel
     return model, tokenizer
 
 
-def _is_byte_level(tokenizer: PreTrainedTokenizerFast) -> bool:
+def _is_byte_level(tokenizer: object) -> bool:
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         return False
     return "ByteLevel" in json.dumps(json.loads(tokenizer.backend_tokenizer.to_str())["pre_tokenizer"])

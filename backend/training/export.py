@@ -33,7 +33,7 @@ def export(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: P
     answers ``logits`` of shape (batch, sequence, tags) in float32. ``transformers.pipeline("ner", model=folder)``
     opens the same folder.
     """
-    on_cpu = copy.deepcopy(model).to(device="cpu", dtype=torch.float32).eval()
+    on_cpu = copy.deepcopy(model).cpu().float().eval()
     folder.mkdir(parents=True, exist_ok=True)
     with quiet():
         on_cpu.save_pretrained(folder, safe_serialization=True)

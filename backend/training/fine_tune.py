@@ -156,9 +156,7 @@ class _Report(TrainerCallback):
     def __init__(self, progress: Callable[[float], None]) -> None:
         self._progress = progress
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero and state.max_steps:
             self._progress(min(1.0, state.global_step / state.max_steps))
 
@@ -174,12 +172,13 @@ class _Choice:
 
     def __call__(self, outcome: EvalPrediction) -> dict[str, float]:
         """Return ``f1``, and ``choice``: F1 less a thousandth of the loss, which decides between equal epochs."""
-        decided = np.asarray(outcome.label_ids) != IGNORED
+        labels = np.asarray(outcome.label_ids)
+        decided = labels != IGNORED
         logits = np.asarray(outcome.predictions, dtype=np.float32)
         scores = [log_softmax(logits[row, mask]) for row, mask in enumerate(decided)]
         f1 = score(self._gold, self._decoded(scores)).f1
         loss = -np.concatenate(
-            [rows[np.arange(len(rows)), outcome.label_ids[row, decided[row]]] for row, rows in enumerate(scores)]
+            [rows[np.arange(len(rows)), labels[row, decided[row]]] for row, rows in enumerate(scores)]
         ).mean()
         return {"f1": f1, "choice": f1 - _TIE_BREAK * min(float(loss), 1.0)}
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from backend.training.embedded import PACKAGE
-from backend.training.evaluate import Metrics
+from backend.training.evaluate import LabelMetrics, Metrics
 
 _SMALL = 50
 """Fewer test documents than this say little about a model."""
@@ -91,7 +91,7 @@ def _data(info: dict[str, Any]) -> str:
 def _results(side: str, metrics: Metrics | None) -> str:
     if metrics is None:
         return f"## {side}\n\nNo task fell on this side, so nothing was measured."
-    rows = [("all", metrics), *metrics.per_label.items()]
+    rows: list[tuple[str, Metrics | LabelMetrics]] = [("all", metrics), *metrics.per_label.items()]
     table = [
         f"| {name} | {row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {row.support} |" for name, row in rows
     ]

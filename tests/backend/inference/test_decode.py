@@ -23,11 +23,7 @@ def log_probabilities(seed: int, words: int) -> np.ndarray:
 
 
 def best_by_brute_force(scores: np.ndarray) -> float:
-    legal = (
-        path
-        for path in product(range(len(TAGS)), repeat=len(scores))
-        if is_legal([TAGS[tag] for tag in path])
-    )
+    legal = (path for path in product(range(len(TAGS)), repeat=len(scores)) if is_legal([TAGS[tag] for tag in path]))
     return max(float(sum(scores[step, tag] for step, tag in enumerate(path))) for path in legal)
 
 

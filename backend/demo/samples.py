@@ -1,0 +1,58 @@
+"""The restaurant queries that the demonstration labels and leaves to be labelled."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from converters import Document, Span, regions
+from label_config import LabelConfig
+
+_MARK = re.compile(r"\[([^\[\]]+)\]\((\w+)\)")
+_UNLABELLED = "# Unlabelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Queries with their spans; those of ``unlabelled`` are imported as plain text, to be answered later."""
+
+    labelled: list[Document]
+    unlabelled: list[Document]
+
+
+def load_samples() -> Samples:
+    """Read the queries that come with the package; a document's id is its line number."""
+    text = resources.files("backend.demo").joinpath("restaurant_queries.txt").read_text(encoding="utf-8")
+    samples = Samples([], [])
+    side = samples.labelled
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith(_UNLABELLED):
+            side = samples.unlabelled
+        elif line.strip() and not line.startswith("#"):
+            side.append(parse_query(str(number), line.strip()))
+    return samples
+
+
+def parse_query(name: str, line: str) -> Document:
+    """Read one query: ``[cheap](Price) [sushi](Cuisine) near the station``."""
+    text, spans, position = "", [], 0
+    for mark in _MARK.finditer(line):
+        text += line[position : mark.start()]
+        spans.append(Span(len(text), len(text) + len(mark[1]), mark[2]))
+        text += mark[1]
+        position = mark.end()
+    return Document(name, text + line[position:], tuple(spans))
+
+
+def as_tasks(samples: Samples, config: LabelConfig) -> list[dict[str, Any]]:
+    """Tasks in Label Studio's import format, the labelled ones with an annotation."""
+    labelled = [
+        {
+            "data": {config.text_field: document.text},
+            "annotations": [{"result": regions(document.text, document.spans, config)}],
+        }
+        for document in samples.labelled
+    ]
+    return labelled + [{"data": {config.text_field: document.text}} for document in samples.unlabelled]

@@ -1,0 +1,195 @@
+"""The demonstration from start to end: start everything, train, show, and (``once``) check the loop by itself."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from backend.connect import connect
+from backend.demo.annotator import answer_and_check
+from backend.demo.narrator import Narrator
+from backend.demo.processes import DemoError, Processes, require_free_ports
+from backend.demo.samples import Samples, as_tasks, load_samples
+from backend.demo.watch import Watch
+from backend.errors import BackendError
+from backend.jobs import open_loop
+from backend.label_studio import LabelStudio, RemoteProject
+from backend.settings import Settings, load_settings
+from backend.tables import Version
+from label_config import LabelConfig, template
+
+EMAIL = "demo@example.com"
+PASSWORD = "restaurant"  # noqa: S105 - a Label Studio that listens on this machine only, with invented data
+TITLE = "Restaurant queries"
+
+_LABEL_STUDIO_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the demonstration's parts are."""
+
+    folder: Path
+    label_studio_port: int
+    port: int
+
+    @property
+    def label_studio_url(self) -> str:
+        return f"http://localhost:{self.label_studio_port}"
+
+    @property
+    def backend_url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+
+def run_demo(*, once: bool, port: int, label_studio_port: int, program: Path, folder: Path) -> int:
+    """Run the demonstration; return the exit code. ``once`` uses fresh data and ends by itself."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    if once:
+        folder = folder / "once"
+        shutil.rmtree(folder, ignore_errors=True)
+    places = Places(folder, label_studio_port, port)
+    try:
+        if not program.exists():
+            raise DemoError(f"There is no Label Studio at {program}: `make demo` installs one there.")
+        require_free_ports({"PORT": port, "LABEL_STUDIO_PORT": label_studio_port})
+        with Processes(folder / "logs") as processes:
+            return _show(places, program.resolve(), processes, once=once)
+    except KeyboardInterrupt:
+        click.echo("\nStopped; nothing is left running. `make demo` goes on where this ended.")
+        return 0
+    except BackendError as error:
+        click.echo(f"\nThe demonstration failed: {error}", err=True)
+        return 1
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _show(places: Places, program: Path, processes: Processes, *, once: bool) -> int:
+    token = _token(places.folder)
+    settings = _settings(places, token)
+    samples = load_samples()
+    narrator = Narrator(steps=9 if once else 6)
+    with narrator.step("Starting Label Studio (the first time it prepares its database)") as tick:
+        processes.start(
+            "label-studio", _label_studio_command(places, program), _label_studio_environment(places, token)
+        )
+        health = f"http://127.0.0.1:{places.label_studio_port}/health"
+        processes.wait_for(health, name="label-studio", seconds=_LABEL_STUDIO_SECONDS, tick=tick)
+    with narrator.step("Starting the ML backend: web server and worker") as tick:
+        for name in ("serve", "work"):
+            processes.start(name, [sys.executable, "-m", "backend", name], settings.environment())
+        health = f"http://127.0.0.1:{places.port}/health"
+        processes.wait_for(health, name="serve", seconds=60, tick=tick)
+    label_studio = LabelStudio(places.label_studio_url, token)
+    loop, _ = open_loop(settings)
+    with narrator.step(f"Importing {len(samples.labelled)} labelled and {len(samples.unlabelled)} unlabelled queries"):
+        project = _project(label_studio, samples)
+    watch = Watch(loop, label_studio, project, processes)
+    with narrator.step("Connecting the ML backend to the project"):
+        backend_id = connect(settings, label_studio, project.id, places.backend_url).backend_id
+    with narrator.step("Training the first version") as tick:
+        version = watch.current_version()
+        if version is None:
+            label_studio.start_training(backend_id)
+            version = watch.new_version(None, tick)
+    with narrator.step(f"Pre-annotating the unlabelled queries with {version.name}") as tick:
+        watch.predictions(version.name, tick)
+    if once:
+        return answer_and_check(watch, samples, settings.start_training_each_n_updates, narrator)
+    click.echo(_invitation(places, project, version))
+    while True:
+        processes.check()
+        time.sleep(1)
+
+
+def _settings(places: Places, token: str) -> Settings:
+    """The service's settings here; what the person set for training is left as it is."""
+    chosen = load_settings(_env_file=None)
+    fixed = {
+        "label_studio_url": places.label_studio_url,
+        "label_studio_api_key": token,
+        "host": "127.0.0.1",
+        "port": places.port,
+        "model_dir": places.folder / "models",
+        "database_url": f"sqlite:///{places.folder / 'backend.sqlite3'}",
+    }
+    if "baseline_model_name" not in chosen.model_fields_set:
+        fixed["baseline_model_name"] = "embedded"
+    return load_settings(_env_file=None, **fixed)
+
+
+def _token(folder: Path) -> str:
+    """Label Studio's access token for the demonstration's user: made once, kept with its data."""
+    file = folder / "token"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(secrets.token_hex(20))
+        file.chmod(0o600)
+    return file.read_text()
+
+
+def _label_studio_command(places: Places, program: Path) -> list[str]:
+    port = str(places.label_studio_port)
+    return [str(program), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", port]
+
+
+def _label_studio_environment(places: Places, token: str) -> dict[str, str]:
+    return {
+        "LABEL_STUDIO_BASE_DATA_DIR": str(places.folder / "label-studio"),
+        "LABEL_STUDIO_USERNAME": EMAIL,
+        "LABEL_STUDIO_PASSWORD": PASSWORD,
+        "LABEL_STUDIO_USER_TOKEN": token,
+        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        # Label Studio refuses backends and webhooks on this machine's own addresses otherwise.
+        "ML_BLOCK_LOCAL_IP": "false",
+        "SSRF_PROTECTION_ENABLED": "false",
+        "COLLECT_ANALYTICS": "False",
+        "LATEST_VERSION_CHECK": "False",
+        "SENTRY_DSN": "",
+        "FRONTEND_SENTRY_DSN": "",
+    }
+
+
+def _project(label_studio: LabelStudio, samples: Samples) -> RemoteProject:
+    """The demonstration's project, made on the first start."""
+    project = label_studio.find_project(TITLE)
+    if project is None:
+        project = label_studio.create_project(TITLE, template("restaurant"))
+    if not project.tasks:
+        label_studio.import_tasks(project.id, as_tasks(samples, LabelConfig.from_xml(project.label_config)))
+    return project
+
+
+def _invitation(places: Places, project: RemoteProject, version: Version) -> str:
+    page = f"{places.label_studio_url}/projects/{project.id}"
+    f1 = version.metrics.get("f1")
+    score = f" (F1 {f1:.2f} on held-out queries)" if f1 is not None else ""
+    return f"""
+The loop is running; {version.name}{score} pre-annotates.
+
+  Label Studio   {places.label_studio_url}
+  login          {EMAIL}
+  password       {PASSWORD}
+  ML backend     {places.backend_url}
+
+Three things to try:
+  1. Open {page}/data and press “Label All Tasks”: each query comes with the model's regions. Correct and
+     submit ten of them; a new version is trained, and the queries still open get its regions.
+  2. {page}/settings/ml → ⋮ → Start Training: the same, by hand. Watch it with
+     tail -f {places.folder}/logs/work.log
+  3. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
+
+Ctrl-C ends everything; `make demo` goes on where you left.
+"""
