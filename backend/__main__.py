@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from backend.errors import BackendError
-from backend.jobs import open_loop
-from backend.label_studio import open_label_studio
 from backend.logs import configure_logging
-from backend.loop import Loop
 from backend.settings import Settings, load_settings
 from backend.tables import LIVE, Run
 from label_config import UnsupportedLabelConfig
+
+if TYPE_CHECKING:
+    from backend.label_studio import LabelStudio
+    from backend.loop import Loop
 
 
 class _Sentences(click.Group):
@@ -81,7 +82,7 @@ def connect(settings: Settings, project: str, url: str | None) -> None:
     from backend.connect import connect as connect_project
 
     made = connect_project(
-        settings, open_label_studio(settings), _number(project), url or f"http://localhost:{settings.port}"
+        settings, _open_label_studio(settings), _number(project), url or f"http://localhost:{settings.port}"
     )
     click.echo(f"Project {made.project.id} “{made.project.title}” is connected; its labels: {', '.join(made.labels)}.")
     each = settings.start_training_each_n_updates
@@ -94,7 +95,7 @@ def connect(settings: Settings, project: str, url: str | None) -> None:
 @click.pass_obj
 def train(settings: Settings, project: str, wait: bool) -> None:
     """Queue a training run for a project; `work` carries it out."""
-    loop, _ = open_loop(settings)
+    loop = _open_loop(settings)
     run = loop.train(_uid(settings, loop, project), reason="command line")
     if not wait:
         click.echo(f"Run {run.id} is queued.")
@@ -121,7 +122,7 @@ def _watch(loop: Loop, run: Run) -> Run:
 @click.pass_obj
 def versions(settings: Settings, project: str) -> None:
     """List a project's model versions, newest first; the serving one is marked *."""
-    loop, _ = open_loop(settings)
+    loop = _open_loop(settings)
     uid = _uid(settings, loop, project)
     current = loop.store.project(uid).current_version
     known = loop.versions(uid)
@@ -141,7 +142,7 @@ def versions(settings: Settings, project: str) -> None:
 @click.pass_obj
 def promote(settings: Settings, project: str, version: str) -> None:
     """Serve VERSION (for example ner-v3) from now on; an earlier version is a rollback."""
-    loop, _ = open_loop(settings)
+    loop = _open_loop(settings)
     chosen = loop.promote(_uid(settings, loop, project), version)
     click.echo(f"{chosen.name} serves now; its predictions are on their way to Label Studio.")
 
@@ -169,8 +170,21 @@ def demo(once: bool, port: int, label_studio_port: int, label_studio: Path, fold
     )
 
 
+# These import what they open: `serve` must not inherit ONNX Runtime through its fork, nor carry Label Studio's library.
+def _open_loop(settings: Settings) -> Loop:
+    from backend.jobs import open_loop
+
+    return open_loop(settings)[0]
+
+
+def _open_label_studio(settings: Settings) -> LabelStudio:
+    from backend.label_studio import open_label_studio
+
+    return open_label_studio(settings)
+
+
 def _number(project: str) -> int:
-    if not project.partition(".")[0].isdigit():
+    if not project.partition(".")[0].isdecimal():
         raise click.BadParameter(f"{project!r} is not a project number.", param_hint="--project")
     return int(project.partition(".")[0])
 
@@ -181,7 +195,7 @@ def _uid(settings: Settings, loop: Loop, project: str) -> str:
     known = [each.uid for each in loop.store.projects() if each.id == number and project in (each.uid, str(number))]
     if known:
         return max(known, key=lambda uid: int(uid.partition(".")[2] or 0))
-    remote = open_label_studio(settings).project(number)
+    remote = _open_label_studio(settings).project(number)
     return loop.meet(remote.uid, title=remote.title, label_config=remote.label_config).uid
 
 

@@ -17,13 +17,11 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
-    except Exception as error:  # SQLAlchemy raises several unrelated types for an unusable URL
-        raise SettingsError(
-            f"DATABASE_URL is not usable ({error}): use sqlite:///FILE or postgresql+psycopg://…"
-        ) from None
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
+        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    except Exception as error:  # SQLAlchemy raises several unrelated types for an unusable URL
+        raise _unusable(error) from None
+    if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -44,5 +42,13 @@ def _begin_sqlite(connection: Connection) -> None:
 def create_tables(engine: Engine) -> None:
     try:
         Base.metadata.create_all(engine)
-    except DBAPIError:  # two processes started at once; the second finds what the first has made
-        Base.metadata.create_all(engine)
+    except DBAPIError:
+        try:  # two processes started at once: the second finds what the first has made
+            Base.metadata.create_all(engine)
+        except DBAPIError as error:
+            raise _unusable(error.orig or error) from None
+
+
+def _unusable(error: BaseException) -> SettingsError:
+    reason = " ".join(str(error).split())
+    return SettingsError(f"DATABASE_URL is not usable ({reason}): use sqlite:///FILE or postgresql+psycopg://…")

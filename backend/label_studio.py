@@ -37,6 +37,15 @@ class RemoteProject:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A task without annotations: its data, and the model versions of which it holds a prediction."""
+
+    id: int
+    data: dict[str, Any]
+    predicted_by: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """One stored pre-label: ``regions`` in Label Studio's result format, ``score`` in [0, 1]."""
 
@@ -131,14 +140,15 @@ class LabelStudio:
             tasks: list[dict[str, Any]] = json.loads(b"".join(chunks))
         return tasks
 
-    def unlabelled_tasks(
-        self, project_id: int, *, without_version: str | None = None
-    ) -> list[tuple[int, dict[str, Any]]]:
-        """``(task id, data)`` of every task without annotations, less those that ``without_version`` predicted."""
-        filters = [_filter("total_annotations", "equal", "Number", 0)]
-        if without_version:
-            filters.append(_filter("predictions_model_versions", "not_contains", "String", without_version))
-        return [(task.id, task.data or {}) for task in self._tasks(project_id, filters, include="id,data")]
+    def unlabelled_tasks(self, project_id: int) -> list[OpenTask]:
+        """Every task without annotations, skipped ones included."""
+        # Label Studio's own filter by model version matches parts of names: ner-v1 would be found in ner-v10.
+        columns = "id,data,predictions_model_versions"
+        without = [_filter("total_annotations", "equal", "Number", 0)]
+        return [
+            OpenTask(task.id, task.data or {}, _names(task.predictions_model_versions))
+            for task in self._tasks(project_id, without, include=columns)
+        ]
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
         """``{annotation id: task id}`` of every annotation, skipped ones included."""
@@ -182,9 +192,8 @@ class LabelStudio:
 
     def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
         """``(unlabelled tasks with a prediction of this version, unlabelled tasks)``."""
-        missing = len(self.unlabelled_tasks(project_id, without_version=version))
-        total = len(self.unlabelled_tasks(project_id))
-        return total - missing, total
+        tasks = self.unlabelled_tasks(project_id)
+        return sum(version in task.predicted_by for task in tasks), len(tasks)
 
     # The ML backend
 
@@ -229,6 +238,11 @@ def open_label_studio(settings: Settings, project: Project | None = None) -> Lab
     key = settings.label_studio_api_key
     token = key.get_secret_value() if key else (project.access_token if project else None)
     return LabelStudio(settings.label_studio_base, token)
+
+
+def _names(joined: Any) -> frozenset[str]:
+    # One string from SQLite, a list from PostgreSQL.
+    return frozenset(joined.split(",") if isinstance(joined, str) else joined or ())
 
 
 def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:

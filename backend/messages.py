@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from backend.errors import InvalidRequest
 
 Body = TypeVar("Body", bound="Message")
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("it contains a NUL character")
+    value.encode()  # a lone surrogate raises a ValueError
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""A string that any database takes."""
+
+Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Message(BaseModel):
@@ -20,27 +32,27 @@ class Message(BaseModel):
 
 
 class Setup(Message):
-    project: str = Field(min_length=1)
+    project: Text = Field(min_length=1)
     label_config: str = Field(alias="schema")
     hostname: str | None = None
-    access_token: str | None = None
+    access_token: Text | None = None
     extra_params: Any = None
 
 
 class Predict(Message):
     tasks: list[Any] = Field(min_length=1)
-    project: str = Field(min_length=1)
+    project: Text = Field(min_length=1)
     label_config: str | None = None
-    model_version: str | None = None
+    model_version: Text | None = None
 
 
 class ProjectInfo(Message):
     """The project as webhooks carry it, whole."""
 
-    id: int
-    created_at: datetime
-    title: str | None = None
-    label_config: str | None = None
+    id: Id
+    created_at: AwareDatetime
+    title: Text | None = None
+    label_config: Text | None = None
 
     @property
     def uid(self) -> str:
@@ -49,12 +61,12 @@ class ProjectInfo(Message):
 
 
 class AnnotationInfo(Message):
-    id: int
-    task: int | None = None
+    id: Id
+    task: Id | None = None
 
 
 class TaskInfo(Message):
-    id: int
+    id: Id
     total_annotations: int = 0
     cancelled_annotations: int = 0
 
@@ -63,8 +75,13 @@ class TaskInfo(Message):
         return self.total_annotations + self.cancelled_annotations > 0
 
 
-class Webhook(Message):
+class Event(Message):
+    """What every webhook has, whatever else an unknown action brings."""
+
     action: str = Field(min_length=1)
+
+
+class Webhook(Event):
     project: ProjectInfo | None = None
     annotation: AnnotationInfo | None = None
     annotations: list[AnnotationInfo] = []
@@ -72,16 +89,16 @@ class Webhook(Message):
 
 
 class Train(Message):
-    project: str = Field(min_length=1)
+    project: Text = Field(min_length=1)
     label_config: str | None = None
 
 
 class JobStatus(Message):
-    job: str = Field(min_length=1)
+    job: Text = Field(min_length=1)
 
 
 class Versions(Message):
-    project: str | None = None
+    project: Text | None = None
 
 
 def parse(kind: type[Body], raw: bytes) -> Body:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
 from backend.loop import UNTRAINED, Answer, Loop
-from backend.messages import JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse
+from backend.messages import Event, JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse
 from backend.tables import Run
 from converters import regions, task_text
 from label_config import LabelConfig
@@ -95,10 +95,10 @@ def _results(texts: list[str | None], answer: Answer, config: LabelConfig) -> li
 @protocol.post("/webhook")
 def webhook() -> tuple[Response, int]:
     """A project event. What the loop does not care about is answered like what it does."""
-    event = parse(Webhook, request.get_data())
-    handler = _HANDLERS.get(event.action)
+    handler = _HANDLERS.get(parse(Event, request.get_data()).action)
     if handler is None:
         return jsonify(status="ignored"), 200
+    event = parse(Webhook, request.get_data())
     if event.project is None:
         raise InvalidRequest(f"Field `project` is missing from the {event.action} event: send the whole project.")
     loop = _loop()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from backend.errors import LabelStudioError, LabelStudioUnreachable
+from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
 from backend.inference.tagger import Tagger
-from backend.label_studio import LabelStudio, Prediction
+from backend.label_studio import LabelStudio, OpenTask, Prediction
 from converters import regions, task_text
 from label_config import LabelConfig
 
@@ -42,7 +41,7 @@ def refresh(
     Interrupted anywhere, it goes on where it stopped when called again: what is stored is not predicted twice.
     ``keep_going`` is asked before each batch, so that a newer promotion ends an older refresh.
     """
-    waiting = label_studio.unlabelled_tasks(project_id, without_version=version)
+    waiting = [task for task in label_studio.unlabelled_tasks(project_id) if version not in task.predicted_by]
     stored = 0
     for start in range(0, len(waiting), BATCH):
         if not keep_going():
@@ -57,19 +56,17 @@ def refresh(
     return Refreshed(stored, refused, complete=True)
 
 
-def predict(
-    tasks: Sequence[tuple[int, dict[str, Any]]], *, version: str, tagger: Tagger, config: LabelConfig
-) -> list[Prediction]:
+def predict(tasks: Sequence[OpenTask], *, version: str, tagger: Tagger, config: LabelConfig) -> list[Prediction]:
     """One prediction a task, in order; a task without a text gets an empty one."""
-    texts = [task_text({"data": data}, config) or "" for _, data in tasks]
+    texts = [task_text({"data": task.data}, config) or "" for task in tasks]
     return [
         Prediction(
-            task=task,
+            task=task.id,
             regions=regions(text, tagging.spans, config),
             score=tagging.score,
             version=version,
         )
-        for (task, _), text, tagging in zip(tasks, texts, tagger.tag(texts), strict=True)
+        for task, text, tagging in zip(tasks, texts, tagger.tag(texts), strict=True)
     ]
 
 
@@ -77,7 +74,7 @@ def _import(label_studio: LabelStudio, project_id: int, predictions: Sequence[Pr
     """Import a batch; one task deleted meanwhile makes Label Studio refuse the whole, so halve and try again."""
     try:
         return label_studio.import_predictions(project_id, predictions)
-    except LabelStudioUnreachable:
+    except (LabelStudioUnreachable, LabelStudioRefused):  # the same for every task
         raise
     except LabelStudioError as error:
         if len(predictions) == 1:

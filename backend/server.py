@@ -7,8 +7,8 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from backend.app import create_app
 from backend.settings import Settings
+from backend.store import Store
 
 # Label Studio waits 100 s for predictions; a worker that is silent for longer is replaced.
 _TIMEOUT_SECONDS = 120
@@ -40,9 +40,13 @@ class Server(BaseApplication):
         }
 
     def load(self) -> Flask:
+        # Imported after the fork: a process that inherits ONNX Runtime from its parent hangs when it is to exit.
+        from backend.app import create_app
+
         return create_app(self._settings)
 
 
 def serve(settings: Settings) -> None:
     """Answer Label Studio until SIGTERM or SIGINT."""
+    Store(settings.database_url).close()  # an unusable one is named here, once; every process opens its own
     Server(settings).run()

@@ -102,7 +102,10 @@ class Settings(BaseSettings):
         """Whether an address named by a caller is the configured Label Studio."""
         if not hostname:
             return False
-        theirs, ours = urlsplit(hostname), urlsplit(self.label_studio_base)
+        try:
+            theirs, ours = urlsplit(hostname), urlsplit(self.label_studio_base)
+        except ValueError:  # for instance half an IPv6 address
+            return False
         return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
 
 

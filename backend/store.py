@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 from backend.database import create_tables, open_engine
 from backend.errors import UnknownProject, UnknownRun, UnknownVersion
 from backend.tables import LIVE, Annotation, Change, Project, Run, RunState, Version
+
+Row = TypeVar("Row")
 
 
 class Store:
@@ -161,12 +163,15 @@ class Store:
     def forget_annotations(self, uid: str, annotations: Sequence[int]) -> dict[int, int]:
         """Drop deleted annotations; return the tasks of those that were known."""
         with self._write() as session:
-            forgotten = session.execute(
-                delete(Annotation)
-                .where(Annotation.project == uid, Annotation.annotation.in_(annotations))
-                .returning(Annotation.annotation, Annotation.task)
-            )
-            return dict(forgotten.tuples().all())
+            forgotten: dict[int, int] = {}
+            for batch in _batches(annotations):
+                deleted = session.execute(
+                    delete(Annotation)
+                    .where(Annotation.project == uid, Annotation.annotation.in_(batch))
+                    .returning(Annotation.annotation, Annotation.task)
+                )
+                forgotten.update(deleted.tuples().all())
+            return forgotten
 
     # Runs
 
@@ -180,7 +185,8 @@ class Store:
             try:
                 with self._write() as session:
                     session.add(run)
-            except IntegrityError:  # another process queued one between the two statements
+            except IntegrityError:
+                self.project(uid)  # raises for an unknown one; else another process has just queued a run
                 continue
             return run, True
 
@@ -264,17 +270,19 @@ class Store:
         with self._read() as session:
             return list(session.scalars(query))
 
-    def requeue_run(self, run_id: str) -> None:
-        """Queue a started run again; it ends as failed where a newer run waits already."""
+    def requeue_run(self, run_id: str, *, attempt: int | None = None) -> None:
+        """Queue a started run (of this attempt) again; it ends as failed where a newer run waits already."""
+        started = [Run.id == run_id, Run.state == "started"]
+        if attempt is not None:
+            started.append(Run.attempt == attempt)
         try:
             with self._write() as session:
                 session.execute(
-                    update(Run)
-                    .where(Run.id == run_id, Run.state == "started")
-                    .values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
+                    update(Run).where(*started).values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
                 )
         except IntegrityError:
-            self.end_run(run_id, "failed", error="The run's process died; a newer run of the project takes over.")
+            reason = "The run's process died; a newer run of the project takes over."
+            self.end_run(run_id, "failed", attempt=attempt, error=reason)
 
     # Versions
 
@@ -323,7 +331,7 @@ def _count_changes(session: Session, uid: str) -> int:
     return session.scalar(select(func.count()).select_from(Change).where(Change.project == uid)) or 0
 
 
-def _batches(rows: list[dict[str, Any]], size: int = 5000) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: Sequence[Row], size: int = 5000) -> Iterator[Sequence[Row]]:
     # SQLite takes at most 32,766 parameters a statement.
     for start in range(0, len(rows), size):
         yield rows[start : start + size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RunState = Literal["queued", "started", "finished", "failed", "cancelled"]
@@ -59,8 +59,8 @@ class Annotation(Base):
     __tablename__ = "annotations"
 
     project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
-    annotation: Mapped[int] = mapped_column(primary_key=True)
-    task: Mapped[int]
+    annotation: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    task: Mapped[int] = mapped_column(BigInteger)
 
 
 class Version(Base):

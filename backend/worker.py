@@ -75,9 +75,10 @@ class Worker:
     def _revive(self, run: Run, death: str) -> None:
         if run.attempt < self._loop.settings.run_attempts:
             log.warning("run %s is queued again: %s", run.id, death)
-            self._store.requeue_run(run.id)
+            self._store.requeue_run(run.id, attempt=run.attempt)
         else:
-            self._store.end_run(run.id, "failed", error=f"{death} It was tried {run.attempt} times.")
+            reason = f"{death} It was tried {run.attempt} times."
+            self._store.end_run(run.id, "failed", attempt=run.attempt, error=reason)
 
     def stop(self) -> None:
         """End this worker's run processes; their runs are queued again for whoever works next."""
@@ -87,10 +88,8 @@ class Worker:
     def refresh_predictions(self, uid: str) -> None:
         """Bring the current version's predictions to Label Studio, again if that was asked for meanwhile."""
         holder = secrets.token_hex(8)
-        if not self._hold_refresh(uid, holder):
-            return
         try:
-            while (request := self._store.refresh_due(uid)) is not None:
+            while self._hold_refresh(uid, holder) and (request := self._store.refresh_due(uid)) is not None:
                 if self._refresh(self._store.project(uid), holder):
                     self._store.refresh_served(uid, request)
         except LabelStudioError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from tests import samples
 
 if TYPE_CHECKING:
     from backend.training.build import Built
+
+# Threads of torch that wait by spinning take the cores from whatever else runs, three times over.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

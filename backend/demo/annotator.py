@@ -50,13 +50,13 @@ def _answer(watch: Watch, samples: Samples, number: int, tick: Callable[[str], N
     config = LabelConfig.from_xml(watch.project.label_config)
     truth = {document.text: document.spans for document in samples.unlabelled}
     right = total = 0
-    for done, (task, data) in enumerate(watch.label_studio.unlabelled_tasks(watch.project.id)[:number], start=1):
-        text = data[config.text_field]
+    for done, task in enumerate(watch.label_studio.unlabelled_tasks(watch.project.id)[:number], start=1):
+        text = task.data[config.text_field]
         spans = truth[text]
         [tagging] = watch.loop.predict(watch.project.uid, [text]).taggings
         right += len({_place(span) for span in tagging.spans} & {_place(span) for span in spans})
         total += len(spans)
-        watch.label_studio.annotate(task, regions(text, spans, config))
+        watch.label_studio.annotate(task.id, regions(text, spans, config))
         tick(f"· {done} of {number}")
     return Answered(number, right, total)
 

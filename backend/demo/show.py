@@ -82,9 +82,7 @@ def _show(places: Places, program: Path, processes: Processes, *, once: bool) ->
     samples = load_samples()
     narrator = Narrator(steps=9 if once else 6)
     with narrator.step("Starting Label Studio (the first time it prepares its database)") as tick:
-        processes.start(
-            "label-studio", _label_studio_command(places, program), _label_studio_environment(places, token)
-        )
+        processes.start("label-studio", label_studio_command(places, program), label_studio_environment(places, token))
         health = f"http://127.0.0.1:{places.label_studio_port}/health"
         processes.wait_for(health, name="label-studio", seconds=_LABEL_STUDIO_SECONDS, tick=tick)
     with narrator.step("Starting the ML backend: web server and worker") as tick:
@@ -140,12 +138,12 @@ def _token(folder: Path) -> str:
     return file.read_text()
 
 
-def _label_studio_command(places: Places, program: Path) -> list[str]:
+def label_studio_command(places: Places, program: Path) -> list[str]:
     port = str(places.label_studio_port)
     return [str(program), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", port]
 
 
-def _label_studio_environment(places: Places, token: str) -> dict[str, str]:
+def label_studio_environment(places: Places, token: str) -> dict[str, str]:
     return {
         "LABEL_STUDIO_BASE_DATA_DIR": str(places.folder / "label-studio"),
         "LABEL_STUDIO_USERNAME": EMAIL,

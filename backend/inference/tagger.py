@@ -23,7 +23,7 @@ ONNX_FILE = Path("onnx") / "model.onnx"
 MAX_LENGTH = 512
 """Longest window in pieces, whatever the model allows: attention costs grow with the square of the length."""
 
-_BATCH_PIECES = 4096
+_BATCH_PIECES = 2048
 """Padded pieces of one call of the model; more would only cost memory."""
 
 _DECODE_WORDS = 65536

@@ -19,7 +19,7 @@ from backend.training.export import export
 from backend.training.fine_tune import Recipe, fine_tune
 from backend.training.model_card import model_card
 from backend.training.split import Split, split
-from converters.bio import spans_to_tags
+from converters.bio import spans_to_tags, tags_to_spans
 from converters.conll import write_conll
 from converters.document import Document
 
@@ -105,15 +105,15 @@ def _scores(tagger: Tagger, sides: Split) -> tuple[Metrics | None, Metrics | Non
 
 def _of_labels(documents: Sequence[Document], labels: Sequence[str]) -> tuple[list[Document], dict[str, int]]:
     """Documents with the spans that can be learnt, and how many cannot: of other labels, overlapping, or empty."""
-    known = [
-        replace(document, spans=tuple(span for span in document.spans if span.label in labels))
-        for document in documents
-    ]
-    kept = sum(len(document.spans) for document in known)
-    return known, {
-        "spans_of_other_labels": sum(len(document.spans) for document in documents) - kept,
-        "spans_without_place": sum(len(spans_to_tags(one.text, one.spans).losses) for one in known),
-    }
+    learnable: list[Document] = []
+    other = lost = 0
+    for document in documents:
+        spans = [span for span in document.spans if span.label in labels]
+        tagged = spans_to_tags(document.text, spans)
+        other += len(document.spans) - len(spans)
+        lost += len(tagged.losses)
+        learnable.append(replace(document, spans=tuple(tags_to_spans(tagged.words, tagged.tags))))
+    return learnable, {"spans_of_other_labels": other, "spans_without_place": lost}
 
 
 def _counts(sides: Split) -> dict[str, Any]:

@@ -156,7 +156,13 @@ class _Report(TrainerCallback):
     def __init__(self, progress: Callable[[float], None]) -> None:
         self._progress = progress
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> None:
         if state.is_world_process_zero and state.max_steps:
             self._progress(min(1.0, state.global_step / state.max_steps))
 

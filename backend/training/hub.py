@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from huggingface_hub import constants, file_download, snapshot_download
+from huggingface_hub.utils import HFValidationError, validate_repo_id
 
 from backend.errors import BaseModelUnavailable
 
@@ -47,6 +48,10 @@ def fetch(name: str) -> Path:
     Raises `BaseModelUnavailable` when the hub does not know or give it, cannot be reached, or has sent nothing for
     `STALL_SECONDS`. A slow download that moves is waited for.
     """
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise _unavailable(name, "it is neither a folder here nor a possible name of a model") from error
     download = _Download(name)
     download.start()
     seen, since = _progress(name), time.monotonic()

@@ -9,6 +9,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from backend.errors import RunCancelled
 from backend.store import Store
 from backend.tables import Run, RunState
@@ -81,7 +83,12 @@ class RunProgress:
         while not self._stop.wait(HEARTBEAT_SECONDS):
             if os.getppid() != self._parent:
                 log.error("the worker is gone; the run is queued again")
-                self._store.requeue_run(self._run.id)
+                self._store.requeue_run(self._run.id, attempt=self._run.attempt)
                 os._exit(1)
-            if not self._store.update_run(self._run.id, attempt=self._run.attempt):
+            try:
+                going = self._store.update_run(self._run.id, attempt=self._run.attempt)
+            except SQLAlchemyError as error:  # the next beat may succeed, and only many missed ones end a run
+                log.warning("run %s: no heartbeat written: %s", self._run.id, error)
+                continue
+            if not going:
                 self._unwanted.set()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,8 @@ def test_nothing_but_the_version_is_left_beside_it(built: Built) -> None:
     assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
 
 
-def test_progress_goes_through_all_phases(
-    sample_documents: list[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_building_goes_through_all_phases_in_silence(
+    sample_documents: list[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[tuple[str, float]] = []
     strange = [
@@ -87,6 +88,7 @@ def test_progress_goes_through_all_phases(
     assert list(dict.fromkeys(phase for phase, _ in seen)) == list(module.PHASES)
     assert all(0.0 <= fraction <= 1.0 for _, fraction in seen)
     assert seen[-1] == ("evaluating", 1.0)
+    assert capfd.readouterr() == ("", "")
     assert built.info["counts"]["spans_of_other_labels"] == 1
     assert built.info["counts"]["spans_without_place"] == 1
 
@@ -101,8 +103,17 @@ def test_cancelled_run_leaves_no_working_files(sample_documents: list[Document],
     assert [path.name for path in tmp_path.iterdir()] in ([], ["v"])
 
 
-def test_too_few_labels_write_nothing(tmp_path: Path) -> None:
-    other = [marked("try [ramen|Drink]", id=str(number)) for number in range(5)]
+@pytest.mark.parametrize(
+    "document",
+    [
+        marked("try [ramen|Drink]"),
+        Document("1", "", (Span(0, 4, "Dish"),)),
+        Document("1", "a b", (Span(1, 2, "Dish"),)),
+    ],
+    ids=["other label", "outside the text", "only whitespace"],
+)
+def test_regions_that_teach_nothing_are_too_few(tmp_path: Path, document: Document) -> None:
+    other = [replace(document, id=str(number)) for number in range(5)]
     with pytest.raises(NotEnoughLabels, match="0 regions of the labels to learn"):
         build(other, tmp_path / "v", lambda phase, fraction: None)
     assert list(tmp_path.iterdir()) == []

@@ -62,13 +62,6 @@ def test_pieces_are_those_of_the_saved_tokenizer(version_folder: Path) -> None:
     assert tokenizer.backend_tokenizer.truncation is None
 
 
-def test_export_says_nothing(
-    model: PreTrainedModel, version_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    module.export(model, AutoTokenizer.from_pretrained(version_folder), tmp_path / "version")
-    assert capfd.readouterr() == ("", "")
-
-
 def test_wrong_graph_is_refused(model: PreTrainedModel, version_folder: Path) -> None:
     with torch.no_grad():
         model.classifier.bias += 1.0

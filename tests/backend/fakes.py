@@ -1,0 +1,144 @@
+"""Stand-ins for what the backend's tests do without: Label Studio, a model, the queue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from backend.errors import LabelStudioError
+from backend.inference.tagger import Tagging
+from backend.label_studio import Prediction, RemoteProject
+from converters.document import Span
+
+UID = "7.1795221978"
+"""Project 7, created on 21 November 2026, 00:46:18 UTC."""
+
+LABELS = ("Dish", "Cuisine", "Location")
+
+LABEL_CONFIG = """<View>
+  <Labels name="label" toName="text">
+    <Label value="Dish"/><Label value="Cuisine"/><Label value="Location"/>
+  </Labels>
+  <Text name="text" value="$text"/>
+</View>"""
+
+
+def event(action: str, *, uid: str = UID, **fields: Any) -> dict[str, Any]:
+    """A webhook's body."""
+    number, _, seconds = uid.partition(".")
+    project = {"id": int(number), "created_at": int(seconds), "title": "Restaurants", "label_config": LABEL_CONFIG}
+    return {"action": action, "project": project, **fields}
+
+
+def saved(task: int, *, annotation: int | None = None, action: str = "ANNOTATION_CREATED", **fields: Any) -> dict[str, Any]:
+    """The body that follows a submitted, updated or skipped annotation of a task."""
+    return event(action, annotation={"id": annotation or 1000 + task, "task": task, **fields})
+
+
+class Woken:
+    """A queue that only remembers what it was woken for."""
+
+    def __init__(self) -> None:
+        self.trainings = 0
+        self.refreshes: list[str] = []
+
+    def training(self) -> None:
+        self.trainings += 1
+
+    def refresh(self, uid: str) -> None:
+        self.refreshes.append(uid)
+
+
+class SushiTagger:
+    """A model that knows one dish, and is less sure of longer texts."""
+
+    labels = LABELS
+
+    def tag(self, texts: Sequence[str]) -> list[Tagging]:
+        return [
+            Tagging(
+                spans=tuple(Span(found.start(), found.end(), "Dish", 0.9) for found in re.finditer("sushi", text)),
+                score=1 / (1 + len(text)),
+            )
+            for text in texts
+        ]
+
+
+class FakeLabelStudio:
+    """One project of Label Studio, in memory, with the methods of `backend.label_studio.LabelStudio`.
+
+    ``down`` is raised by every call, ``gone`` are tasks that were deleted after they had been listed.
+    """
+
+    def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
+        self.uid = uid
+        self.label_config = LABEL_CONFIG
+        self.texts = {number: f"sushi number {number}" for number in range(1, tasks + 1)}
+        self.owners: dict[int, int] = {}
+        self.stored: dict[tuple[int, str], Prediction] = {}
+        self.shown = ""
+        self.gone: set[int] = set()
+        self.down = down
+        self.imports: list[int] = []
+
+    def annotate(self, *tasks: int) -> None:
+        for task in tasks:
+            self.owners[1000 + task] = task
+
+    def project(self, project_id: int) -> RemoteProject:
+        self._answer()
+        return RemoteProject(project_id, self.uid, "Restaurants", self.label_config, len(self.owners), self.shown)
+
+    def annotation_tasks(self, project_id: int) -> dict[int, int]:
+        self._answer()
+        return dict(self.owners)
+
+    def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
+        self._answer()
+        return [
+            {"id": task, "data": {"text": self.texts[task]}, "annotations": [{"id": number, "result": [_dish()]}]}
+            for number, task in self.owners.items()
+        ]
+
+    def unlabelled_tasks(
+        self, project_id: int, *, without_version: str | None = None
+    ) -> list[tuple[int, dict[str, Any]]]:
+        self._answer()
+        labelled = set(self.owners.values())
+        return [
+            (task, {"text": text})
+            for task, text in self.texts.items()
+            if task not in labelled and (task, without_version) not in self.stored
+        ]
+
+    def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
+        self._answer()
+        self.imports.append(len(predictions))
+        if self.gone & {each.task for each in predictions}:
+            raise LabelStudioError("Label Studio answered 400: a task does not exist")
+        self.stored.update({(each.task, each.version): each for each in predictions})
+        return len(predictions)
+
+    def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
+        waiting = self.unlabelled_tasks(project_id)
+        return len(waiting) - len(self.unlabelled_tasks(project_id, without_version=version)), len(waiting)
+
+    def set_model_version(self, project_id: int, version: str) -> None:
+        self._answer()
+        if not any(name == version for _, name in self.stored):
+            raise LabelStudioError(f"Label Studio answered 400: it holds no prediction of {version}")
+        self.shown = version
+
+    def predicted(self, version: str) -> set[int]:
+        """Tasks that have a prediction of a version."""
+        return {task for task, name in self.stored if name == version}
+
+    def _answer(self) -> None:
+        if self.down:
+            raise self.down
+
+
+def _dish() -> dict[str, Any]:
+    value = {"start": 0, "end": 5, "text": "sushi", "labels": ["Dish"]}
+    return {"id": "a", "from_name": "label", "to_name": "text", "type": "labels", "value": value}
