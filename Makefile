@@ -1,5 +1,5 @@
 # Two commands: `make demo` shows the whole loop, `make test` checks it.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LABEL_STUDIO_VERSION := 1.23.2
 PORT ?= 9090
 LABEL_STUDIO_PORT ?= 8080

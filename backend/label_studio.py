@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +112,8 @@ class LabelStudio:
     def find_project(self, title: str) -> RemoteProject | None:
         """The newest project of that title."""
         with self._translated("the projects"):
-            found = [project.id for project in self._client.projects.list(title=title) if project.title == title]
+            listed: Any = self._client.projects.list(title=title)
+            found = [int(project.id) for project in listed if project.title == title]
         return self.project(max(found)) if found else None
 
     def set_model_version(self, project_id: int, version: str) -> None:
@@ -128,7 +129,7 @@ class LabelStudio:
     def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> int:
         """Import tasks in Label Studio's JSON format; return how many it created."""
         with self._translated(f"tasks of project {project_id}"):
-            answer = self._client.projects.import_tasks(project_id, request=[dict(task) for task in tasks])
+            answer = self._client.projects.import_tasks(project_id, request=_rows(tasks))
         return answer.task_count or 0
 
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
@@ -165,7 +166,7 @@ class LabelStudio:
         query = json.dumps({"filters": {"conjunction": "and", "items": filters}})
         with self._translated(f"the tasks of project {project_id}"):
             # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
-            pages = self._client.tasks.list(
+            pages: Any = self._client.tasks.list(
                 project=project_id, query=query, page_size=PAGE, fields="all", include=include
             )
             return list(pages)
@@ -173,9 +174,7 @@ class LabelStudio:
     def annotate(self, task_id: int, regions: Sequence[Mapping[str, Any]]) -> int:
         """Submit an annotation as the token's owner; return its id."""
         with self._translated(f"an annotation of task {task_id}"):
-            created = self._client.annotations.create(
-                task_id, result=[dict(region) for region in regions], was_cancelled=False
-            )
+            created = self._client.annotations.create(task_id, result=_rows(regions), was_cancelled=False)
         return int(created.id or 0)
 
     # Predictions
@@ -187,7 +186,7 @@ class LabelStudio:
             for each in predictions
         ]
         with self._translated(f"predictions of project {project_id}"):
-            answer = self._client.projects.import_predictions(project_id, request=rows)  # type: ignore[arg-type]
+            answer = self._client.projects.import_predictions(project_id, request=_rows(rows))
         return int(answer.created or 0)
 
     def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
@@ -238,6 +237,11 @@ def open_label_studio(settings: Settings, project: Project | None = None) -> Lab
     key = settings.label_studio_api_key
     token = key.get_secret_value() if key else (project.access_token if project else None)
     return LabelStudio(settings.label_studio_base, token)
+
+
+def _rows(rows: Iterable[Mapping[str, Any]]) -> Any:
+    # The SDK takes plain dictionaries where its types name classes.
+    return [dict(row) for row in rows]
 
 
 def _names(joined: Any) -> frozenset[str]:

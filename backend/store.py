@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +21,8 @@ from backend.database import create_tables, open_engine
 from backend.errors import UnknownProject, UnknownRun, UnknownVersion
 from backend.tables import LIVE, Annotation, Change, Project, Run, RunState, Version
 
-Row = TypeVar("Row")
+_PARAMETERS = 10_000
+"""Ids in one statement: SQLite takes at most 32,766, PostgreSQL 65,535."""
 
 
 class Store:
@@ -121,12 +122,11 @@ class Store:
             if revision is None:
                 raise UnknownProject(uid)
             rows = [{"project": uid, "task": task, "revision": revision} for task in dict.fromkeys(tasks)]
-            for batch in _batches(rows):
-                statement = self._insert(Change).values(batch)
+            if rows:
+                statement = self._insert(Change)
+                newer = {"revision": statement.excluded.revision}
                 session.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=["project", "task"], set_={"revision": statement.excluded.revision}
-                    )
+                    statement.on_conflict_do_update(index_elements=["project", "task"], set_=newer), rows
                 )
             return _count_changes(session, uid)
 
@@ -143,34 +143,35 @@ class Store:
         """Remember the task of each annotation: ``{annotation id: task id}``."""
         rows = [{"project": uid, "annotation": key, "task": value} for key, value in tasks.items()]
         with self._write() as session:
-            for batch in _batches(rows):
-                session.execute(self._insert(Annotation).values(batch).on_conflict_do_nothing())
+            if rows:
+                session.execute(self._insert(Annotation).on_conflict_do_nothing(), rows)
 
     def replace_annotations(self, uid: str, tasks: Mapping[int, int]) -> None:
         """Make ``{annotation id: task id}`` all that is known of a project's annotations."""
+        rows = [{"project": uid, "annotation": key, "task": value} for key, value in tasks.items()]
         with self._write() as session:
             session.execute(delete(Annotation).where(Annotation.project == uid))
-            rows = [{"project": uid, "annotation": key, "task": value} for key, value in tasks.items()]
-            for batch in _batches(rows):
-                session.execute(self._insert(Annotation).values(batch))
+            if rows:
+                session.execute(self._insert(Annotation), rows)
 
     def annotations(self, uid: str) -> dict[int, int]:
         """All known annotations of a project: ``{annotation id: task id}``."""
         with self._read() as session:
             query = select(Annotation.annotation, Annotation.task).where(Annotation.project == uid)
-            return dict(session.execute(query).tuples().all())
+            return dict(session.execute(query).all())
 
     def forget_annotations(self, uid: str, annotations: Sequence[int]) -> dict[int, int]:
         """Drop deleted annotations; return the tasks of those that were known."""
         with self._write() as session:
             forgotten: dict[int, int] = {}
-            for batch in _batches(annotations):
+            for start in range(0, len(annotations), _PARAMETERS):
+                batch = annotations[start : start + _PARAMETERS]
                 deleted = session.execute(
                     delete(Annotation)
                     .where(Annotation.project == uid, Annotation.annotation.in_(batch))
                     .returning(Annotation.annotation, Annotation.task)
                 )
-                forgotten.update(deleted.tuples().all())
+                forgotten.update(deleted.all())
             return forgotten
 
     # Runs
@@ -329,9 +330,3 @@ def _verdict(uid: str, name: str, verdict: str) -> Update:
 
 def _count_changes(session: Session, uid: str) -> int:
     return session.scalar(select(func.count()).select_from(Change).where(Change.project == uid)) or 0
-
-
-def _batches(rows: Sequence[Row], size: int = 5000) -> Iterator[Sequence[Row]]:
-    # SQLite takes at most 32,766 parameters a statement.
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]

@@ -23,8 +23,8 @@ def judge(candidate: Metrics | None, current: Metrics | None, *, labels_grew: bo
     test side from rejecting by chance. ``current`` is ``None`` where no version serves yet or it cannot be opened; a
     version that knows new labels replaces one that does not, whatever the figures.
     """
-    if candidate is None:
-        return Verdict(True, "promoted: no held-out documents yet, so nothing speaks against it")
+    if candidate is None or candidate.support == 0:
+        return Verdict(True, "promoted: no held-out entities yet, so nothing speaks against it")
     if current is None:
         return Verdict(True, f"promoted: F1 {candidate.f1:.3f}, with no version to compare")
     compared = f"F1 {candidate.f1:.3f} against {current.f1:.3f} on the same {candidate.documents} held-out documents"

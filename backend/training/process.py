@@ -32,7 +32,8 @@ class RunProcesses:
         with log_file.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "backend.training.run", run_id],
-                env={**os.environ, **environment},
+                # Idle OpenMP threads that spin would take the cores from the web server and from other runs.
+                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -130,7 +130,7 @@ def publish(registry: Registry, store: Store, tmp_path: Path) -> Callable[..., V
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """URL of a PostgreSQL server of this session's own, with ``{}`` for the database; skips where there is none."""
+    """URL of a PostgreSQL server of this session's own; skips where the program is not installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
@@ -152,7 +152,7 @@ def postgresql() -> Iterator[str]:
     )  # fmt: skip
     try:
         _wait_for_postgresql(port)
-        yield f"postgresql+psycopg://tests@127.0.0.1:{port}/{{}}"
+        yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
         server.wait(10)
@@ -173,18 +173,20 @@ def _wait_for_postgresql(port: int) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A store on each kind of database, and in it the project ``UID``."""
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'any.sqlite3'}"
-    else:
-        server = request.getfixturevalue("postgresql")
-        name = f"test_{os.urandom(6).hex()}"
-        admin = server.format("postgres").replace("+psycopg", "")
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        url = server.format(name)
-    store = Store(url)
+        return f"sqlite:///{tmp_path / 'any.sqlite3'}"
+    url: str = request.getfixturevalue("postgresql")
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return url
+
+
+@pytest.fixture
+def any_store(any_url: str) -> Iterator[Store]:
+    """A store on each kind of database, and in it the project ``UID``."""
+    store = Store(any_url)
     store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG)
     yield store
     store.close()

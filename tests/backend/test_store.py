@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backend.errors import SettingsError, UnknownProject, UnknownRun, UnknownVersion
 from backend.store import Store
-from backend.tables import Run, Version
+from backend.tables import Base, Run, Version
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import UID
 
@@ -69,10 +69,13 @@ def test_remembering_a_project_writes_nothing_when_nothing_changed(store: Store)
     known = {"title": "Menus", "label_config": "<View/>", "extra_params": {"a": [1]}}
     store.remember_project(UID, **known)
     statements: list[str] = []
-    event.listen(store.engine, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
 
     store.remember_project(UID, **known)
-    assert [statement for statement in statements if not statement.startswith("SELECT")] == []
+    assert {statement.split()[0] for statement in statements} <= {"BEGIN", "SELECT"}
 
     store.remember_project(UID, **{**known, "title": "Other"})
     assert any(statement.startswith("INSERT") for statement in statements)
@@ -404,8 +407,9 @@ def test_concurrent_writers_of_several_stores_wait_for_each_other(any_store: Sto
     assert any_store.project(UID).refresh_wanted == 16
 
 
-def test_stores_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new' / 'folder' / 'backend.sqlite3'}"
+def test_stores_that_start_at_once_make_the_tables_once(any_store: Store) -> None:
+    url = any_store.engine.url.render_as_string(hide_password=False)
+    Base.metadata.drop_all(any_store.engine)
 
     def start(number: int) -> None:
         own = Store(url)
@@ -413,9 +417,12 @@ def test_stores_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
         own.close()
 
     race(start)
-    opened = Store(url)
-    assert len(opened.projects()) == RACERS
-    opened.close()
+    assert len(any_store.projects()) == RACERS
+
+
+def test_sqlite_file_and_its_folder_are_made(tmp_path: Path) -> None:
+    Store(f"sqlite:///{tmp_path}/new/folder/backend.sqlite3").close()
+    assert (tmp_path / "new" / "folder" / "backend.sqlite3").is_file()
 
 
 @pytest.mark.parametrize(

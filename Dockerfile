@@ -1,0 +1,24 @@
+# The web server and the worker run from this one image; see docker-compose.yml.
+FROM python:3.11-slim-bookworm
+
+RUN useradd --create-home --uid 10001 backend
+WORKDIR /app
+
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+
+COPY backend backend
+COPY converters converters
+COPY label_config label_config
+
+# Model versions and the SQLite database: a volume both processes share.
+RUN mkdir /data && chown backend /data
+VOLUME /data
+ENV MODEL_DIR=/data/models \
+    DATABASE_URL=sqlite:////data/backend.sqlite3 \
+    PYTHONUNBUFFERED=1
+
+USER backend
+EXPOSE 9090
+ENTRYPOINT ["python", "-m", "backend"]
+CMD ["serve"]
