@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import logging
+from contextlib import suppress
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -31,20 +33,31 @@ def create_app(settings: Settings, loop: Loop | None = None) -> Flask:
 def _ask_for_credentials(app: Flask, settings: Settings) -> None:
     if settings.basic_auth_user is None or settings.basic_auth_pass is None:
         return
-    expected = f"{settings.basic_auth_user}:{settings.basic_auth_pass.get_secret_value()}".encode()
+    pair = f"{settings.basic_auth_user}:{settings.basic_auth_pass.get_secret_value()}"
+    # RFC 7617 asks for UTF-8; the library Label Studio calls with sends Latin-1 where it can.
+    accepted = [pair.encode("utf-8")]
+    with suppress(UnicodeEncodeError):
+        accepted.append(pair.encode("latin-1"))
 
     @app.before_request
     def check() -> Response | None:
-        given = request.authorization
-        if request.path == "/health":
+        given = _credentials(request.headers.get("Authorization", ""))
+        if request.path == "/health" or any(hmac.compare_digest(given, each) for each in accepted):
             return None
-        if given and given.type == "basic":
-            pair = f"{given.username or ''}:{given.password or ''}".encode("utf-8", "surrogateescape")
-            if hmac.compare_digest(pair, expected):
-                return None
         answer = _sentence("This service asks for BASIC_AUTH_USER and BASIC_AUTH_PASS.", 401)
         answer.headers["WWW-Authenticate"] = 'Basic realm="label-studio-ner-backend", charset="UTF-8"'
         return answer
+
+
+def _credentials(header: str) -> bytes:
+    """The ``user:password`` of a Basic Authorization header, empty where it is none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return b""
 
 
 def _explain(error: Exception) -> Response:

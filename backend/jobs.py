@@ -66,8 +66,13 @@ def open_queue(database_url: str) -> Huey:
     """The queue in the service's own database."""
     url = make_url(database_url)
     if url.get_backend_name() == "postgresql":
+        from psycopg.errors import UniqueViolation
+
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return PostgresHuey("backend", dsn=dsn, results=False)
+        try:
+            return PostgresHuey("backend", dsn=dsn, results=False)
+        except UniqueViolation:  # two processes made the tables at once; the second time they are there
+            return PostgresHuey("backend", dsn=dsn, results=False)
     return SqliteHuey("backend", filename=str(url.database), results=False)
 
 

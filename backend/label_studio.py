@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -83,6 +84,10 @@ class LabelStudio:
                 f"Label Studio at {self.url} does not answer ({error or type(error).__name__}): "
                 "check that it runs and that LABEL_STUDIO_URL is its address as seen from here."
             ) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client._client_wrapper.httpx_client.httpx_client.close()
 
     # Projects
 
@@ -236,7 +241,13 @@ def open_label_studio(settings: Settings, project: Project | None = None) -> Lab
     """The configured Label Studio; without a configured key, with the token the project's `/setup` brought."""
     key = settings.label_studio_api_key
     token = key.get_secret_value() if key else (project.access_token if project else None)
-    return LabelStudio(settings.label_studio_base, token)
+    return _opened(settings.label_studio_base, token)
+
+
+@lru_cache(maxsize=16)
+def _opened(url: str, token: str | None) -> LabelStudio:
+    # One client a token: each would build connections and a TLS context of its own.
+    return LabelStudio(url, token)
 
 
 def _rows(rows: Iterable[Mapping[str, Any]]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.errors import LabelStudioError
 from backend.inference.tagger import Tagging
-from backend.label_studio import Prediction, RemoteProject
+from backend.label_studio import OpenTask, Prediction, RemoteProject
 from converters.document import Span
 
 UID = "7.1795221978"
@@ -34,6 +34,12 @@ def event(action: str, *, uid: str = UID, **fields: Any) -> dict[str, Any]:
 def saved(task: int, *, annotation: int | None = None, action: str = "ANNOTATION_CREATED", **fields: Any) -> dict[str, Any]:
     """The body that follows a submitted, updated or skipped annotation of a task."""
     return event(action, annotation={"id": annotation or 1000 + task, "task": task, **fields})
+
+
+def remote_project(**known: Any) -> RemoteProject:
+    """What Label Studio says of project 7."""
+    said = {"id": 7, "uid": UID, "title": "Restaurants", "label_config": LABEL_CONFIG}
+    return RemoteProject(**{**said, "tasks": 0, "annotations": 0, "model_version": "", **known})
 
 
 class Woken:
@@ -88,7 +94,13 @@ class FakeLabelStudio:
 
     def project(self, project_id: int) -> RemoteProject:
         self._answer()
-        return RemoteProject(project_id, self.uid, "Restaurants", self.label_config, len(self.owners), self.shown)
+        return remote_project(
+            uid=self.uid,
+            label_config=self.label_config,
+            tasks=len(self.texts),
+            annotations=len(self.owners),
+            model_version=self.shown,
+        )
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
         self._answer()
@@ -101,15 +113,13 @@ class FakeLabelStudio:
             for number, task in self.owners.items()
         ]
 
-    def unlabelled_tasks(
-        self, project_id: int, *, without_version: str | None = None
-    ) -> list[tuple[int, dict[str, Any]]]:
+    def unlabelled_tasks(self, project_id: int) -> list[OpenTask]:
         self._answer()
         labelled = set(self.owners.values())
         return [
-            (task, {"text": text})
+            OpenTask(task, {"text": text}, frozenset(name for owner, name in self.stored if owner == task))
             for task, text in self.texts.items()
-            if task not in labelled and (task, without_version) not in self.stored
+            if task not in labelled
         ]
 
     def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
@@ -122,7 +132,7 @@ class FakeLabelStudio:
 
     def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
         waiting = self.unlabelled_tasks(project_id)
-        return len(waiting) - len(self.unlabelled_tasks(project_id, without_version=version)), len(waiting)
+        return sum(version in task.predicted_by for task in waiting), len(waiting)
 
     def set_model_version(self, project_id: int, version: str) -> None:
         self._answer()

@@ -111,7 +111,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for url in (f"{places.label_studio_url}/health", f"{places.backend_url}/health"):
             processes.wait_for(url, name=url, seconds=180, tick=lambda _: None)
         loop, _ = open_loop(settings)
-        yield Site(places, settings, LabelStudio(places.label_studio_url, TOKEN), loop, processes)
+        label_studio = LabelStudio(places.label_studio_url, TOKEN)
+        yield Site(places, settings, label_studio, loop, processes)
+        label_studio.close()
         loop.store.close()
 
 

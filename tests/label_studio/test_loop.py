@@ -189,12 +189,7 @@ def test_every_unlabelled_task_gets_the_new_versions_prediction(site: Site, stor
             assert task.data["text"][value["start"] : value["end"]] == value["text"]
 
 
-def test_the_next_task_is_served_with_pre_labels(site: Site, story: Story) -> None:
-    task = site.api("GET", f"/api/projects/{story.project.id}/next")
-    assert story.versions[-1] in {prediction["model_version"] for prediction in task["predictions"]}
-
-
-def test_uncertainty_sampling_serves_the_task_with_the_lowest_score(site: Site, story: Story) -> None:
+def test_the_next_task_is_the_least_certain_one_and_comes_with_pre_labels(site: Site, story: Story) -> None:
     site.api("PATCH", f"/api/projects/{story.project.id}", json={"sampling": "Uncertainty sampling"})
     scores = {
         task: prediction["score"]
@@ -202,8 +197,9 @@ def test_uncertainty_sampling_serves_the_task_with_the_lowest_score(site: Site, 
         for prediction in predictions(site, task)
         if prediction["model_version"] == story.versions[-1]
     }
-    served = site.api("GET", f"/api/projects/{story.project.id}/next")["id"]
-    assert scores[served] == min(scores.values())
+    served = site.api("GET", f"/api/projects/{story.project.id}/next")
+    assert scores[served["id"]] == min(scores.values())
+    assert story.versions[-1] in {prediction["model_version"] for prediction in served["predictions"]}
     site.api("PATCH", f"/api/projects/{story.project.id}", json={"sampling": "Sequential sampling"})
 
 

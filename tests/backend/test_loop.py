@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from backend.errors import InvalidRequest, ModelError, UnknownProject, UnknownVersion
+from backend.loop import UNTRAINED, Loop
+from backend.registry import Registry
+from backend.settings import Settings
+from backend.store import Store
+from backend.tables import Change, Version
+from tests.backend.fakes import LABEL_CONFIG, UID, Woken
+
+Publish = Callable[..., Version]
+THRESHOLD = 3
+
+
+@pytest.fixture(autouse=True)
+def _project(store: Store) -> None:
+    store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG)
+
+
+def changed(store: Store) -> set[str]:
+    with store.engine.connect() as connection:
+        return set(connection.scalars(select(Change.task)))
+
+
+def another(loop: Loop, settings: Settings) -> Loop:
+    """The loop of another process on the same state."""
+    store = Store(settings.database_url)
+    return Loop(settings, store, Registry(settings.model_dir, store), Woken())
+
+
+# Labels arrive
+
+
+def test_submitted_skipped_and_updated_annotations_count_their_task_once(loop: Loop, store: Store) -> None:
+    loop.annotations_saved(UID, {10: 1})
+    loop.annotations_saved(UID, {10: 1})
+    loop.annotations_saved(UID, {11: 1})
+    assert changed(store) == {"1"}
+    assert store.annotations(UID) == {10: 1, 11: 1}
+
+
+def test_deleted_annotation_counts_its_task(loop: Loop, store: Store) -> None:
+    loop.store.remember_annotations(UID, {10: 1})
+    loop.annotations_deleted(UID, [10])
+    assert changed(store) == {"1"}
+    assert store.annotations(UID) == {}
+
+
+def test_deleted_annotation_never_seen_counts_too(loop: Loop, store: Store) -> None:
+    loop.annotations_deleted(UID, [99])
+    assert changed(store) == {"annotation-99"}
+
+
+def test_imported_tasks_count_if_they_are_labelled(loop: Loop, store: Store, woken: Woken) -> None:
+    loop.tasks_created(UID, labelled=[1, 2], unlabelled=[3])
+    assert changed(store) == {"1", "2"}
+    assert woken.refreshes == []
+
+
+def test_imported_tasks_without_labels_are_predicted(loop: Loop, store: Store, woken: Woken, publish: Publish) -> None:
+    publish("ner-v1")
+    loop.tasks_created(UID, labelled=[], unlabelled=[3])
+    assert woken.refreshes == [UID]
+    assert store.refresh_due(UID) == 1
+
+
+def test_deleted_tasks_count_if_they_were_labelled(loop: Loop, store: Store) -> None:
+    loop.store.remember_annotations(UID, {10: 1, 11: 1, 20: 2})
+    loop.tasks_deleted(UID, [1, 3])
+    assert changed(store) == {"1"}
+    assert store.annotations(UID) == {20: 2}
+
+
+def test_changes_of_a_project_never_met_are_refused(loop: Loop) -> None:
+    with pytest.raises(UnknownProject):
+        loop.tasks_changed("9.1", ["1"])
+
+
+# Threshold
+
+
+def test_run_is_queued_when_enough_tasks_have_changed(loop: Loop, woken: Woken) -> None:
+    for task in ("1", "2", "1", "2"):
+        loop.tasks_changed(UID, [task])
+    assert loop.runs(UID) == []
+    loop.tasks_changed(UID, ["3"])
+    assert [(run.state, run.reason) for run in loop.runs(UID)] == [("queued", "3 changed tasks")]
+    assert woken.trainings == 1
+
+
+def test_import_beyond_the_threshold_queues_one_run(loop: Loop) -> None:
+    loop.tasks_created(UID, labelled=range(1, 5002), unlabelled=[])
+    assert [run.reason for run in loop.runs(UID)] == ["5001 changed tasks"]
+
+
+def test_burst_of_changes_yields_one_run(loop: Loop) -> None:
+    line = threading.Barrier(8)
+
+    def change(number: int) -> None:
+        line.wait(10)
+        for task in range(5):
+            loop.annotations_saved(UID, {number * 5 + task: number * 5 + task})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(change, range(8)))
+    assert len(loop.runs(UID)) == 1
+
+
+def test_changes_during_a_run_wait_and_then_start_one_run(loop: Loop, store: Store) -> None:
+    loop.tasks_changed(UID, ["1", "2", "3"])
+    run = store.claim_run()
+    assert run is not None
+    snapshot = store.project(UID).revision
+    for task in ("3", "4", "5", "6"):
+        loop.tasks_changed(UID, [task])
+    assert len(loop.runs(UID)) == 1
+
+    store.settle_changes(UID, snapshot)
+    store.end_run(run.id, "finished", attempt=1)
+    loop.train_if_due(UID)
+    loop.train_if_due(UID)
+    waiting = store.runs(project=UID, states=["queued"])
+    assert [each.reason for each in waiting] == ["4 changed tasks"]
+
+
+def test_too_few_changes_during_a_run_start_none(loop: Loop, store: Store) -> None:
+    run = loop.train(UID, reason="button")
+    store.claim_run()
+    loop.tasks_changed(UID, ["1", "2"])
+    store.end_run(run.id, "finished")
+    loop.train_if_due(UID)
+    assert [each.state for each in loop.runs(UID)] == ["finished"]
+    loop.tasks_changed(UID, ["3"])
+    assert {each.state for each in loop.runs(UID)} == {"finished", "queued"}
+
+
+def test_threshold_of_zero_leaves_training_to_the_button(
+    make_settings: Callable[..., Settings], store: Store, registry: Registry, woken: Woken
+) -> None:
+    loop = Loop(make_settings(start_training_each_n_updates=0), store, registry, woken)
+    loop.tasks_changed(UID, [str(task) for task in range(100)])
+    assert loop.runs(UID) == []
+    assert loop.train(UID, reason="button").state == "queued"
+
+
+# Training
+
+
+def test_button_pressed_twice_queues_one_run(loop: Loop, woken: Woken) -> None:
+    first = loop.train(UID, reason="button")
+    assert loop.train(UID, reason="again").id == first.id
+    assert woken.trainings == 2
+
+
+def test_button_during_a_run_queues_the_next(loop: Loop, store: Store) -> None:
+    first = loop.train(UID, reason="button")
+    store.claim_run()
+    assert loop.train(UID, reason="again").id != first.id
+    assert [run.state for run in loop.runs(UID)] == ["queued", "started"]
+
+
+def test_project_never_met_is_not_trained(loop: Loop) -> None:
+    with pytest.raises(UnknownProject):
+        loop.train("9.1", reason="button")
+
+
+# Projects and predictions
+
+
+@pytest.mark.parametrize("uid", ["", "../7.1", "7.1/..", "٧.١", "seven"])
+def test_project_of_another_form_is_not_met(uid: str, loop: Loop) -> None:
+    with pytest.raises(InvalidRequest):
+        loop.meet(uid, title="x")
+
+
+@pytest.mark.parametrize("uid", [UID, "9.1"])
+def test_project_without_a_version_gets_one_empty_tagging_a_text(uid: str, loop: Loop) -> None:
+    answer = loop.predict(uid, ["sushi", "", "pizza"])
+    assert answer.version == UNTRAINED
+    assert [(tagging.spans, tagging.score) for tagging in answer.taggings] == [((), 0.0)] * 3
+
+
+def test_named_version_answers_instead_of_the_current_one(
+    loop: Loop, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    assert loop.predict(UID, ["sushi"]).version == "ner-v2"
+    assert loop.predict(UID, ["sushi"], version="ner-v1").version == "ner-v1"
+    assert fake_models == ["ner-v2", "ner-v1"]
+    with pytest.raises(UnknownVersion):
+        loop.predict(UID, ["sushi"], version="ner-v3")
+
+
+def test_promotion_is_seen_by_another_process_on_its_next_request(
+    loop: Loop, settings: Settings, publish: Publish, fake_models: list[str]
+) -> None:
+    other = another(loop, settings)
+    assert other.predict(UID, ["sushi"]).version == UNTRAINED
+    publish("ner-v1")
+    publish("ner-v2", current=False)
+    assert other.predict(UID, ["sushi"]).version == "ner-v1"
+    loop.promote(UID, "ner-v2")
+    assert other.predict(UID, ["sushi"]).version == "ner-v2"
+    loop.promote(UID, "ner-v1")
+    assert other.predict(UID, ["sushi"]).version == "ner-v1"
+    other.store.close()
+
+
+def test_version_whose_files_are_gone_is_named_in_the_error(loop: Loop, publish: Publish, registry: Registry) -> None:
+    publish("ner-v1")
+    registry.folder(UID, "ner-v1").rmdir()
+    with pytest.raises(ModelError, match="ner-v1"):
+        loop.predict(UID, ["sushi"])
+
+
+def test_real_version_finds_what_it_has_learnt(loop: Loop, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    text = "🍣🍕 Who makes the best sushi for kids?"
+    answer = loop.predict(UID, ["", text])
+    assert [len(tagging.spans) for tagging in answer.taggings] == [0, 1]
+    (span,) = answer.taggings[1].spans
+    assert (text[span.start : span.end], span.label) == ("sushi", "Dish")
+
+
+# Versions
+
+
+def test_promotion_by_hand_says_so_and_asks_for_a_refresh(
+    loop: Loop, store: Store, woken: Woken, publish: Publish
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2", current=False)
+    loop.promote(UID, "ner-v2")
+    assert store.project(UID).current_version == "ner-v2"
+    assert store.version(UID, "ner-v2").verdict == "promoted by hand"
+    assert woken.refreshes == [UID]
+    assert store.refresh_due(UID) == 1
+
+
+def test_failed_promotion_changes_nothing(loop: Loop, store: Store, woken: Woken, publish: Publish) -> None:
+    publish("ner-v1")
+    with pytest.raises(UnknownVersion):
+        loop.promote(UID, "ner-v9")
+    with pytest.raises(UnknownProject):
+        loop.promote("9.1", "ner-v1")
+    assert store.project(UID).current_version == "ner-v1"
+    assert woken.refreshes == []
+
+
+def test_versions_of_one_project_and_of_all(loop: Loop, publish: Publish) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    publish("ner-v1", uid="8.1")
+    assert [version.name for version in loop.versions(UID)] == ["ner-v2", "ner-v1"]
+    assert [(version.project, version.name) for version in loop.versions()] == [
+        (UID, "ner-v2"),
+        (UID, "ner-v1"),
+        ("8.1", "ner-v1"),
+    ]
+    with pytest.raises(UnknownProject):
+        loop.versions("9.1")

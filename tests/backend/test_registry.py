@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import InvalidRequest, ModelError, UnknownVersion
+from backend.inference.tagger import Tagger
+from backend.registry import Registry, checked_uid
+from backend.settings import Settings
+from backend.store import Store
+from backend.tables import Version
+from tests.backend.fakes import LABEL_CONFIG, UID
+
+Publish = Callable[..., Version]
+
+TRICKS = [
+    "",
+    ".",
+    "..",
+    "../7.1",
+    "7.1/../8",
+    "/etc",
+    "7.1/",
+    "7\\1",
+    "7.1\n",
+    "7.1.1",
+    ".1",
+    "-7",
+    "7.1\0",
+    "٧.١",
+    "７.１",
+    "1" * 19,
+    "~",
+]
+
+
+# Names
+
+
+@pytest.mark.parametrize("uid", TRICKS)
+def test_project_with_a_name_of_another_form_becomes_no_path(uid: str, registry: Registry) -> None:
+    for use in (checked_uid, registry.next_name, lambda uid: registry.folder(uid, "ner-v1")):
+        with pytest.raises(InvalidRequest, match="is not a project name"):
+            use(uid)
+    with pytest.raises(InvalidRequest):
+        registry.log_file(uid, "run")
+    assert not registry.model_dir.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "..", "../ner-v1", "/ner-v1", "ner-v1/..", "ner-v0", "ner-v01", "ner-v", "ner-v1 ", "ner-v1\n", "ner-v١", "V1"],
+)
+def test_version_with_a_name_of_another_form_becomes_no_path(name: str, registry: Registry) -> None:
+    with pytest.raises(InvalidRequest, match="is not a version name"):
+        registry.folder(UID, name)
+
+
+@pytest.mark.parametrize("uid", ["7", "7.1795221978", "123456789012345678.0"])
+def test_files_are_below_the_model_folder(uid: str, registry: Registry) -> None:
+    assert registry.folder(uid, "ner-v12") == registry.model_dir / uid / "ner-v12"
+    assert registry.log_file(uid, "abc").parent.is_dir()
+
+
+# Publishing
+
+
+def test_published_version_has_its_folder_and_its_row(registry: Registry, store: Store, publish: Publish) -> None:
+    publish("ner-v1", current=False, run="abc", labels=("Dish",), metrics={"f1": 0.25})
+    version = store.version(UID, "ner-v1")
+    assert (version.number, version.run, version.labels, version.metrics) == (1, "abc", ["Dish"], {"f1": 0.25})
+    assert registry.folder(UID, "ner-v1").is_dir()
+    assert store.project(UID).current_version is None
+
+
+def test_version_is_complete_on_disk_before_it_has_a_row(
+    registry: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    def add_version(version: Version) -> Version:
+        assert (registry.folder(UID, version.name) / "onnx" / "model.onnx").read_text() == "weights"
+        steps.append("row")
+        return version
+
+    def fsync(descriptor: int) -> None:
+        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+
+    monkeypatch.setattr(store, "add_version", add_version)
+    monkeypatch.setattr(os, "fsync", fsync)
+    staged = tmp_path / "staged"
+    (staged / "onnx").mkdir(parents=True)
+    (staged / "onnx" / "model.onnx").write_text("weights")
+    registry.publish(UID, "ner-v1", staged, run="abc", labels=("Dish",), metrics={})
+    assert steps == ["onnx", "model.onnx", "staged", UID, "row"]
+
+
+def test_version_without_a_row_is_none_after_a_crash(
+    registry: Registry, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(_: Version) -> Version:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add_version", crash)
+        with pytest.raises(KeyboardInterrupt):
+            publish("ner-v1", current=False)
+    assert registry.folder(UID, "ner-v1").is_dir()
+    assert store.versions(UID) == []
+    with pytest.raises(UnknownVersion):
+        registry.promote(UID, "ner-v1", verdict="")
+    assert registry.next_name(UID) == "ner-v2"
+    publish("ner-v2")
+    assert registry.next_name(UID) == "ner-v3"
+
+
+def test_first_version_of_a_project_is_number_one(registry: Registry, publish: Publish) -> None:
+    publish("ner-v4", uid="8.1")
+    assert registry.next_name(UID) == "ner-v1"
+    assert registry.next_name("8.1") == "ner-v5"
+
+
+def test_published_folder_is_never_overwritten(registry: Registry, publish: Publish, tmp_path: Path) -> None:
+    publish("ner-v1")
+    (registry.folder(UID, "ner-v1") / "config.json").write_text("first")
+    staged = tmp_path / "second"
+    staged.mkdir()
+    (staged / "config.json").write_text("second")
+    with pytest.raises(OSError, match="not empty"):
+        registry.publish(UID, "ner-v1", staged, run="abc", labels=(), metrics={})
+    assert (registry.folder(UID, "ner-v1") / "config.json").read_text() == "first"
+
+
+def test_staging_folder_is_empty_and_leaves_nothing_behind(registry: Registry) -> None:
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), registry.staging("abc") as folder:
+            assert list(folder.iterdir()) == []
+            (folder / "half-written").touch()
+            raise KeyboardInterrupt
+        assert not folder.exists()
+
+
+def test_staging_after_a_crash_starts_empty(registry: Registry) -> None:
+    left = registry.model_dir / ".staging" / "abc"
+    left.mkdir(parents=True)
+    (left / "half-written").touch()
+    with registry.staging("abc") as folder:
+        assert folder == left
+        assert list(folder.iterdir()) == []
+
+
+# Promoting
+
+
+def test_promotion_needs_a_version(registry: Registry, store: Store, publish: Publish) -> None:
+    publish("ner-v1")
+    for unknown in ("ner-v9", "../ner-v1", ""):
+        with pytest.raises(UnknownVersion, match="it has: ner-v1"):
+            registry.promote(UID, unknown, verdict="")
+    assert store.project(UID).current_version == "ner-v1"
+
+
+def test_promotion_needs_the_files(registry: Registry, store: Store, publish: Publish) -> None:
+    publish("ner-v1")
+    publish("ner-v2", current=False)
+    registry.folder(UID, "ner-v2").rename(registry.model_dir / "gone")
+    with pytest.raises(ModelError, match="'ner-v2' are gone"):
+        registry.promote(UID, "ner-v2", verdict="")
+    assert store.project(UID).current_version == "ner-v1"
+
+
+def test_version_of_another_project_is_unknown(registry: Registry, store: Store, publish: Publish) -> None:
+    publish("ner-v2", uid="8.1")
+    store.remember_project(UID, label_config=LABEL_CONFIG)
+    with pytest.raises(UnknownVersion, match="none yet"):
+        registry.promote(UID, "ner-v2", verdict="")
+
+
+# Opening
+
+
+def test_model_is_opened_once_by_racing_threads(
+    registry: Registry, publish: Publish, version_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("ner-v1", files=version_folder)
+    opened: list[Path] = []
+    load = Tagger.load
+
+    def counted(folder: Path, **options: Any) -> Tagger:
+        opened.append(folder)
+        return load(folder, **options)
+
+    monkeypatch.setattr(Tagger, "load", counted)
+    line = threading.Barrier(8)
+
+    def use(_: int) -> Tagger:
+        line.wait(10)
+        return registry.tagger(UID, "ner-v1")
+
+    with ThreadPoolExecutor(8) as pool:
+        taggers = set(pool.map(use, range(8)))
+    assert len(taggers) == 1
+    assert opened == [registry.folder(UID, "ner-v1")]
+    assert taggers.pop().tag(["where is the best sushi"])[0].spans[0].label == "Dish"
+
+
+def test_least_recently_used_version_is_closed(
+    settings: Settings, store: Store, publish: Publish, fake_models: list[str]
+) -> None:
+    registry = Registry(settings.model_dir, store, cache=2)
+    for name in ("ner-v1", "ner-v2", "ner-v3"):
+        publish(name)
+    for name in ("ner-v1", "ner-v2", "ner-v1", "ner-v3", "ner-v1", "ner-v2"):
+        registry.tagger(UID, name)
+    assert fake_models == ["ner-v1", "ner-v2", "ner-v3", "ner-v2"]
+
+
+def test_versions_of_one_name_in_two_projects_are_two_models(
+    registry: Registry, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    publish("ner-v1", uid="8.1")
+    assert registry.tagger(UID, "ner-v1") is not registry.tagger("8.1", "ner-v1")
+    assert fake_models == ["ner-v1", "ner-v1"]
+
+
+def test_other_versions_answer_while_one_is_opened(
+    registry: Registry, publish: Publish, fake_models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    old = registry.tagger(UID, "ner-v1")
+    opening, go_on = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> str:
+        opening.set()
+        assert go_on.wait(10)
+        return folder.name
+
+    monkeypatch.setattr("backend.registry.Tagger.load", slow)
+    with ThreadPoolExecutor(1) as pool:
+        new = pool.submit(registry.tagger, UID, "ner-v2")
+        assert opening.wait(10)
+        assert registry.tagger(UID, "ner-v1") is old
+        go_on.set()
+        assert new.result(10) == "ner-v2"
+
+
+def test_damaged_version_can_be_opened_once_it_is_mended(
+    registry: Registry, publish: Publish, version_folder: Path
+) -> None:
+    publish("ner-v1")
+    folder = registry.folder(UID, "ner-v1")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="config.json"):
+            registry.tagger(UID, "ner-v1")
+    folder.rmdir()
+    folder.symlink_to(version_folder, target_is_directory=True)
+    assert registry.tagger(UID, "ner-v1").labels == ("Dish", "Cuisine", "Location")

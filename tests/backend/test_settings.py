@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.errors import SettingsError
+from backend.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # no .env of a developer
+
+
+def test_defaults_work_without_any_variable() -> None:
+    settings = load_settings()
+    assert settings.label_studio_base == "http://localhost:8080"
+    assert (settings.port, settings.start_training_each_n_updates) == (9090, 10)
+    assert settings.basic_auth_user is None
+
+
+def test_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("PORT=1111\nWORKERS=3\nSOMETHING_ELSE=x\n")
+    monkeypatch.setenv("PORT", "2222")
+    settings = load_settings()
+    assert (settings.port, settings.workers) == (2222, 3)
+
+
+def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "LEARNING_RATE", "BASIC_AUTH_USER", "BASIC_AUTH_PASS"):
+        monkeypatch.setenv(name, "")
+    settings = load_settings()
+    assert settings.port == 9090
+    assert settings.learning_rate is None
+    assert settings.basic_auth_user is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "many"),
+        ("PORT", "70000"),
+        ("WORKERS", "0"),
+        ("LABEL_STUDIO_URL", "label-studio"),
+        ("START_TRAINING_EACH_N_UPDATES", "-1"),
+        ("START_TRAINING_EACH_N_UPDATES", "2.5"),
+        ("LEARNING_RATE", "0"),
+        ("NUM_TRAIN_EPOCHS", "-3"),
+        ("PROMOTION_TOLERANCE", "2"),
+        ("RUN_ATTEMPTS", "0"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_wrong_variable_is_named_in_one_line(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}: .+") as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+
+
+def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    monkeypatch.setenv("WORKERS", "few")
+    with pytest.raises(SettingsError, match="PORT: .+; WORKERS: "):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["BASIC_AUTH_USER", "BASIC_AUTH_PASS"])
+def test_half_of_the_credentials_is_refused_without_showing_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "s3cret")
+    with pytest.raises(SettingsError, match="BASIC_AUTH_USER and BASIC_AUTH_PASS") as caught:
+        load_settings()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_secrets_are_not_shown(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(label_studio_api_key="s3cret", basic_auth_user="lead", basic_auth_pass="s3cret")
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize("level", ["debug", "Info", "WARNING", "error"])
+def test_log_level_is_known_in_any_case(level: str, make_settings: Callable[..., Settings]) -> None:
+    assert make_settings(log_level=level).log_level == level.upper()
+
+
+@pytest.mark.parametrize("url", ["http://studio:8085", "http://studio:8085/", "http://studio:8085//"])
+def test_label_studio_url_loses_its_trailing_slash(url: str, make_settings: Callable[..., Settings]) -> None:
+    assert make_settings(label_studio_url=url).label_studio_base == "http://studio:8085"
+
+
+@pytest.mark.parametrize(
+    ("hostname", "ours"),
+    [
+        ("http://studio:8085", True),
+        ("http://studio:8085/", True),
+        ("http://studio:8085/label", True),
+        ("https://studio:8085", False),
+        ("http://studio:8086", False),
+        ("http://studio", False),
+        ("http://studio:8085@evil.example", False),
+        ("http://evil.example/http://studio:8085", False),
+        ("http://studio:8085.evil.example", False),
+        ("http://[::1", False),
+        ("studio:8085", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_the_configured_host_is_label_studio(
+    hostname: str | None, ours: bool, make_settings: Callable[..., Settings]
+) -> None:
+    assert make_settings(label_studio_url="http://studio:8085").is_label_studio(hostname) is ours
+
+
+def test_another_process_reads_the_same_settings(
+    make_settings: Callable[..., Settings], child_environment: Callable[[Settings], dict[str, str]]
+) -> None:
+    settings = make_settings(
+        label_studio_api_key="s3cret", learning_rate=1e-4, log_level="ERROR", basic_auth_user="u", basic_auth_pass="p"
+    )
+    script = "from backend.settings import load_settings; print(sorted(load_settings().environment().items()))"
+    child = subprocess.run(
+        [sys.executable, "-c", script], env=child_environment(settings), capture_output=True, text=True, check=True
+    )
+    assert child.stdout.strip() == str(sorted(settings.environment().items()))
+    assert "WEIGHT_DECAY" in settings.environment()
+    assert os.environ.get("LABEL_STUDIO_API_KEY") is None
