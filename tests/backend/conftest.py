@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -154,7 +155,7 @@ def postgresql() -> Iterator[str]:
         _wait_for_postgresql(port)
         yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGQUIT)  # at once, whoever is still connected
         server.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
 

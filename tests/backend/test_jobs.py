@@ -74,7 +74,9 @@ def test_queues_that_are_opened_at_once_share_their_tables(any_url: str) -> None
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(enqueue, range(6)))
-    assert open_queue(any_url).pending_count() == 6
+    queue = open_queue(any_url)
+    assert queue.pending_count() == 6
+    queue.storage.close()
 
 
 def test_broken_queue_costs_no_request(
