@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from huey import Huey, PostgresHuey, SqliteHuey, crontab
 from sqlalchemy.engine import make_url
@@ -13,10 +13,17 @@ from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
 
-if TYPE_CHECKING:
-    from backend.worker import Worker  # its libraries have no place in the web process
-
 log = logging.getLogger(__name__)
+
+
+class Chores(Protocol):
+    """What a worker does when it is woken."""
+
+    def work_off_runs(self) -> None: ...
+
+    def refresh_predictions(self, uid: str) -> None: ...
+
+    def reconcile(self) -> None: ...
 
 
 class Jobs:
@@ -24,7 +31,7 @@ class Jobs:
 
     def __init__(self, database_url: str) -> None:
         self.huey = open_queue(database_url)
-        self.worker: Worker | None = None
+        self.worker: Chores | None = None
 
         @self.huey.task(name="run_training")
         def run_training() -> None:
@@ -41,7 +48,7 @@ class Jobs:
         self._run_training, self._refresh, self._reconcile = run_training, refresh_predictions, reconcile
 
     @property
-    def _working(self) -> Worker:
+    def _working(self) -> Chores:
         if self.worker is None:
             raise RuntimeError("this process only enqueues; `python -m backend work` carries tasks out")
         return self.worker

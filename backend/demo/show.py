@@ -52,8 +52,9 @@ class Places:
 
 def run_demo(*, once: bool, port: int, label_studio_port: int, program: Path, folder: Path) -> int:
     """Run the demonstration; return the exit code. ``once`` uses fresh data and ends by itself."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    # SIGINT by name, too: a shell starts background jobs with it ignored, and then Python leaves it so.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     if once:
         folder = folder / "once"
         shutil.rmtree(folder, ignore_errors=True)
@@ -183,10 +184,11 @@ The loop is running; {version.name}{score} pre-annotates.
   ML backend     {places.backend_url}
 
 Three things to try:
-  1. Open {page}/data and press “Label All Tasks”: each query comes with the model's regions. Correct and
-     submit ten of them; a new version is trained, and the queries still open get its regions.
-  2. {page}/settings/ml → ⋮ → Start Training: the same, by hand. Watch it with
-     tail -f {places.folder}/logs/work.log
+  1. Open {page}/data and press “Label All Tasks”:
+     each query comes with the model's regions. Correct and submit ten of them; a new version is
+     trained, and the queries still open get its regions.
+  2. Open {page}/settings/ml and choose ⋮ → Start Training:
+     the same, by hand. Watch it with `tail -f {places.folder}/logs/work.log`.
   3. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
 
 Ctrl-C ends everything; `make demo` goes on where you left.

@@ -31,7 +31,9 @@ def event(action: str, *, uid: str = UID, **fields: Any) -> dict[str, Any]:
     return {"action": action, "project": project, **fields}
 
 
-def saved(task: int, *, annotation: int | None = None, action: str = "ANNOTATION_CREATED", **fields: Any) -> dict[str, Any]:
+def saved(
+    task: int, *, annotation: int | None = None, action: str = "ANNOTATION_CREATED", **fields: Any
+) -> dict[str, Any]:
     """The body that follows a submitted, updated or skipped annotation of a task."""
     return event(action, annotation={"id": annotation or 1000 + task, "task": task, **fields})
 

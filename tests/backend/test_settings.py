@@ -66,7 +66,7 @@ def test_wrong_variable_is_named_in_one_line(name: str, value: str, monkeypatch:
 def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "many")
     monkeypatch.setenv("WORKERS", "few")
-    with pytest.raises(SettingsError, match="PORT: .+; WORKERS: "):
+    with pytest.raises(SettingsError, match=r"PORT: .+; WORKERS: "):
         load_settings()
 
 

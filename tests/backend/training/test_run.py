@@ -1,0 +1,247 @@
+"""One training run from its row to its end.
+
+What building a version does is in ``test_build.py``; a run as a process of its own, and without an answer from Label
+Studio, in ``tests/backend/test_worker.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import BaseModelUnavailable
+from backend.settings import Settings
+from backend.store import Store
+from backend.tables import Run, Version
+from backend.training import run as module
+from backend.training.build import Built
+from backend.training.evaluate import Metrics
+from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
+
+Publish = Callable[..., Version]
+Train = Callable[..., Run]
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings(label_studio_api_key="0" * 40, baseline_model_name="embedded")
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> FakeLabelStudio:
+    studio = FakeLabelStudio(tasks=40)
+    studio.annotate(*range(1, 41))
+    monkeypatch.setattr(module, "open_label_studio", lambda settings, project: studio)
+    return studio
+
+
+@pytest.fixture
+def train(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Train:
+    """Carry out a run in this process, with the settings in its environment; return its row."""
+
+    def train(settings: Settings = settings) -> Run:
+        for name, value in settings.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)  # no .env of a developer
+        monkeypatch.setattr(os, "nice", lambda increment: increment)
+        store.remember_project(UID, label_config=LABEL_CONFIG)
+        store.queue_run(UID, "test")
+        run = store.claim_run()
+        assert run is not None
+        module.main(run.id)
+        assert not list(settings.model_dir.glob(".staging/*"))
+        return store.run(run.id)
+
+    return train
+
+
+def metrics(f1: float) -> Metrics:
+    return Metrics(documents=4, precision=f1, recall=f1, f1=f1, support=4, per_label={})
+
+
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Make versions of a given F1 without training; the list says of how many documents each was made."""
+
+    def build(f1: float = 0.9, *, during: Callable[[], object] = lambda: None) -> list[int]:
+        built: list[int] = []
+
+        def build_version(documents: Any, *, labels: Any, name: str, folder: Path, progress: Any, **_: Any) -> Built:
+            progress("training", 0.5)
+            (folder / "config.json").write_text("{}")
+            during()
+            progress("exporting", 0.0)
+            built.append(len(documents))
+            return Built(folder=folder, labels=tuple(labels), metrics=metrics(f1), info={"name": name})
+
+        monkeypatch.setattr("backend.training.build.build_version", build_version)
+        return built
+
+    return build
+
+
+# Label Studio
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"status_code": 401, "detail": "Invalid token."}'
+        self.send_response(401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """Address of a Label Studio that knows no token."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_refused_token_fails_the_run_naming_the_key(
+    refusing: str, make_settings: Callable[..., Settings], train: Train
+) -> None:
+    token = "1" * 40
+    run = train(make_settings(label_studio_url=refusing, label_studio_api_key=token))
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error.startswith(f"Label Studio at {refusing} refuses the access token (401: Invalid token.)")
+    assert "LABEL_STUDIO_API_KEY" in run.error
+    assert token not in run.error
+
+
+def test_missing_token_fails_the_run_naming_the_key(make_settings: Callable[..., Settings], train: Train) -> None:
+    assert "set LABEL_STUDIO_API_KEY" in (train(make_settings()).error or "")
+
+
+def test_recreated_project_of_the_same_number_is_not_trained_on(studio: FakeLabelStudio, train: Train) -> None:
+    studio.uid = "7.1999999999"
+    assert f"Project '{UID}' is unknown here" in (train().error or "")
+
+
+def test_project_that_cannot_be_labelled_fails_the_run(studio: FakeLabelStudio, train: Train) -> None:
+    studio.label_config = "<View></View>"
+    assert "no <Labels> control" in (train().error or "")
+
+
+def test_project_without_labels_fails_the_run(studio: FakeLabelStudio, store: Store, train: Train) -> None:
+    studio.owners.clear()
+    store.remember_project(UID)
+    store.record_changes(UID, ["1"])
+    run = train()
+    assert (run.state, run.documents) == ("failed", 0)
+    assert run.error == "There are 0 labelled tasks: label more tasks, then start training again."
+    assert store.count_changes(UID) == 1
+
+
+# Outcomes
+
+
+def test_first_version_is_published_and_promoted(
+    studio: FakeLabelStudio, store: Store, settings: Settings, build: Callable[..., list[int]], train: Train
+) -> None:
+    built = build()
+    store.remember_project(UID)
+    store.record_changes(UID, ["1", "2"])
+    run = train()
+    assert (run.state, run.version, run.progress, run.documents) == ("finished", "ner-v1", 1.0, 40)
+    assert built == [40]
+    version = store.version(UID, "ner-v1")
+    assert (version.run, version.labels, version.metrics["f1"]) == (run.id, list(LABELS), 0.9)
+    assert version.verdict == "promoted: F1 0.900, with no version to compare"
+    assert (settings.model_dir / UID / "ner-v1" / "config.json").is_file()
+    project = store.project(UID)
+    assert (project.current_version, project.title) == ("ner-v1", "Restaurants")
+    assert store.refresh_due(UID) == 1
+    assert store.count_changes(UID) == 0
+    assert store.annotations(UID) == studio.owners
+
+
+def test_worse_version_is_kept_and_not_promoted(
+    studio: FakeLabelStudio, store: Store, publish: Publish, fake_models: list[str], build: Callable[..., list[int]],
+    train: Train,
+) -> None:  # fmt: skip
+    publish("ner-v1")
+    build(0.1)
+    run = train()
+    assert (run.state, run.version) == ("finished", "ner-v2")
+    assert store.project(UID).current_version == "ner-v1"
+    assert store.version(UID, "ner-v2").verdict.startswith("rejected: F1 0.100 against 1.000 on the same")
+    assert store.refresh_due(UID) is None
+    assert fake_models == ["ner-v1"]
+
+
+def test_version_with_new_labels_is_promoted_whatever_its_figures(
+    studio: FakeLabelStudio, store: Store, publish: Publish, fake_models: list[str], build: Callable[..., list[int]],
+    train: Train,
+) -> None:  # fmt: skip
+    publish("ner-v1", labels=("Dish",))
+    build(0.1)
+    train()
+    assert store.project(UID).current_version == "ner-v2"
+    assert "it knows new labels" in store.version(UID, "ner-v2").verdict
+
+
+def test_current_version_that_cannot_be_opened_is_replaced(
+    studio: FakeLabelStudio, store: Store, publish: Publish, build: Callable[..., list[int]], train: Train
+) -> None:
+    publish("ner-v1")  # an empty folder
+    build(0.1)
+    train()
+    assert store.project(UID).current_version == "ner-v2"
+
+
+def test_labels_that_change_during_a_run_wait_for_the_next(
+    studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
+) -> None:
+    store.remember_project(UID)
+    store.record_changes(UID, ["1", "2", "3"])
+    build(during=lambda: store.record_changes(UID, ["3", "4"]))
+    train()
+    assert store.count_changes(UID) == 2
+
+
+def test_cancelled_run_publishes_nothing(
+    studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
+) -> None:
+    build(during=lambda: store.end_run(store.runs()[0].id, "cancelled"))
+    run = train()
+    assert (run.state, run.error) == ("cancelled", None)
+    assert store.versions(UID) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (BaseModelUnavailable("The base model cannot be had."), "The base model cannot be had."),
+        (RuntimeError("boom"), "RuntimeError: boom"),
+    ],
+)
+def test_failure_is_written_to_the_run(
+    failure: Exception, sentence: str, studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]],
+    train: Train,
+) -> None:  # fmt: skip
+    def fail() -> None:
+        raise failure
+
+    build(during=fail)
+    run = train()
+    assert (run.state, run.error) == ("failed", sentence)
+    assert store.versions(UID) == []
+    assert store.project(UID).current_version is None
