@@ -125,9 +125,7 @@ class Store:
             if rows:
                 statement = self._insert(Change)
                 newer = {"revision": statement.excluded.revision}
-                session.execute(
-                    statement.on_conflict_do_update(index_elements=["project", "task"], set_=newer), rows
-                )
+                session.execute(statement.on_conflict_do_update(index_elements=["project", "task"], set_=newer), rows)
             return _count_changes(session, uid)
 
     def count_changes(self, uid: str) -> int:

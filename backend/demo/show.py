@@ -93,13 +93,14 @@ def _show(places: Places, program: Path, processes: Processes, *, once: bool) ->
         processes.wait_for(health, name="serve", seconds=60, tick=tick)
     label_studio = LabelStudio(places.label_studio_url, token)
     loop, _ = open_loop(settings)
-    with narrator.step(f"Importing {len(samples.labelled)} labelled and {len(samples.unlabelled)} unlabelled queries"):
+    counts = f"{len(samples.labelled)} labelled and {len(samples.unlabelled)} unlabelled queries"
+    with narrator.step(f"Preparing the project: {counts}"):
         project = _project(label_studio, samples)
     watch = Watch(loop, label_studio, project, processes)
     with narrator.step("Connecting the ML backend to the project"):
         backend_id = connect(settings, label_studio, project.id, places.backend_url).backend_id
-    with narrator.step("Training the first version") as tick:
-        version = watch.current_version()
+    version = watch.current_version()
+    with narrator.step(f"Going on with {version.name}" if version else "Training the first version") as tick:
         if version is None:
             label_studio.start_training(backend_id)
             version = watch.new_version(None, tick)

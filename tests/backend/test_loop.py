@@ -224,9 +224,8 @@ def test_real_version_finds_what_it_has_learnt(loop: Loop, publish: Publish, ver
     publish("ner-v1", files=version_folder)
     text = "🍣🍕 Who makes the best sushi for kids?"
     answer = loop.predict(UID, ["", text])
-    assert [len(tagging.spans) for tagging in answer.taggings] == [0, 1]
-    (span,) = answer.taggings[1].spans
-    assert (text[span.start : span.end], span.label) == ("sushi", "Dish")
+    assert answer.taggings[0].spans == ()
+    assert ("sushi", "Dish") in {(text[span.start : span.end], span.label) for span in answer.taggings[1].spans}
 
 
 # Versions

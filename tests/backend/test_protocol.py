@@ -191,7 +191,7 @@ def test_real_version_answers_a_mixed_batch(client: FlaskClient, publish: Publis
     assert {result["model_version"] for result in results} == {"ner-v1"}
     assert all(0 <= result["score"] <= 1 for result in results)
     found = [[region["value"]["text"] for region in result["result"]] for result in results]
-    assert found[0] == ["sushi"]
+    assert "sushi" in found[0]
     assert found[1:5] == [[], [], [], []]
     assert len(found[5]) > 100
     assert "sushi" in found[6]
