@@ -6,7 +6,7 @@ LABEL_STUDIO_PORT ?= 8080
 
 BIN := .venv/bin
 LABEL_STUDIO := .venv-label-studio/bin/label-studio
-PIP_INSTALL := -m pip install --disable-pip-version-check --progress-bar off
+PIP_INSTALL := -m pip install --disable-pip-version-check
 
 .PHONY: demo test check format bench clean help
 

@@ -116,7 +116,7 @@ def _show(places: Places, program: Path, processes: Processes, *, once: bool) ->
 
 def _settings(places: Places, token: str) -> Settings:
     """The service's settings here; what the person set for training is left as it is."""
-    chosen = load_settings(_env_file=None)
+    chosen = load_settings()
     fixed = {
         "label_studio_url": places.label_studio_url,
         "label_studio_api_key": token,
@@ -127,7 +127,7 @@ def _settings(places: Places, token: str) -> Settings:
     }
     if "baseline_model_name" not in chosen.model_fields_set:
         fixed["baseline_model_name"] = "embedded"
-    return load_settings(_env_file=None, **fixed)
+    return load_settings(**fixed)
 
 
 def _token(folder: Path) -> str:
