@@ -17,7 +17,9 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
-        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise ValueError("a database in memory cannot be shared by the web server and the worker")
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     except Exception as error:  # SQLAlchemy raises several unrelated types for an unusable URL
         raise _unusable(error) from None

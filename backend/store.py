@@ -269,15 +269,21 @@ class Store:
         with self._read() as session:
             return list(session.scalars(query))
 
-    def requeue_run(self, run_id: str, *, attempt: int | None = None) -> None:
-        """Queue a started run (of this attempt) again; it ends as failed where a newer run waits already."""
+    def requeue_run(self, run_id: str, *, attempt: int | None = None, counted: bool = True) -> None:
+        """Queue a started run (of this attempt) again; it ends as failed where a newer run waits already.
+
+        An attempt that is not ``counted`` was ended for no fault of its own.
+        """
         started = [Run.id == run_id, Run.state == "started"]
         if attempt is not None:
             started.append(Run.attempt == attempt)
         try:
             with self._write() as session:
                 session.execute(
-                    update(Run).where(*started).values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
+                    update(Run)
+                    .where(*started)
+                    .values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
+                    .values(attempt=Run.attempt - (0 if counted else 1))
                 )
         except IntegrityError:
             reason = "The run's process died; a newer run of the project takes over."

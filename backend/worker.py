@@ -83,7 +83,7 @@ class Worker:
     def stop(self) -> None:
         """End this worker's run processes; their runs are queued again for whoever works next."""
         for run_id in self._processes.stop_all():
-            self._store.requeue_run(run_id)
+            self._store.requeue_run(run_id, counted=False)
 
     def refresh_predictions(self, uid: str) -> None:
         """Bring the current version's predictions to Label Studio, again if that was asked for meanwhile."""

@@ -37,7 +37,8 @@ class Watch:
             if version and version.name != before:
                 return version
             if runs and runs[0].state not in LIVE:
-                raise DemoError(f"Training run {runs[0].id} {runs[0].state}: {self._why(runs[0].error)}.")
+                reason = self._why(runs[0].error).rstrip(".")
+                raise DemoError(f"Training run {runs[0].id} {runs[0].state}: {reason}.")
             if runs:
                 tick(f"· {runs[0].phase} {runs[0].progress:.0%}")
         raise AssertionError

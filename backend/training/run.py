@@ -70,7 +70,7 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
         verdict = judge(
             built.metrics,
             _current_metrics(registry, store.project(project.uid), documents),
-            labels_grew=_labels_grew(store, project, config),
+            labels_grew=_labels_grew(store, store.project(project.uid), config),
             tolerance=settings.promotion_tolerance,
         )
         progress("publishing", 0.0)

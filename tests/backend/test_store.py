@@ -434,6 +434,8 @@ def test_sqlite_file_and_its_folder_are_made(tmp_path: Path) -> None:
         "postgresql+psycopg://user:secret@127.0.0.1:1/name",
         "postgresql+psycopg://user:secret@127.0.0.1:port/name",
         "sqlite:///{tmp_path}",
+        "sqlite://",
+        "sqlite:///:memory:",
         "sqlite:///{tmp_path}/text.txt",
         "sqlite:///{tmp_path}/text.txt/below.sqlite3",
     ],

@@ -130,7 +130,7 @@ def test_stopped_worker_ends_its_run_and_queues_it_again(
     worker.stop()
     thread.join(10)
     assert not thread.is_alive()
-    assert store.run(run.id).state == "queued"
+    assert (store.run(run.id).state, store.run(run.id).attempt) == ("queued", 0)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
