@@ -1,5 +1,6 @@
 """Pure text work: spans, BIO words, CoNLL files and Label Studio JSON, each turned into the others."""
 
+from converters.agreement import Agreement, agree
 from converters.bio import (
     OUTSIDE,
     Loss,
@@ -15,12 +16,16 @@ from converters.bio import (
 )
 from converters.conll import write_conll
 from converters.document import Document, Span, Word
-from converters.label_studio import read_tasks, regions, task_text
+from converters.export_file import load_tasks
+from converters.json_stream import UnreadableJSON
+from converters.label_studio import iter_documents, read_tasks, task_text
 from converters.report import ConversionReport, Issue, Problem
+from converters.tasks import annotation_task, prediction_task, regions, write_tasks
 from converters.words import words
 
 __all__ = [
     "OUTSIDE",
+    "Agreement",
     "ConversionReport",
     "Document",
     "Issue",
@@ -28,8 +33,14 @@ __all__ = [
     "Problem",
     "Span",
     "Tagged",
+    "UnreadableJSON",
     "Word",
+    "agree",
+    "annotation_task",
     "is_legal",
+    "iter_documents",
+    "load_tasks",
+    "prediction_task",
     "read_tasks",
     "regions",
     "repair",
@@ -42,4 +53,5 @@ __all__ = [
     "transitions",
     "words",
     "write_conll",
+    "write_tasks",
 ]

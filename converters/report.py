@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Problem(StrEnum):
-    """Why a task or a region of it could not be read as it stands."""
+    """Why a task or a region of it could not be read, or written, as it stands."""
 
     MALFORMED = "malformed"
     NO_TEXT = "no_text"
@@ -19,6 +19,9 @@ class Problem(StrEnum):
     BAD_OFFSETS = "bad_offsets"
     OUTSIDE_TEXT = "outside_text"
     EMPTY_SPAN = "empty_span"
+    OVERLAP = "overlap"
+    BAD_SCORE = "bad_score"
+    UNWRITABLE = "unwritable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ class Issue:
 
 @dataclass(slots=True)
 class ConversionReport:
-    """Counts of one conversion, and every problem by name.
+    """Counts of one conversion, and every problem by name: the first ``max_issues`` verbatim, all counted.
 
     ``tasks`` were seen; ``documents`` came out of them, with ``spans`` in all, ``negatives`` without any.
     ``unlabeled`` tasks have no submitted annotation, ``skipped`` ones only cancelled ones. ``superseded``
-    annotations gave way to another of their task. ``other_controls`` counts the results that the
-    configuration's Labels control did not make, by the name of their control (relations have none and
+    annotations gave way to another of their task, ``other_annotators`` counts those that were left aside for
+    one annotator's. Where annotators voted, ``voted_words`` is the number of words they voted on and
+    ``disputed_words`` of these the ones they did not all tag alike. ``other_controls`` counts the results that the
+    configuration's Labels controls did not make, by the name of their control (relations have none and
     count under ``""``).
     """
 
@@ -48,16 +53,26 @@ class ConversionReport:
     unlabeled: int = 0
     skipped: int = 0
     superseded: int = 0
+    other_annotators: int = 0
+    voted_words: int = 0
+    disputed_words: int = 0
     other_controls: Counter[str] = field(default_factory=Counter)
     issues: list[Issue] = field(default_factory=list)
+    max_issues: int = 1000
+    _counts: Counter[Problem] = field(default_factory=Counter, init=False, repr=False)
+    _first: dict[Problem, Issue] = field(default_factory=dict, init=False, repr=False)
 
     def note(self, problem: Problem, task: str, detail: str) -> None:
-        """Name a problem of a task."""
-        self.issues.append(Issue(problem, task, detail))
+        """Name a problem of a task; beyond ``max_issues`` it is counted only, so that memory stays flat."""
+        issue = Issue(problem, task, detail)
+        self._counts[problem] += 1
+        self._first.setdefault(problem, issue)
+        if len(self.issues) < self.max_issues:
+            self.issues.append(issue)
 
     def problems(self) -> dict[Problem, int]:
-        """Count the issues by problem, the most frequent first."""
-        return dict(Counter(issue.problem for issue in self.issues).most_common())
+        """Count the problems, the most frequent first."""
+        return dict(self._counts.most_common())
 
     def to_dict(self) -> dict[str, Any]:
         """Give the whole report as JSON values."""
@@ -69,11 +84,15 @@ class ConversionReport:
             "unlabeled": self.unlabeled,
             "skipped": self.skipped,
             "superseded": self.superseded,
+            "other_annotators": self.other_annotators,
+            "voted_words": self.voted_words,
+            "disputed_words": self.disputed_words,
             "other_controls": dict(self.other_controls),
             "problems": {problem.value: count for problem, count in self.problems().items()},
             "issues": [
                 {"problem": issue.problem.value, "task": issue.task, "detail": issue.detail} for issue in self.issues
             ],
+            "issues_left_out": self._counts.total() - len(self.issues),
         }
 
     def summary(self) -> str:
@@ -84,16 +103,22 @@ class ConversionReport:
             "unlabeled": self.unlabeled,
             "skipped": self.skipped,
             "superseded annotations": self.superseded,
+            "annotations of other people": self.other_annotators,
+            f"of {self.voted_words} words disputed": self.disputed_words,
             "results of other controls": self.other_controls.total(),
         }
         parts = [kept, *(f"{count} {name}" for name, count in counts.items() if count)]
         return "; ".join([", ".join(parts), *self._problem_lines()]) + "."
 
     def _problem_lines(self) -> list[str]:
-        first: dict[Problem, Issue] = {}
-        for issue in self.issues:
-            first.setdefault(issue.problem, issue)
         return [
-            f"{problem.replace('_', ' ')} {count}× (task {first[problem].task}: {first[problem].detail})"
+            f"{problem.replace('_', ' ')} {count}× (task {first.task}: {first.detail})"
             for problem, count in self.problems().items()
+            for first in [self._first[problem]]
         ]
+
+
+def shown(value: object) -> str:
+    """Show a foreign value in a message, cut short where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,6 +1,7 @@
 """What a project labels: Label Studio's labelling configuration, read and ready-made."""
 
-from label_config.config import LabelConfig, UnsupportedLabelConfig
+from label_config.config import Control, Label, LabelConfig, UnsupportedLabelConfig
+from label_config.generate import generate
 from label_config.templates import template
 
-__all__ = ["LabelConfig", "UnsupportedLabelConfig", "template"]
+__all__ = ["Control", "Label", "LabelConfig", "UnsupportedLabelConfig", "generate", "template"]

@@ -1,138 +1,143 @@
-"""A project's labelling configuration, as far as a token classifier needs it.
-
-The format: https://labelstud.io/tags/labels, https://labelstud.io/tags/label and https://labelstud.io/tags/text
-"""
+"""A project's labelling configuration, as far as a token classifier needs it."""
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-_FIELD = re.compile(r"\$([\w.\-]+)")
+from label_config.parse import UnsupportedLabelConfig, label_elements, pair, parse, text_field
+
+__all__ = ["Control", "Label", "LabelConfig", "UnsupportedLabelConfig"]
+
+_T = TypeVar("_T")
 
 
-class UnsupportedLabelConfig(ValueError):
-    """No text labelling that can be learned; the message says what is missing and the remedy."""
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One ``<Label>``: ``name`` is what results call it, its ``alias`` where it has one, else its ``value``.
+
+    ``predicted_values`` are the names a model may have for it.
+    Source: https://labelstud.io/tags/label and https://labelstud.io/guide/ml_tutorials (``predicted_values``)
+    """
+
+    name: str
+    value: str | None = None
+    alias: str | None = None
+    hotkey: str | None = None
+    background: str | None = None
+    predicted_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One ``<Labels>`` control on the text: its names in results, and its labels, unique, in the order of the XML."""
+
+    from_name: str
+    to_name: str
+    labels: tuple[str, ...]
+    details: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    """The one pair of ``<Labels>`` and ``<Text>`` that spans are read from and written for.
+    """The ``<Text>`` that spans lie on and the ``<Labels>`` controls that make them.
 
-    ``from_name`` names the Labels control and ``to_name`` the Text it labels; ``text_field`` is the key
-    of a task's data that holds the text; ``labels`` are unique, in the order of the XML, named as results
-    name them (a Label's ``alias`` where it has one, else its ``value``).
+    ``from_name`` and ``to_name`` name the first control and its Text; ``text_field`` is the key of a task's
+    data that holds the text. ``controls`` are all the Labels controls of that Text, the first one first;
+    ``labels`` are the labels of all of them, unique and in order. A configuration made without
+    ``controls`` has the one they describe.
     """
 
     from_name: str
     to_name: str
     text_field: str
     labels: tuple[str, ...]
+    controls: tuple[Control, ...] = ()
+    _writers: dict[str, Control] = field(init=False, repr=False, compare=False)
+    _readers: dict[str, Control] = field(init=False, repr=False, compare=False)
+    _names: dict[str, str] = field(init=False, repr=False, compare=False)
+    _folded: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the controls; spans are looked up by the million."""
+        if not self.controls:
+            details = tuple(Label(name, value=name) for name in self.labels)
+            object.__setattr__(self, "controls", (Control(self.from_name, self.to_name, self.labels, details),))
+        names = _first_wins(_names(self.labels, [label for control in self.controls for label in control.details]))
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_folded", _first_wins((name.casefold(), label) for name, label in names.items()))
+        object.__setattr__(self, "_readers", _first_wins((control.from_name, control) for control in self.controls))
+        writers = _first_wins((label, control) for control in self.controls for label in control.labels)
+        object.__setattr__(self, "_writers", writers)
 
     @classmethod
     def from_xml(cls, xml: str) -> LabelConfig:
         """Read Label Studio's XML; of several pairs the first Labels whose ``toName`` is a Text.
 
+        Other Labels controls of the same Text are read along, unless they list no labels of their own.
         Raises ``UnsupportedLabelConfig`` where there is no such pair, where the text is not a field of
         the task, and where the labels are not in the configuration itself.
         """
-        root = _parse(xml)
-        control, text = _pair(root)
-        return cls(
-            from_name=control.get("name", ""),
-            to_name=text.get("name", ""),
-            text_field=_text_field(text),
-            labels=_labels(control),
-        )
+        (first, *others), text = pair(parse(xml))
+        to_name = text.get("name", "")
+        data_key = text_field(text)
+        controls = [_control(first, to_name)]
+        for other in others:
+            with suppress(UnsupportedLabelConfig):
+                controls.append(_control(other, to_name))
+        labels = tuple(dict.fromkeys(label for control in controls for label in control.labels))
+        return cls(controls[0].from_name, to_name, data_key, labels, tuple(controls))
+
+    def control(self, from_name: object) -> Control | None:
+        """Find the Labels control of that name, or ``None``."""
+        return self._readers.get(from_name) if isinstance(from_name, str) else None
+
+    def control_of(self, label: str) -> Control | None:
+        """Find the first control that has a label, or ``None`` where none has."""
+        return self._writers.get(label)
+
+    def resolve(self, name: str) -> str | None:
+        """Find the label that a model calls ``name``, or ``None``.
+
+        The first that fits counts: a label of that name, a ``value`` or ``alias``, one of ``predicted_values``,
+        and as a last resort any of these in another case. Of labels that share such a name the first wins.
+        """
+        return self._names.get(name) or self._folded.get(name.casefold())
 
 
-def _parse(xml: str) -> ET.Element:
-    if not xml.strip():
-        raise UnsupportedLabelConfig(
-            "The labelling configuration is empty: set one in Label Studio under Settings → Labeling Interface."
-        )
-    # Entities can blow a small document up to gigabytes, and can only be declared here.
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        raise UnsupportedLabelConfig(
-            "The labelling configuration declares a DOCTYPE or an entity, which is refused: remove the declaration."
-        )
-    try:
-        return ET.fromstring(xml)  # noqa: S314 - what makes it unsafe was refused above
-    except (ET.ParseError, ValueError) as error:  # ValueError: characters that UTF-8 cannot carry
-        raise UnsupportedLabelConfig(
-            f"The labelling configuration is not well-formed XML ({error}): correct it in Label Studio "
-            "under Settings → Labeling Interface → Code."
-        ) from error
+def _names(labels: Iterable[str], details: Sequence[Label]) -> Iterator[tuple[str, str]]:
+    """Give what labels are called with the label meant, the strongest claim to a name first."""
+    yield from ((name, name) for name in labels)
+    yield from ((name, label.name) for label in details for name in (label.value, label.alias) if name)
+    yield from ((name, label.name) for label in details for name in label.predicted_values)
 
 
-def _pair(root: ET.Element) -> tuple[ET.Element, ET.Element]:
-    """Find the first Labels control of a Text, and that Text."""
-    texts = {name: text for text in root.iter("Text") if (name := text.get("name"))}
-    controls = [control for control in root.iter("Labels") if control.get("name")]
-    for control in controls:
-        for target in _targets(control):
-            if target in texts:
-                return control, texts[target]
-    raise UnsupportedLabelConfig(_why_no_pair(root, controls, texts))
+def _first_wins(pairs: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    found: dict[str, _T] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
 
 
-def _targets(control: ET.Element) -> Iterator[str]:
-    return (name.strip() for name in control.get("toName", "").split(","))
+def _control(control: ET.Element, to_name: str) -> Control:
+    unique = _first_wins((label.name, label) for label in map(_label, label_elements(control)))
+    return Control(control.get("name", ""), to_name, tuple(unique), tuple(unique.values()))
 
 
-def _why_no_pair(root: ET.Element, controls: list[ET.Element], texts: dict[str, ET.Element]) -> str:
-    if not texts and root.find(".//HyperText") is not None:
-        return (
-            "The labelling configuration labels <HyperText>, whose offsets count in HTML: "
-            'show plain text with <Text name="text" value="$text"/> instead.'
-        )
-    if not controls:
-        return (
-            "The labelling configuration has no <Labels> control with a name: add "
-            '<Labels name="label" toName="text"> with one <Label value="…"/> for each entity type.'
-        )
-    if not texts:
-        return 'The labelling configuration has no <Text> with a name to label: add <Text name="text" value="$text"/>.'
-    control = controls[0]
-    return (
-        f"<Labels name={_quoted(control.get('name'))}> labels toName={_quoted(control.get('toName'))}, "
-        f"which is no <Text>: point it to one of {', '.join(map(_quoted, texts))}."
+def _label(element: ET.Element) -> Label:
+    value, alias = element.get("value"), element.get("alias")
+    return Label(
+        name=alias or value or "",
+        value=value,
+        alias=alias,
+        hotkey=element.get("hotkey"),
+        background=element.get("background"),
+        predicted_values=_listed(element.get("predicted_values", "")),
     )
 
 
-def _text_field(text: ET.Element) -> str:
-    name, value = _quoted(text.get("name")), text.get("value")
-    field = _FIELD.fullmatch(value or "")
-    if field is None:
-        raise UnsupportedLabelConfig(
-            f"<Text name={name}> shows value={_quoted(value)}, which is not one field of the task: "
-            'write value="$text", with the name of the field that holds the text.'
-        )
-    if text.get("valueType", "text") != "text" or text.get("encoding", "none") != "none":
-        raise UnsupportedLabelConfig(
-            f"<Text name={name}> loads or decodes its text (valueType or encoding): "
-            "import the plain text into the task and remove the attribute."
-        )
-    return field[1]
-
-
-def _labels(control: ET.Element) -> tuple[str, ...]:
-    name = _quoted(control.get("name"))
-    if "$" in control.get("value", ""):
-        raise UnsupportedLabelConfig(
-            f"<Labels name={name}> takes its labels from each task (value={_quoted(control.get('value'))}): "
-            'list them in the configuration, as <Label value="…"/>.'
-        )
-    named = (label.get("alias") or label.get("value") for label in control.iter("Label"))
-    labels = tuple(dict.fromkeys(label for label in named if label))
-    if not labels:
-        raise UnsupportedLabelConfig(
-            f'<Labels name={name}> has no labels: add one <Label value="…"/> for each entity type.'
-        )
-    return labels
-
-
-def _quoted(value: str | None) -> str:
-    return "(missing)" if value is None else f'"{value}"'
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(name for part in value.split(",") if (name := part.strip()))

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters import Document, Problem, Span, read_tasks, regions, spans_to_tags, tags_to_spans, task_text
-from label_config import LabelConfig
+from converters import (
+    ConversionReport,
+    Document,
+    Problem,
+    Span,
+    iter_documents,
+    read_tasks,
+    regions,
+    spans_to_tags,
+    tags_to_spans,
+    task_text,
+)
+from label_config import Control, LabelConfig
 from tests.converters.strategies import texts
 
 CONFIG = LabelConfig("label", "text", "text", ("Dish", "Location", "Rating"))
@@ -208,6 +219,95 @@ def test_task_without_an_id_is_named_by_its_position() -> None:
     assert read_tasks([task(annotation(), id=None)], CONFIG)[0][0].id == "#1"
 
 
+def test_spans_of_every_labels_control_of_the_text_are_read() -> None:
+    controls = (Control("label", "text", ("Dish", "Rating")), Control("who", "text", ("PER", "Dish")))
+    config = LabelConfig("label", "text", "text", ("Dish", "Rating", "PER"), controls)
+    results = [GREAT, region(9, 14, "PER", from_name="who"), region(0, 1, "PER"), region(0, 1, "x", from_name="z")]
+    documents, report = read_tasks([task(annotation(*results))], config)
+    assert documents[0].spans == (Span(3, 8, "Rating"), Span(9, 14, "PER"))
+    assert report.problems() == {Problem.UNKNOWN_LABEL: 1}
+    assert report.other_controls == {"z": 1}
+
+
+ANN = {"id": 7, "email": "Ann@example.com", "first_name": "Ann"}
+EARLY, LATE = {"updated_at": "2026-01-01T00:00:00Z"}, {"updated_at": "2026-01-02T00:00:00Z"}
+
+
+def chosen(*annotations: Any, **options: Any) -> tuple[list[tuple[Span, ...]], ConversionReport]:
+    report = ConversionReport()
+    return [document.spans for document in iter_documents([task(*annotations)], CONFIG, report, **options)], report
+
+
+@pytest.mark.parametrize(
+    ("completed_by", "annotator"),
+    [(7, 7), (7, "7"), (ANN, 7), (ANN, "7"), (ANN, "ann@example.com"), ("ann@example.com", "ANN@example.com")],
+)
+def test_annotator_is_told_by_id_or_address(completed_by: Any, annotator: Any) -> None:
+    found, report = chosen(
+        annotation(GREAT, completed_by=completed_by, **EARLY),
+        annotation(PIZZA, completed_by=8, ground_truth=True, **LATE),
+        annotator=annotator,
+    )
+    assert found == [(Span(3, 8, "Rating"),)]
+    assert (report.other_annotators, report.superseded) == (1, 0)
+
+
+def test_task_that_the_annotator_did_not_label_is_unlabeled() -> None:
+    found, report = chosen(annotation(GREAT), annotation(PIZZA, completed_by=None), annotator=9)
+    assert found == []
+    assert (report.unlabeled, report.other_annotators) == (1, 2)
+
+
+def test_majority_of_people_is_taken_word_by_word() -> None:
+    found, report = chosen(
+        annotation(GREAT, PIZZA, completed_by=1),
+        annotation(GREAT, completed_by=2, ground_truth=True),
+        annotation(GREAT, region(9, 14, "Rating"), completed_by=3),
+        agreement=True,
+    )
+    assert found == [(Span(3, 8, "Rating"),)]
+    assert (report.voted_words, report.disputed_words, report.superseded) == (6, 1, 0)
+
+
+def test_everyone_has_one_vote_the_latest() -> None:
+    found, report = chosen(
+        annotation(PIZZA, completed_by=ANN, **EARLY),
+        annotation(GREAT, completed_by=7, **LATE),
+        annotation(GREAT, completed_by=2),
+        annotation(PIZZA, completed_by=3, was_cancelled=True),
+        agreement=True,
+    )
+    assert found == [(Span(3, 8, "Rating"),)]
+    assert (report.disputed_words, report.superseded) == (0, 1)
+
+
+def test_annotations_of_nobody_in_particular_are_a_vote_each() -> None:
+    votes = [annotation(GREAT, completed_by=None), annotation(GREAT, completed_by=None), annotation(completed_by=None)]
+    assert chosen(*votes, agreement=True)[0] == [(Span(3, 8, "Rating"),)]
+
+
+def test_single_vote_is_taken_as_it_is() -> None:
+    found, report = chosen(annotation(GREAT, region(3, 14, "Dish")), agreement=True)
+    assert found == [(Span(3, 8, "Rating"), Span(3, 14, "Dish"))]
+    assert report.voted_words == 0
+
+
+def test_overlaps_that_have_no_vote_are_named() -> None:
+    overlapping = annotation(GREAT, region(3, 14, "Dish"), region(8, 9, "Dish"), completed_by=2)
+    _, report = chosen(overlapping, annotation(GREAT), agreement=True)
+    assert report.problems() == {Problem.OVERLAP: 1, Problem.EMPTY_SPAN: 1}
+
+
+def test_report_keeps_the_first_issues_and_counts_the_rest() -> None:
+    report = ConversionReport()
+    spoilt = [task(annotation(region(0, 2, "Chef")), id=number) for number in range(1500)]
+    read = sum(1 for _ in iter_documents([*spoilt, task(4)], CONFIG, report))
+    assert (read, len(report.issues)) == (1500, 1000)
+    assert report.problems() == {Problem.UNKNOWN_LABEL: 1500, Problem.MALFORMED: 1}
+    assert report.to_dict()["issues_left_out"] == 501
+    assert "malformed 1× (task 3" in report.summary()
+
+
 @pytest.mark.parametrize(
     ("field", "data", "text"),
     [
@@ -240,9 +340,12 @@ def test_no_input_raises_and_every_task_is_accounted_for(data: st.DataObject) ->
         "created_at": sometimes("2026-11-21T00:47:06Z"),
         "updated_at": sometimes("2026-11-21T00:47:06Z"),
     }
-    made = annotation(result=result, id=sometimes(1), was_cancelled=sometimes(False), **moments)
+    author = sometimes({"id": sometimes(1), "email": sometimes("a@b")})
+    made = annotation(result=result, id=sometimes(1), was_cancelled=sometimes(False), completed_by=author, **moments)
     made_tasks = [sometimes(task(sometimes(made), annotation(), data=sometimes({"text": sometimes(TEXT)})))]
-    documents, report = read_tasks(made_tasks, CONFIG)
+    report = ConversionReport()
+    options = {"annotator": data.draw(st.sampled_from([None, 1, "a@b"])), "agreement": data.draw(st.booleans())}
+    documents = list(iter_documents(made_tasks, CONFIG, report, **options))
     left_out = sum(issue.problem in (Problem.NO_TEXT, Problem.MALFORMED) for issue in report.issues)
     assert len(documents) + report.unlabeled + report.skipped + left_out >= 1 == report.tasks
     assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
@@ -263,6 +366,9 @@ def test_report_tells_everything_as_json() -> None:
         "unlabeled": 1,
         "skipped": 1,
         "superseded": 1,
+        "other_annotators": 0,
+        "voted_words": 0,
+        "disputed_words": 0,
         "other_controls": {"": 1},
         "problems": {"unknown_label": 2},
         "issues": [
@@ -273,6 +379,7 @@ def test_report_tells_everything_as_json() -> None:
             }
             for label in ("Chef", "Cook")
         ],
+        "issues_left_out": 0,
     }
 
 

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from label_config import LabelConfig, UnsupportedLabelConfig, template
+from label_config import Control, Label, LabelConfig, UnsupportedLabelConfig, template
 
 TEXT = '<Text name="text" value="$text"/>'
 LABELS = '<Labels name="label" toName="text"><Label value="A"/><Label value="B" background="red"/></Labels>'
@@ -14,8 +14,19 @@ def view(*parts: str) -> str:
     return f"<View>{''.join(parts)}</View>"
 
 
+def basics(config: LabelConfig) -> tuple[str, str, str, tuple[str, ...]]:
+    return config.from_name, config.to_name, config.text_field, config.labels
+
+
+def labels(*elements: str) -> LabelConfig:
+    return LabelConfig.from_xml(view(f'<Labels name="label" toName="text">{"".join(elements)}</Labels>', TEXT))
+
+
 def test_labels_and_their_text_are_read() -> None:
-    assert LabelConfig.from_xml(view(LABELS, TEXT)) == LabelConfig("label", "text", "text", ("A", "B"))
+    details = (Label("A", value="A"), Label("B", value="B", background="red"))
+    control = Control("label", "text", ("A", "B"), details)
+    expected = LabelConfig("label", "text", "text", ("A", "B"), (control,))
+    assert LabelConfig.from_xml(view(LABELS, TEXT)) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,7 +47,7 @@ def test_labels_and_their_text_are_read() -> None:
     ],
 )
 def test_surroundings_do_not_matter(xml: str) -> None:
-    assert LabelConfig.from_xml(xml) == LabelConfig("label", "text", "text", ("A", "B"))
+    assert basics(LabelConfig.from_xml(xml)) == ("label", "text", "text", ("A", "B"))
 
 
 def test_first_pair_with_a_text_is_taken() -> None:
@@ -45,19 +56,74 @@ def test_first_pair_with_a_text_is_taken() -> None:
         '<Labels name="ner" toName="body"><Label value="y"/></Labels><Text name="title" value="$title"/>',
         '<Labels name="late" toName="title"><Label value="z"/></Labels><Text name="body" value="$body"/>',
     )
-    assert LabelConfig.from_xml(xml) == LabelConfig("ner", "body", "body", ("y",))
+    assert basics(LabelConfig.from_xml(xml)) == ("ner", "body", "body", ("y",))
 
 
 def test_alias_names_a_label_in_results() -> None:
-    labels = '<Label value="Person" alias="PER"/><Label alias="" value="Place"/><Label alias="ORG"/>'
-    xml = view(f'<Labels name="label" toName="text">{labels}</Labels>', TEXT)
-    assert LabelConfig.from_xml(xml).labels == ("PER", "Place", "ORG")
+    config = labels('<Label value="Person" alias="PER"/><Label alias="" value="Place"/><Label alias="ORG"/>')
+    assert config.labels == ("PER", "Place", "ORG")
 
 
 def test_labels_are_unique_in_their_order() -> None:
-    labels = "".join(f'<Label value="{value}"/>' for value in ("B", "A", "B", "Ärger &amp; Co", "A"))
-    xml = view(f'<Labels name="label" toName="text">{labels}</Labels>', TEXT)
-    assert LabelConfig.from_xml(xml).labels == ("B", "A", "Ärger & Co")
+    config = labels(*(f'<Label value="{value}"/>' for value in ("B", "A", "B", "Ärger &amp; Co", "A")))
+    assert config.labels == ("B", "A", "Ärger & Co")
+
+
+def test_label_is_read_with_all_it_tells() -> None:
+    config = labels(
+        '<Label value="Person" alias="PER" hotkey="p" background="#842" predicted_values="PERSON, Human ,,"/>'
+    )
+    assert config.controls[0].details == (Label("PER", "Person", "PER", "p", "#842", ("PERSON", "Human")),)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("PER", "PER"),
+        ("Person", "PER"),
+        ("human", "PER"),
+        ("Place", "Place"),
+        ("GPE", "Place"),
+        ("gpe", "Place"),
+        ("pLACE", "Place"),
+        ("per", "PER"),
+        ("Gpe", "gpe2"),
+        ("ORG", None),
+        ("", None),
+    ],
+)
+def test_name_a_model_has_finds_the_label(name: str, label: str | None) -> None:
+    config = labels(
+        '<Label value="Person" alias="PER" predicted_values="human,Place,Person"/>',
+        '<Label value="Place" predicted_values="GPE,human"/>',
+        '<Label value="gpe2" predicted_values="Gpe"/>',
+    )
+    assert config.resolve(name) == label
+
+
+def test_every_labels_control_of_the_text_is_read() -> None:
+    config = LabelConfig.from_xml(
+        view(
+            LABELS,
+            '<Labels name="who" toName="text"><Label value="B"/><Label value="C"/></Labels>',
+            '<Labels name="empty" toName="text"/><Labels name="tasks" toName="text" value="$options"/>',
+            '<Labels name="title" toName="title"><Label value="D"/></Labels><Text name="title" value="$title"/>',
+            TEXT,
+        )
+    )
+    assert [(control.from_name, control.labels) for control in config.controls] == [
+        ("label", ("A", "B")),
+        ("who", ("B", "C")),
+    ]
+    assert basics(config) == ("label", "text", "text", ("A", "B", "C"))
+    writers = [config.control_of(label) for label in "ABCD"]
+    assert [control and control.from_name for control in writers] == ["label", "label", "who", None]
+    assert config.control("who") == config.controls[1]
+    assert config.control("title") is None
+
+
+def test_configuration_made_by_hand_has_one_control() -> None:
+    assert LabelConfig("label", "text", "text", ("A", "B")) == labels('<Label value="A"/>', '<Label value="B"/>')
 
 
 @pytest.mark.parametrize("field", ["text", "doc.body", "my-text", "text_2", "текст"])
@@ -82,6 +148,7 @@ def test_text_field_is_what_follows_the_dollar(field: str) -> None:
         (view(LABELS, '<Text value="$text"/>'), "no <Text>"),
         (view(LABELS, '<HyperText name="text" value="$text"/>'), "<HyperText>"),
         (view('<HyperTextLabels name="l" toName="h"/><HyperText name="h" value="$html"/>'), "<HyperText>"),
+        (view(LABELS.replace("text", "html"), '<HyperText name="html" value="$html"/>', TEXT), "<HyperText>"),
         (view(LABELS.replace('toName="text"', 'toName="txt"'), TEXT), 'toName="txt"'),
         (view(LABELS.replace(' toName="text"', ""), TEXT), "toName=(missing)"),
         (view(LABELS, '<Text name="text" value="Hello"/>'), 'value="Hello"'),
@@ -133,8 +200,7 @@ def test_unsupported_configuration_is_a_value_error() -> None:
 
 
 def test_restaurant_template_has_the_eight_labels() -> None:
-    config = LabelConfig.from_xml(template("restaurant"))
-    assert config == LabelConfig(
+    assert basics(LabelConfig.from_xml(template("restaurant"))) == (
         "label",
         "text",
         "text",
@@ -143,9 +209,9 @@ def test_restaurant_template_has_the_eight_labels() -> None:
 
 
 def test_restaurant_template_has_a_colour_and_a_number_key_for_each_label() -> None:
-    labels = list(ET.fromstring(template("restaurant")).iter("Label"))
-    assert [label.get("hotkey") for label in labels] == list("12345678")
-    assert [label.get("background") for label in labels] == [
+    found = list(ET.fromstring(template("restaurant")).iter("Label"))
+    assert [label.get("hotkey") for label in found] == list("12345678")
+    assert [label.get("background") for label in found] == [
         "red",
         "darkorange",
         "orange",
@@ -155,6 +221,12 @@ def test_restaurant_template_has_a_colour_and_a_number_key_for_each_label() -> N
         "purple",
         "#842",
     ]
+
+
+def test_conll2003_template_has_its_four_types_and_knows_their_other_names() -> None:
+    config = LabelConfig.from_xml(template("conll2003"))
+    assert basics(config) == ("label", "text", "text", ("PER", "ORG", "LOC", "MISC"))
+    assert [config.resolve(name) for name in ("PERSON", "GPE", "organization", "DATE")] == ["PER", "LOC", "ORG", None]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "", "../label_config/restaurant", "restaurant.xml"])

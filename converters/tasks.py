@@ -1,0 +1,166 @@
+"""Documents to Label Studio tasks, ready to import with predictions or annotations.
+
+The format: https://labelstud.io/guide/predictions and https://labelstud.io/guide/task_format
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from itertools import count
+from typing import Any, BinaryIO, Literal
+
+from converters.document import Document, Span
+from converters.report import ConversionReport, Problem
+from label_config import LabelConfig
+
+# PostgreSQL, under a Label Studio of any size, stores neither: the import would fail as a whole.
+_UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def regions(
+    document_text: str,
+    spans: Iterable[Span],
+    config: LabelConfig,
+    *,
+    report: ConversionReport | None = None,
+    task: str = "",
+) -> list[dict[str, Any]]:
+    """Write spans as the ``result`` of a prediction or annotation, in the given order.
+
+    Each names the control that has its label. Ids are short, unique within the result and the same for the
+    same spans. A score is written where there is one. Label Studio would refuse the whole prediction for one
+    bad region: spans whose label the configuration does not have, empty ones and those outside of the text
+    are left out, a score that is none is not written; each is named in ``report`` as one of ``task``.
+    """
+    unseen = ConversionReport() if report is None else report
+    ids: set[str] = set()
+    result: list[dict[str, Any]] = []
+    for span in spans:
+        control = config.control_of(span.label)
+        if control is None:
+            unseen.note(Problem.UNKNOWN_LABEL, task, f"{span.label!r} is not in the labelling configuration")
+        elif _lies_in(document_text, span, unseen, task):
+            region: dict[str, Any] = {
+                "id": _region_id(span, ids),
+                "from_name": control.from_name,
+                "to_name": control.to_name,
+                "type": "labels",
+                "value": {
+                    "start": span.start,
+                    "end": span.end,
+                    "text": document_text[span.start : span.end],
+                    "labels": [span.label],
+                },
+            }
+            result.append(region | _score(span.score, unseen, task))
+    return result
+
+
+def prediction_task(
+    document: Document,
+    config: LabelConfig,
+    *,
+    model_version: str = "conll",
+    score: float | None = None,
+    report: ConversionReport | None = None,
+) -> dict[str, Any]:
+    """Write a document as a task with one prediction, ``score`` being that of the whole, in [0, 1].
+
+    ``meta.source_id`` keeps the document's id, since Label Studio numbers imported tasks itself; NUL
+    characters and lone surrogates, which its database refuses, become U+FFFD. What is left out or changed is
+    named in ``report``.
+    """
+    report = ConversionReport() if report is None else report
+    task = _task(document, config, report)
+    result = regions(_text(document.text), document.spans, config, report=report, task=document.id)
+    prediction = {"model_version": model_version, "result": result, **_score(score, report, document.id)}
+    return task | {"predictions": [prediction]}
+
+
+def annotation_task(
+    document: Document, config: LabelConfig, *, report: ConversionReport | None = None
+) -> dict[str, Any]:
+    """Write a document as a task with one submitted annotation, without scores; else as ``prediction_task``.
+
+    A document without spans has an empty annotation: somebody looked, and there is none.
+    """
+    report = ConversionReport() if report is None else report
+    task = _task(document, config, report)
+    spans = (Span(span.start, span.end, span.label) for span in document.spans)
+    result = regions(_text(document.text), spans, config, report=report, task=document.id)
+    return task | {"annotations": [{"result": result}]}
+
+
+def write_tasks(
+    documents: Iterable[Document],
+    stream: BinaryIO,
+    config: LabelConfig,
+    *,
+    kind: Literal["predictions", "annotations"],
+    report: ConversionReport,
+    model_version: str = "conll",
+) -> int:
+    """Write documents as one JSON array of tasks to import, one a line, in UTF-8; returns their number.
+
+    Nothing is held: memory does not grow with the number of documents. What is left out is named in
+    ``report``, whose counts of tasks, documents and spans stay those of the reading.
+    """
+    written = 0
+    for document in documents:
+        if kind == "annotations":
+            task = annotation_task(document, config, report=report)
+        else:
+            task = prediction_task(document, config, model_version=model_version, report=report)
+        line = json.dumps(task, ensure_ascii=False)
+        # What UTF-8 cannot carry (a surrogate in an id) is written as JSON's own escape of it.
+        stream.write((b",\n" if written else b"[\n") + line.encode("utf-8", "backslashreplace"))
+        written += 1
+    stream.write(b"\n]\n" if written else b"[]\n")
+    return written
+
+
+def _task(document: Document, config: LabelConfig, report: ConversionReport) -> dict[str, Any]:
+    text = _text(document.text)
+    if text != document.text:
+        report.note(Problem.UNWRITABLE, document.id, "NUL characters or lone surrogates of the text became U+FFFD")
+    data: Mapping[str, Any] | str = text
+    # Label Studio checks `$a.b` as the key "b" inside "a", nothing else.
+    for key in reversed(config.text_field.split(".")):
+        data = {key: data}
+    return {"data": data, "meta": {"source_id": _text(document.id)}}
+
+
+def _text(text: str) -> str:
+    """Replace what no database takes; one character by one, so that offsets stay."""
+    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _lies_in(text: str, span: Span, report: ConversionReport, task: str) -> bool:
+    if not 0 <= span.start <= span.end <= len(text):
+        detail = f"{span.label} at {span.start} to {span.end}: the text has {len(text)} characters"
+        report.note(Problem.OUTSIDE_TEXT, task, detail)
+        return False
+    if span.start == span.end:
+        report.note(Problem.EMPTY_SPAN, task, f"{span.label} at {span.start} to {span.end}")
+        return False
+    return True
+
+
+def _score(score: float | None, report: ConversionReport, task: str) -> dict[str, float]:
+    if score is None:
+        return {}
+    if not 0 <= score <= 1:  # nor is NaN
+        report.note(Problem.BAD_SCORE, task, f"the score {score} is not within 0 and 1")
+        return {}
+    return {"score": score}
+
+
+def _region_id(span: Span, taken: set[str]) -> str:
+    keys = (ascii((span.start, span.end, span.label, attempt)).encode() for attempt in count())
+    candidates = (blake2b(key, digest_size=5).hexdigest() for key in keys)
+    chosen = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(chosen)
+    return chosen
