@@ -14,43 +14,71 @@ from converters.bio import (
     tags_to_spans,
     transitions,
 )
-from converters.conll import write_conll
+from converters.conll import (
+    ConllDocument,
+    ConllError,
+    ConllSentence,
+    Layout,
+    SidecarError,
+    Written,
+    read_conll,
+    to_documents,
+    write_conll,
+)
 from converters.document import Document, Span, Word
 from converters.export_file import load_tasks
 from converters.json_stream import UnreadableJSON
 from converters.label_studio import iter_documents, read_tasks, task_text
 from converters.report import ConversionReport, Issue, Problem
+from converters.schemes import Converted, Scheme, detect_scheme, to_bio
+from converters.sentences import split_sentences
 from converters.tasks import annotation_task, prediction_task, regions, write_tasks
-from converters.words import words
+from converters.words import TOKENIZERS, Tokenizer, whitespace_words, words
 
 __all__ = [
     "OUTSIDE",
+    "TOKENIZERS",
     "Agreement",
+    "ConllDocument",
+    "ConllError",
+    "ConllSentence",
     "ConversionReport",
+    "Converted",
     "Document",
     "Issue",
+    "Layout",
     "Loss",
     "Problem",
+    "Scheme",
+    "SidecarError",
     "Span",
     "Tagged",
+    "Tokenizer",
     "UnreadableJSON",
     "Word",
+    "Written",
     "agree",
     "annotation_task",
+    "detect_scheme",
     "is_legal",
     "iter_documents",
     "load_tasks",
     "prediction_task",
+    "read_conll",
     "read_tasks",
     "regions",
     "repair",
     "spans_to_tags",
+    "split_sentences",
     "split_tag",
     "starts",
     "tag_set",
     "tags_to_spans",
     "task_text",
+    "to_bio",
+    "to_documents",
     "transitions",
+    "whitespace_words",
     "words",
     "write_conll",
     "write_tasks",

@@ -10,9 +10,11 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from converters.document import Span, Word
+from converters.words import Tokenizer
 from converters.words import words as split_words
 
 OUTSIDE = "O"
@@ -20,6 +22,7 @@ OUTSIDE = "O"
 OUT_OF_RANGE = "outside the text"
 EMPTY = "empty"
 WHITESPACE = "only whitespace"
+NO_WORD = "holds no word"
 OVERLAP = "overlaps a longer or earlier span"
 
 
@@ -32,8 +35,7 @@ class Loss:
     kept: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
+class Tagged(NamedTuple):
     """Words with a tag each, and the spans that found no place in them (``losses``, in the given order)."""
 
     words: tuple[Word, ...]
@@ -107,32 +109,48 @@ def repair(tags: Sequence[str]) -> tuple[list[str], int]:
     return repaired, count
 
 
-def spans_to_tags(text: str, spans: Iterable[Span]) -> Tagged:
+def spans_to_tags(text: str, spans: Iterable[Span], *, tokenizer: Tokenizer = split_words) -> Tagged:
     """Tag the words of ``text`` with any ``spans``; one that finds no place is a loss, never an error.
 
     Whitespace at a span's edges is trimmed. A boundary inside a word splits the word there, so the words
-    may be more than ``words(text)``. Of two spans that overlap the longer wins, then the one that starts
+    may be more than ``tokenizer(text)``. Of two spans that overlap the longer wins, then the one that starts
     earlier, then the one given first. Touching spans of one type stay two entities.
     """
-    kept, losses = _resolve(text, spans)
-    cuts = sorted({offset for span in kept for offset in (span.start, span.end)})
-    pieces = tuple(_cut(split_words(text), cuts))
-    return Tagged(pieces, tuple(_tags(pieces, kept)), losses)
+    kept, lost = _resolve(text, spans)
+    found = tokenizer(text)
+    places = [_within(found, it.trimmed) for it in kept]
+    if not all(_fits(found, it.trimmed, place) for it, place in zip(kept, places, strict=True)):
+        found = list(_cut(found, sorted({edge for it in kept for edge in (it.trimmed.start, it.trimmed.end)})))
+        places = [_within(found, it.trimmed) for it in kept]
+    tags = [OUTSIDE] * len(found)
+    for (order, span, given), (first, last) in zip(kept, places, strict=True):
+        if first == last:
+            lost[order] = Loss(given, NO_WORD, None)
+            continue
+        tags[first:last] = [f"I-{span.label}"] * (last - first)
+        tags[first] = f"B-{span.label}"
+    return Tagged(tuple(found), tuple(tags), tuple(lost[order] for order in sorted(lost)))
 
 
 def tags_to_spans(words: Sequence[Word], tags: Sequence[str]) -> list[Span]:
     """Read the entities of tagged words as spans without a score, in text order.
 
-    Illegal tags are repaired first. A span reaches from its first word's start to its last word's end. Raises
-    ``ValueError`` if words and tags differ in number, or for a tag that is not BIO.
+    Illegal tags are read as `repair` mends them. A span reaches from its first word's start to its last word's end.
+    Raises ``ValueError`` if words and tags differ in number, or for a tag that is not BIO.
     """
     spans: list[Span] = []
-    for word, tag in zip(words, repair(tags)[0], strict=True):
-        prefix, label = split_tag(tag)
-        if prefix == "B":
-            spans.append(Span(word.start, word.end, label))
-        elif prefix == "I":
-            spans[-1] = Span(spans[-1].start, word.end, label)
+    start = end = 0
+    open_label: str | None = None
+    for word, tag in zip(words, tags, strict=True):
+        prefix, label = (OUTSIDE, None) if tag == OUTSIDE else split_tag(tag)
+        if open_label is not None and (prefix != "I" or label != open_label):
+            spans.append(Span(start, end, open_label))
+            open_label = None
+        if open_label is None and label is not None:
+            start, open_label = word.start, label
+        end = word.end
+    if open_label is not None:
+        spans.append(Span(start, end, open_label))
     return spans
 
 
@@ -144,8 +162,8 @@ class _Candidate(NamedTuple):
     given: Span
 
 
-def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[Span], tuple[Loss, ...]]:
-    """Choose the spans that become tags: trimmed, sorted, without overlaps; the others are losses."""
+def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[_Candidate], dict[int, Loss]]:
+    """Choose the spans that become tags, sorted and without overlaps; the others are losses by their place."""
     lost: dict[int, Loss] = {}
     candidates: list[_Candidate] = []
     for order, span in enumerate(spans):
@@ -154,15 +172,27 @@ def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[Span], tuple[Loss, 
             lost[order] = Loss(span, trimmed, None)
         else:
             candidates.append(_Candidate(order, trimmed, span))
-    candidates.sort(key=lambda it: (it.trimmed.start - it.trimmed.end, it.trimmed.start))
+    candidates.sort(key=_start)
+    if any(one.trimmed.end > other.trimmed.start for one, other in pairwise(candidates)):
+        candidates = _without_overlaps(candidates, lost)
+    return candidates, lost
+
+
+def _without_overlaps(candidates: Iterable[_Candidate], lost: dict[int, Loss]) -> list[_Candidate]:
+    """Keep the longest, then the earliest, then the first given; note the others in ``lost``."""
     kept: list[_Candidate] = []
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=_precedence):
         winner = _overlapped(kept, candidate.trimmed)
         if winner is None:
             insort(kept, candidate, key=_start)
         else:
             lost[candidate.order] = Loss(candidate.given, OVERLAP, winner)
-    return [it.trimmed for it in kept], tuple(lost[order] for order in sorted(lost))
+    return kept
+
+
+def _precedence(candidate: _Candidate) -> tuple[int, int, int]:
+    span = candidate.trimmed
+    return span.start - span.end, span.start, candidate.order
 
 
 def _trim(text: str, span: Span) -> Span | str:
@@ -171,6 +201,8 @@ def _trim(text: str, span: Span) -> Span | str:
         return OUT_OF_RANGE
     if span.start == span.end:
         return EMPTY
+    if not (text[span.start].isspace() or text[span.end - 1].isspace()):
+        return span
     content = text[span.start : span.end]
     visible = content.strip()
     if not visible:
@@ -197,6 +229,22 @@ def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
+_word_start = itemgetter(1)
+_word_end = itemgetter(2)
+
+
+def _within(words: Sequence[Word], span: Span) -> tuple[int, int]:
+    """Find the words that hold a part of a span: from the first to before the last."""
+    first = bisect_right(words, span.start, key=_word_end)
+    return first, bisect_left(words, span.end, lo=first, key=_word_start)
+
+
+def _fits(words: Sequence[Word], span: Span, place: tuple[int, int]) -> bool:
+    """Tell whether a span begins and ends between words, which ``place`` says the first and last of."""
+    first, last = place
+    return first == last or (words[first].start >= span.start and words[last - 1].end <= span.end)
+
+
 def _cut(words: Iterable[Word], cuts: Sequence[int]) -> Iterator[Word]:
     """Split the words that have a cut inside; both are in text order."""
     at = 0
@@ -217,16 +265,3 @@ def _split(word: Word, inside: Sequence[int]) -> Iterator[Word]:
         if visible:
             start += len(piece) - len(piece.lstrip())
             yield Word(visible, start, start + len(visible))
-
-
-def _tags(pieces: Iterable[Word], kept: Sequence[Span]) -> Iterator[str]:
-    """Tag words, none of which crosses the edge of a span; both are in text order."""
-    at = 0
-    for piece in pieces:
-        while at < len(kept) and kept[at].end <= piece.start:
-            at += 1
-        if at == len(kept) or piece.start < kept[at].start:
-            yield OUTSIDE
-        else:
-            prefix = "B" if piece.start == kept[at].start else "I"
-            yield f"{prefix}-{kept[at].label}"

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from converters import (
     OUTSIDE,
+    TOKENIZERS,
     Loss,
     Span,
+    Tokenizer,
     Word,
     is_legal,
     repair,
@@ -19,6 +21,7 @@ from converters import (
     tag_set,
     tags_to_spans,
     transitions,
+    whitespace_words,
     words,
 )
 from tests.converters.strategies import any_spans, clean_spans, texts
@@ -206,6 +209,18 @@ def test_span_without_a_word_is_a_loss_with_a_reason(span: Span, reason: str) ->
     assert result.tags == ("O", "B-Y")
 
 
+def test_any_tokenizer_may_be_used() -> None:
+    text, spans = "in-house, at Joe's.", [Span(3, 8, "A"), Span(13, 18, "B")]
+    result = spans_to_tags(text, spans, tokenizer=whitespace_words)
+    assert [word.text for word in result.words] == ["in-", "house", ",", "at", "Joe's", "."]
+    assert tags_to_spans(result.words, result.tags) == spans
+
+
+def test_span_of_which_the_tokenizer_has_no_word_is_a_loss() -> None:
+    result = spans_to_tags("a b", [Span(2, 3, "X")], tokenizer=lambda text: words(text)[:1])
+    assert result == ((Word("a", 0, 1),), ("O",), (Loss(Span(2, 3, "X"), "holds no word", None),))
+
+
 def test_losses_come_in_the_order_of_the_spans() -> None:
     spans = [Span(1, 2, "A"), Span(0, 0, "B"), Span(0, 9, "C"), Span(3, 4, "D"), Span(0, 99, "E")]
     losses = spans_to_tags("abcdefghi", spans).losses
@@ -222,12 +237,12 @@ def test_words_and_tags_must_be_as_many() -> None:
         tags_to_spans([Word("a", 0, 1)], [])
 
 
-@given(st.data(), texts)
-@settings(deadline=None, max_examples=300)
-def test_spans_survive_the_way_to_tags_and_back(data: st.DataObject, text: str) -> None:
+@given(st.data(), texts, st.sampled_from(list(TOKENIZERS.values())))
+@settings(deadline=None, max_examples=600)
+def test_spans_survive_the_way_to_tags_and_back(data: st.DataObject, text: str, tokenizer: Tokenizer) -> None:
     spans = data.draw(clean_spans(text))
     given_spans = data.draw(st.permutations(spans))
-    result = spans_to_tags(text, given_spans)
+    result = spans_to_tags(text, given_spans, tokenizer=tokenizer)
     assert tags_to_spans(result.words, result.tags) == spans
     assert result.losses == ()
     assert is_legal(result.tags)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from converters import Word, words
+from converters import TOKENIZERS, Word, whitespace_words, words
 from tests.converters.strategies import texts
 
 
@@ -27,6 +30,14 @@ from tests.converters.strategies import texts
         ("a\x00b\u200bc", ["a", "\x00", "b", "\u200b", "c"]),
         ("x\ud800y \udc00", ["x", "\ud800", "y", "\udc00"]),
         ("\ufeffword", ["\ufeffword"]),
+        ("Joe’s ‘apple’ l’amour", ["Joe’s", "‘", "apple", "’", "l’amour"]),
+        ("say 'apple' ’twas O'Neil's", ["say", "'", "apple", "'", "’", "twas", "O'Neil's"]),
+        ("https://www.example.com/a?b=1", ["https", ":", "/", "/", "www.example.com", "/", "a", "?", "b", "=", "1"]),
+        ("me@x.org AT&T C++ 50%", ["me", "@", "x.org", "AT", "&", "T", "C", "+", "+", "50", "%"]),
+        ("☺️ 1️⃣", ["☺️", "1️⃣"]),
+        ("السَّلامُ عليكم، كيف؟", ["السَّلامُ", "عليكم", "،", "كيف", "؟"]),
+        ("नमस्ते दुनिया। क्षत्रिय", ["नमस्ते", "दुनिया", "।", "क्षत्रिय"]),
+        ("安い寿司、3.50円", ["安", "い", "寿", "司", "、", "3.50", "円"]),
     ],
 )
 def test_text_is_split_at_unicode_word_boundaries(text: str, expected: list[str]) -> None:
@@ -47,6 +58,40 @@ def test_mark_on_a_space_is_a_word_without_the_space() -> None:
 
 def test_narrow_no_break_space_joins_digits_but_does_not_end_a_word() -> None:
     assert words("1\u202f000\u202f ") == [Word("1\u202f000", 0, 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" \x1c\u3000", []),
+        ("a  b,", [Word("a", 0, 1), Word("b,", 3, 5)]),
+        ("a\u00a0a", [Word("a", 0, 1), Word("a", 2, 3)]),
+    ],
+)
+def test_whitespace_words_keep_their_punctuation(text: str, expected: list[Word]) -> None:
+    assert whitespace_words(text) == expected
+
+
+def test_tokenizers_go_by_name() -> None:
+    assert dict(TOKENIZERS) == {"unicode": words, "whitespace": whitespace_words}
+
+
+ASCII = "aB1_.':;,- \x00\n"
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_ascii_is_split_by_the_same_rules(length: int) -> None:
+    made = ["".join(chars) for chars in product(ASCII, repeat=length)]
+    # The mark in front makes the text one for the full rules; it joins nothing across the newline.
+    assert all([word.text for word in words("é\n" + text)][1:] == [word.text for word in words(text)] for text in made)
+
+
+@given(texts, st.text(alphabet=ASCII, max_size=60), texts)
+@settings(deadline=None, max_examples=200)
+def test_words_do_not_depend_on_where_the_full_rules_begin(before: str, ascii_text: str, after: str) -> None:
+    text = f"{before} {ascii_text} {after}"
+    assert words(text) == [word for word in words(text + " " + "é") if word.start < len(text)]
 
 
 @given(texts)

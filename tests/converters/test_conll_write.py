@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters import Document, Span, spans_to_tags, write_conll
+from converters import Document, Loss, Span, Written, spans_to_tags, whitespace_words, write_conll
 from tests.converters.strategies import any_spans, texts
 
 
@@ -81,6 +83,47 @@ def test_lone_surrogates_do_not_break_a_utf8_file(tmp_path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         write_conll([Document("1", "a\ud83c b", (Span(0, 2, "\ud83c"),))], stream)
     assert "B-\ufffd" in path.read_text(encoding="utf-8")
+
+
+def test_sentences_are_parted_by_an_empty_line_unless_told_otherwise() -> None:
+    document = Document("1", "Nice. Go!", (Span(0, 4, "X"),))
+    header, rows = "-DOCSTART- -X- -X- O\n\n", ["Nice -X- _ B-X\n. -X- _ O\n", "Go -X- _ O\n! -X- _ O\n"]
+    assert written(document) == header + rows[0] + "\n" + rows[1] + "\n"
+    stream = io.StringIO()
+    write_conll([document], stream, sentences=False)
+    assert stream.getvalue() == header + rows[0] + rows[1] + "\n"
+
+
+def test_header_as_a_token_is_written_as_another() -> None:
+    stream = io.StringIO()
+    write_conll([Document("1", "-DOCSTART- x")], stream, tokenizer=whitespace_words)
+    assert stream.getvalue().splitlines()[2:4] == ["\ufffdDOCSTART- -X- _ O", "x -X- _ O"]
+
+
+def test_labels_that_become_alike_stay_different() -> None:
+    spans = [Span(at, at + 1, label) for at, label in zip((0, 2, 4), ("A B", "A_B", "A\tB"), strict=True)]
+    tags = [line.split()[-1] for line in written(Document("1", "a b c", tuple(spans))).splitlines()[2:5]]
+    assert tags == ["B-A_B", "B-A_B_2", "B-A_B_3"]
+
+
+def test_what_was_written_is_counted_and_every_loss_named() -> None:
+    one, other = Document("1", "Nice. Go", (Span(0, 4, "X"), Span(0, 2, "Y"))), Document("2", " ", (Span(0, 1, "X"),))
+    lost: list[tuple[str, Loss]] = []
+    result = write_conll([one, other], io.StringIO(), on_loss=lambda document, loss: lost.append((document.id, loss)))
+    overlap, blank = "overlaps a longer or earlier span", "only whitespace"
+    assert result == Written(2, 2, 3, 1, Counter({overlap: 1, blank: 1}))
+    assert lost == [("1", Loss(Span(0, 2, "Y"), overlap, Span(0, 4, "X"))), ("2", Loss(Span(0, 1, "X"), blank, None))]
+
+
+def test_documents_are_written_as_they_come() -> None:
+    stream = io.StringIO()
+
+    def documents() -> Iterator[Document]:
+        for number in range(3):
+            assert stream.getvalue().count("-DOCSTART-") == number
+            yield Document(str(number), "a")
+
+    write_conll(documents(), stream)
 
 
 @given(st.data(), texts)
