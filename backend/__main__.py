@@ -13,7 +13,9 @@ from backend.errors import BackendError
 from backend.logs import configure_logging
 from backend.settings import Settings, load_settings
 from backend.tables import LIVE, Run
-from label_config import UnsupportedLabelConfig
+from converters.commands import Reading, tasks_to_conll, write_report
+from converters.words import TOKENIZERS
+from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
     from backend.label_studio import LabelStudio
@@ -145,6 +147,31 @@ def promote(settings: Settings, project: str, version: str) -> None:
     loop = _open_loop(settings)
     chosen = loop.promote(_uid(settings, loop, project), version)
     click.echo(f"{chosen.name} serves now; its predictions are on their way to Label Studio.")
+
+
+@cli.command()
+@_project
+@click.argument("output", metavar="OUT.conll")
+@click.option("--report", metavar="REPORT.json", help="Write every problem by task to this file.")
+@click.option("--tokenizer", type=click.Choice(sorted(TOKENIZERS)), default="unicode", show_default=True)
+@click.option("--no-sentences", is_flag=True, help="Write each document as one sentence.")
+@click.option("--annotator", metavar="ID", help="Take only this person's annotations (id or e-mail address).")
+@click.option("--agreement", is_flag=True, help="Take the majority of all annotators, word by word.")
+@click.pass_obj
+def export(settings: Settings, /, project: str, output: str, report: str | None, **how: Any) -> None:
+    """Write a project's labels as CoNLL-2003, straight from Label Studio; "-" is standard output."""
+    number = _number(project)
+    label_studio = _open_label_studio(settings)
+    config = LabelConfig.from_xml(label_studio.project(number).label_config)
+    reading = Reading(how["tokenizer"], not how["no_sentences"], how["annotator"], how["agreement"])
+    try:
+        written, seen = tasks_to_conll(label_studio.labelled_tasks(number), output, config, how=reading)
+        if report:
+            write_report(seen, report)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+    click.echo(seen.summary(), err=True)
+    click.echo(f"{written.documents} documents, {written.tokens} tokens, {written.spans} entities written.", err=True)
 
 
 @cli.command()

@@ -5,9 +5,13 @@ The tests of this module tell one story and run in order: each begins where the 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +21,7 @@ from backend.connect import connect
 from backend.label_studio import RemoteProject
 from backend.loop import UNTRAINED
 from backend.tables import LIVE, Run
-from converters import regions
+from converters import read_conll, read_tasks, regions, to_documents
 from label_config import LabelConfig
 from tests import samples
 from tests.label_studio.conftest import CONFIG, THRESHOLD, Site
@@ -252,6 +256,23 @@ def test_labels_whose_webhooks_were_lost_are_found_again(site: Site, story: Stor
     site.label_studio.annotate(unlabelled(site, story)[3], [])
     assert changed(site, story) == 0
     site.wait("the lost label", lambda: changed(site, story) == 1, seconds=90)
+
+
+def test_export_writes_what_label_studio_holds(site: Site, story: Story, tmp_path: Path) -> None:
+    out = tmp_path / "out.conll"
+    done = subprocess.run(
+        [sys.executable, "-m", "backend", "export", "--project", str(story.project.id), str(out)],
+        env={**os.environ, **site.settings.environment()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    with out.open(encoding="utf-8") as stream, Path(f"{out}.jsonl").open(encoding="utf-8") as sidecar:
+        documents = {document.id: document for document in to_documents(read_conll(stream), sidecar)}
+    exported, _ = read_tasks(site.label_studio.labelled_tasks(story.project.id), LabelConfig.from_xml(CONFIG))
+    assert [documents[one.id].spans for one in exported] == [one.spans for one in exported]
+    assert sum(len(one.spans) for one in exported) > 50
 
 
 def test_a_project_without_labels_fails_its_run_with_a_reason_and_the_loop_goes_on(site: Site) -> None:

@@ -1,0 +1,132 @@
+"""What the command line does, as functions: each turns one kind of file into another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from converters.bio import OVERLAP, Loss
+from converters.conll import Written, read_conll, to_documents, write_conll
+from converters.document import Document
+from converters.export_file import load_tasks
+from converters.infer import infer_config
+from converters.label_studio import iter_documents
+from converters.report import ConversionReport, Problem
+from converters.streams import STANDARD, progress, reading, reading_text, rereadable, writing, writing_text
+from converters.tasks import write_tasks
+from converters.words import TOKENIZERS
+from label_config import LabelConfig, generate
+
+SIDECAR = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How tasks are read: by which words, whose annotations, and whether documents are cut into sentences."""
+
+    tokenizer: str = "unicode"
+    sentences: bool = True
+    annotator: str | None = None
+    agreement: bool = False
+
+
+def label_studio_to_conll(
+    source: str, target: str, *, config: str | None = None, how: Reading | None = None
+) -> tuple[Written, ConversionReport]:
+    """Convert an export file; without a ``config`` file the export is read once before, to infer one."""
+    if config is not None:
+        return _convert(source, target, read_config(config), how)
+    with rereadable(source) as file:
+        with reading(file) as stream:
+            inferred = infer_config(progress(load_tasks(stream), "tasks read"))
+        return _convert(file, target, inferred, how)
+
+
+def _convert(source: str, target: str, config: LabelConfig, how: Reading | None) -> tuple[Written, ConversionReport]:
+    with reading(source) as stream:
+        return tasks_to_conll(progress(load_tasks(stream), "tasks"), target, config, how=how)
+
+
+def tasks_to_conll(
+    tasks: Iterable[Mapping[str, Any]], target: str, config: LabelConfig, *, how: Reading | None = None
+) -> tuple[Written, ConversionReport]:
+    """Write the labelled tasks as CoNLL-2003 to ``target``, its sidecar beside it; ``-`` is standard output, alone."""
+    how = how or Reading()
+    report = ConversionReport()
+    documents = iter_documents(tasks, config, report, annotator=how.annotator, agreement=how.agreement)
+    with ExitStack() as files:
+        stream = files.enter_context(writing_text(target))
+        sidecar = files.enter_context(writing_text(target + SIDECAR)) if target != STANDARD else None
+        written = write_conll(
+            documents,
+            stream,
+            sidecar=sidecar,
+            tokenizer=TOKENIZERS[how.tokenizer],
+            sentences=how.sentences,
+            on_loss=lambda document, loss: _note(report, document, loss),
+        )
+    return written, report
+
+
+def _note(report: ConversionReport, document: Document, loss: Loss) -> None:
+    span, kept = loss.span, loss.kept
+    detail = f"{span.label} at {span.start} to {span.end} {loss.reason}"
+    if kept:
+        detail += f": {kept.label} at {kept.start} to {kept.end} is kept"
+    report.note(Problem.OVERLAP if loss.reason == OVERLAP else Problem.EMPTY_SPAN, document.id, detail)
+
+
+def write_report(report: ConversionReport, target: str) -> None:
+    """Write a report as JSON."""
+    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    with writing(target) as out:
+        out.write(text.encode("utf-8", "backslashreplace"))
+
+
+def conll_to_label_studio(
+    source: str, target: str, *, kind: Literal["predictions", "annotations"], config: str | None = None
+) -> tuple[int, ConversionReport]:
+    """Convert a CoNLL file to tasks ready to import; return their number and what was left out.
+
+    The sidecar beside the file, where there is one, brings texts and offsets back exactly.
+    """
+    report = ConversionReport()
+    beside = Path(source + SIDECAR)
+    with rereadable(source) as file:
+        known = read_config(config) if config else LabelConfig.from_xml(generate(labels_of(file)))
+        sidecar = str(beside) if source != STANDARD and beside.exists() else None
+        with writing(target) as out, conll_documents(file, sidecar) as documents:
+            number = write_tasks(progress(documents, "documents"), out, known, kind=kind, report=report)
+    return number, report
+
+
+def conll_to_config(source: str, target: str) -> list[str]:
+    """Write a labelling configuration with the labels of a CoNLL file; return them."""
+    labels = labels_of(source)
+    with writing(target) as out:
+        out.write(generate(labels).encode("utf-8"))
+    return labels
+
+
+def labels_of(source: str) -> list[str]:
+    """The labels of a CoNLL file, in alphabetical order."""
+    with conll_documents(source, None) as documents:
+        return sorted({span.label for document in progress(documents, "documents read") for span in document.spans})
+
+
+def read_config(file: str) -> LabelConfig:
+    """Read a labelling configuration from its XML file."""
+    return LabelConfig.from_xml(Path(file).read_text(encoding="utf-8-sig"))
+
+
+@contextmanager
+def conll_documents(source: str, sidecar: str | None) -> Iterator[Iterator[Document]]:
+    """The documents of a CoNLL file, with their exact texts where a sidecar is given."""
+    with ExitStack() as files:
+        stream = files.enter_context(reading_text(source))
+        beside = files.enter_context(reading_text(sidecar)) if sidecar else None
+        yield to_documents(read_conll(stream), beside)
