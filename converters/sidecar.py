@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 from converters.conll_layout import ConllError, as_column
 from converters.document import Word
 
+# Made once: `json.dumps` builds an encoder at every call that asks for other separators.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 _SPLIT_PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
 
@@ -42,7 +45,7 @@ def sidecar_line(id: str, text: str, sentences: Iterable[Sequence[Word]], labels
     }
     if labels:
         entry["labels"] = {written: _exact(label) for written, label in labels.items()}
-    return json.dumps(entry, separators=(",", ":")) + "\n"
+    return _encode(entry) + "\n"
 
 
 def read_sidecar(lines: Iterable[str]) -> Iterator[Entry]:
