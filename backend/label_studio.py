@@ -203,15 +203,11 @@ class LabelStudio:
 
     def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
         """Create the ML backend of a project, or bring the one with this address up to date; return its id."""
-        user, password = auth or ("", "")
-        known: dict[str, Any] = {
-            "url": url,
-            "title": title,
-            "is_interactive": True,
-            "auth_method": "BASIC_AUTH" if auth else "NONE",
-            "basic_auth_user": user,
-            "basic_auth_pass": password,
-        }
+        # Label Studio crashes on an empty password; without a user name it sends none.
+        secured = {"auth_method": "NONE", "basic_auth_user": ""}
+        if auth:
+            secured = {"auth_method": "BASIC_AUTH", "basic_auth_user": auth[0], "basic_auth_pass": auth[1]}
+        known: dict[str, Any] = {"url": url, "title": title, "is_interactive": True, **secured}
         with self._translated(f"the ML backend of project {project_id}"):
             same = [each for each in self._client.ml.list(project=project_id) if each.url == url]
             if same:

@@ -87,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not PROGRAM.exists():
         pytest.fail(f"there is no Label Studio at {PROGRAM}: `make test` installs it")
     folder = tmp_path_factory.mktemp("site")
-    places = Places(folder, label_studio_port=_free_port(), port=_free_port())
+    places = Places(folder, label_studio_port=free_port(), port=free_port())
     settings = load_settings(
         _env_file=None,
         label_studio_url=places.label_studio_url,
@@ -117,7 +117,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         loop.store.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -24,7 +24,7 @@ from backend.tables import LIVE, Run
 from converters import read_conll, read_tasks, regions, to_documents
 from label_config import LabelConfig
 from tests import samples
-from tests.label_studio.conftest import CONFIG, THRESHOLD, Site
+from tests.label_studio.conftest import CONFIG, THRESHOLD, Site, free_port
 
 pytestmark = pytest.mark.label_studio
 
@@ -273,6 +273,25 @@ def test_export_writes_what_label_studio_holds(site: Site, story: Story, tmp_pat
     exported, _ = read_tasks(site.label_studio.labelled_tasks(story.project.id), LabelConfig.from_xml(CONFIG))
     assert [documents[one.id].spans for one in exported] == [one.spans for one in exported]
     assert sum(len(one.spans) for one in exported) > 50
+
+
+def test_connect_works_without_credentials_and_takes_earlier_ones_back(site: Site) -> None:
+    port = free_port()
+    unsecured = site.settings.model_copy(update={"port": port, "basic_auth_user": None, "basic_auth_pass": None})
+    url = f"http://localhost:{port}"
+    site.processes.start("serve-open", [sys.executable, "-m", "backend", "serve"], unsecured.environment())
+    site.processes.wait_for(f"{url}/health", name="serve-open", seconds=60, tick=lambda _: None)
+    fresh, former = (site.new_project(title, labelled=[], unlabelled=["a"]) for title in ("Open", "Once secured"))
+
+    created = connect(unsecured, site.label_studio, fresh.id, url).backend_id
+    assert site.api("GET", f"/api/ml/{created}")["state"] == "CO"
+
+    connect(site.settings, site.label_studio, former.id, url)
+    updated = connect(unsecured, site.label_studio, former.id, url).backend_id
+    backend = site.api("GET", f"/api/ml/{updated}")
+    assert (backend["state"], backend["auth_method"], backend["basic_auth_user"]) == ("CO", "NONE", "")
+    [hook] = site.api("GET", f"/api/webhooks/?project={former.id}")
+    assert hook["headers"] == {}
 
 
 def test_a_project_without_labels_fails_its_run_with_a_reason_and_the_loop_goes_on(site: Site) -> None:
