@@ -91,11 +91,6 @@ class LabelStudio:
 
     # Projects
 
-    def whoami(self) -> str:
-        """The e-mail address of the token's owner."""
-        with self._translated("the user"):
-            return str(self._client.users.whoami().email)
-
     def project(self, project_id: int) -> RemoteProject:
         with self._translated(f"project {project_id}"):
             found = self._client.projects.get(project_id)

@@ -41,7 +41,8 @@ def refresh(
     Interrupted anywhere, it goes on where it stopped when called again: what is stored is not predicted twice.
     ``keep_going`` is asked before each batch, so that a newer promotion ends an older refresh.
     """
-    waiting = [task for task in label_studio.unlabelled_tasks(project_id) if version not in task.predicted_by]
+    tasks = label_studio.unlabelled_tasks(project_id)
+    waiting = [task for task in tasks if version not in task.predicted_by]
     stored = 0
     for start in range(0, len(waiting), BATCH):
         if not keep_going():
@@ -52,7 +53,9 @@ def refresh(
     if refused:
         log.warning("project %s: Label Studio stored %s of %s predictions", project_id, stored, len(waiting))
     if keep_going():
-        _show(label_studio, project_id, version)
+        predicted = len(tasks) - refused
+        if predicted or not tasks:
+            _show(label_studio, project_id, version, predicted=predicted)
     return Refreshed(stored, refused, complete=True)
 
 
@@ -84,13 +87,11 @@ def _import(label_studio: LabelStudio, project_id: int, predictions: Sequence[Pr
     return sum(_import(label_studio, project_id, part) for part in (predictions[:half], predictions[half:]))
 
 
-def _show(label_studio: LabelStudio, project_id: int, version: str) -> None:
-    predicted, unlabelled = label_studio.count_predictions(project_id, version)
-    if predicted or not unlabelled:
-        try:
-            label_studio.set_model_version(project_id, version)
-        except LabelStudioError as error:
-            # With every task labelled there is no prediction of the version yet, and Label Studio wants one.
-            if predicted:
-                raise
-            log.info("project %s keeps its shown version: %s", project_id, error)
+def _show(label_studio: LabelStudio, project_id: int, version: str, *, predicted: int) -> None:
+    try:
+        label_studio.set_model_version(project_id, version)
+    except LabelStudioError as error:
+        # With every task labelled there is no prediction of the version yet, and Label Studio wants one.
+        if predicted:
+            raise
+        log.info("project %s keeps its shown version: %s", project_id, error)

@@ -148,7 +148,7 @@ def task(case: Case) -> dict[str, Any]:
 def _entities(conll: str) -> list[Region]:
     found: list[Region] = []
     for row in conll.splitlines():
-        token, _, tag = row.partition(" ")[0], None, row.rpartition(" ")[2]
+        token, tag = row.partition(" ")[0], row.rpartition(" ")[2]
         if token == "-DOCSTART-":
             continue
         if tag.startswith("B-"):
