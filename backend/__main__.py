@@ -13,7 +13,8 @@ from backend.errors import BackendError
 from backend.logs import configure_logging
 from backend.settings import Settings, load_settings
 from backend.tables import LIVE, Run
-from converters.commands import Reading, tasks_to_conll, write_report
+from converters.commands import tasks_to_conll, write_report
+from converters.conversion import Reading
 from converters.words import TOKENIZERS
 from label_config import LabelConfig, UnsupportedLabelConfig
 

@@ -10,6 +10,7 @@ import sys
 
 from converters import commands
 from converters.conll import read_conll
+from converters.conversion import Reading
 from converters.report import ConversionReport
 from converters.stats import count
 from converters.streams import progress, reading_text
@@ -86,7 +87,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _to_conll(options: argparse.Namespace) -> None:
-    how = commands.Reading(options.tokenizer, not options.no_sentences, options.annotator, options.agreement)
+    how = Reading(options.tokenizer, not options.no_sentences, options.annotator, options.agreement)
     written, report = commands.label_studio_to_conll(options.source, options.target, config=options.config, how=how)
     _finish(report, options.report, report.summary())
     _say(f"{written.documents:,} documents, {written.tokens:,} tokens, {written.spans:,} entities written.")

@@ -5,33 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
-from converters.bio import OVERLAP, Loss
-from converters.conll import Written, read_conll, to_documents, write_conll
+from converters.conll import Written, read_conll, to_documents
+from converters.conversion import Conversion, Reading
 from converters.document import Document
 from converters.export_file import load_tasks
 from converters.infer import infer_config
-from converters.label_studio import iter_documents
-from converters.report import ConversionReport, Problem
-from converters.streams import STANDARD, progress, reading, reading_text, rereadable, writing, writing_text
+from converters.report import ConversionReport
+from converters.streams import STANDARD, Progress, progress, reading, reading_text, rereadable, writing, writing_text
 from converters.tasks import write_tasks
-from converters.words import TOKENIZERS
 from label_config import LabelConfig, generate
 
 SIDECAR = ".jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How tasks are read: by which words, whose annotations, and whether documents are cut into sentences."""
-
-    tokenizer: str = "unicode"
-    sentences: bool = True
-    annotator: str | None = None
-    agreement: bool = False
 
 
 def label_studio_to_conll(
@@ -39,45 +26,36 @@ def label_studio_to_conll(
 ) -> tuple[Written, ConversionReport]:
     """Convert an export file; without a ``config`` file the export is read once before, to infer one."""
     if config is not None:
-        return _convert(source, target, read_config(config), how)
+        return _convert(source, target, Conversion(read_config(config), how or Reading()))
     with rereadable(source) as file:
         with reading(file) as stream:
             inferred = infer_config(progress(load_tasks(stream), "tasks read"))
-        return _convert(file, target, inferred, how)
+        return _convert(file, target, Conversion(inferred, how or Reading()))
 
 
-def _convert(source: str, target: str, config: LabelConfig, how: Reading | None) -> tuple[Written, ConversionReport]:
-    with reading(source) as stream:
-        return tasks_to_conll(progress(load_tasks(stream), "tasks"), target, config, how=how)
+def _convert(source: str, target: str, conversion: Conversion) -> tuple[Written, ConversionReport]:
+    counter = Progress("tasks")
+    with reading(source) as stream, _writing_conll(target) as (rows, sidecar):
+        conversion.write_file(stream, rows, sidecar, watch=counter.add)
+    counter.end()
+    return conversion.written, conversion.report
 
 
 def tasks_to_conll(
     tasks: Iterable[Mapping[str, Any]], target: str, config: LabelConfig, *, how: Reading | None = None
 ) -> tuple[Written, ConversionReport]:
     """Write the labelled tasks as CoNLL-2003 to ``target``, its sidecar beside it; ``-`` is standard output, alone."""
-    how = how or Reading()
-    report = ConversionReport()
-    documents = iter_documents(tasks, config, report, annotator=how.annotator, agreement=how.agreement)
+    conversion = Conversion(config, how or Reading())
+    with _writing_conll(target) as (rows, sidecar):
+        conversion.write(tasks, rows, sidecar)
+    return conversion.written, conversion.report
+
+
+@contextmanager
+def _writing_conll(target: str) -> Iterator[tuple[TextIO, TextIO | None]]:
     with ExitStack() as files:
-        stream = files.enter_context(writing_text(target))
-        sidecar = files.enter_context(writing_text(target + SIDECAR)) if target != STANDARD else None
-        written = write_conll(
-            documents,
-            stream,
-            sidecar=sidecar,
-            tokenizer=TOKENIZERS[how.tokenizer],
-            sentences=how.sentences,
-            on_loss=lambda document, loss: _note(report, document, loss),
-        )
-    return written, report
-
-
-def _note(report: ConversionReport, document: Document, loss: Loss) -> None:
-    span, kept = loss.span, loss.kept
-    detail = f"{span.label} at {span.start} to {span.end} {loss.reason}"
-    if kept:
-        detail += f": {kept.label} at {kept.start} to {kept.end} is kept"
-    report.note(Problem.OVERLAP if loss.reason == OVERLAP else Problem.EMPTY_SPAN, document.id, detail)
+        rows = files.enter_context(writing_text(target))
+        yield rows, files.enter_context(writing_text(target + SIDECAR)) if target != STANDARD else None
 
 
 def write_report(report: ConversionReport, target: str) -> None:

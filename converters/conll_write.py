@@ -32,6 +32,14 @@ class Written:
     spans: int = 0
     losses: Counter[str] = field(default_factory=Counter)
 
+    def add(self, later: Written) -> None:
+        """Take in what was written right after."""
+        self.documents += later.documents
+        self.sentences += later.sentences
+        self.tokens += later.tokens
+        self.spans += later.spans
+        self.losses += later.losses
+
 
 def write_conll(
     documents: Iterable[Document],
@@ -41,6 +49,7 @@ def write_conll(
     tokenizer: Tokenizer = unicode_words,
     sentences: bool = True,
     language: str = "en",
+    labels: Iterable[str] = (),
     on_loss: Callable[[Document, Loss], None] | None = None,
 ) -> Written:
     """Write documents in the shape of CoNLL-2003, one after the other, without holding more than one.
@@ -48,14 +57,15 @@ def write_conll(
     ``-DOCSTART- -X- -X- O`` and an empty line before each document, ``token -X- _ TAG`` for each word, an
     empty line after each sentence; ``sentences=False`` makes each document one, ``language`` is for their ends.
     Whitespace, control characters and lone surrogates inside a token become U+FFFD, whitespace inside a label
-    becomes ``_``, so that every row has four columns and any UTF-8 stream takes it; labels stay different. To
-    ``sidecar`` goes what makes the way back exact (see `converters.sidecar`). Spans that cannot become tags are
-    given to ``on_loss`` one by one, and are counted in one warning of the log.
+    becomes ``_``, so that every row has four columns and any UTF-8 stream takes it; labels stay different, and files
+    that are written in parts agree on them where ``labels`` names all there can be. To ``sidecar`` goes what makes
+    the way back exact (see `converters.sidecar`). Spans that cannot become tags are given to ``on_loss`` one by one,
+    or else are counted in one warning of the log.
 
     Streams are best opened with ``encoding="utf-8", newline="\\n"``. Source: https://aclanthology.org/W03-0419
     """
     written = Written()
-    columns = _TagColumns()
+    columns = _TagColumns(labels)
     for document in documents:
         tagged = spans_to_tags(document.text, document.spans, tokenizer=tokenizer)
         for loss in tagged.losses:
@@ -72,7 +82,7 @@ def write_conll(
         written.sentences += len(cuts)
         written.tokens += len(tagged.words)
         written.spans += len(document.spans) - len(tagged.losses)
-    if lost := written.losses.total():
+    if not on_loss and (lost := written.losses.total()):
         logger.warning("%d spans are not in the CoNLL file: they overlap others or cover no word.", lost)
     return written
 
@@ -102,16 +112,21 @@ def _block(tagged: Tagged, cuts: Iterable[range], columns: _TagColumns) -> str:
 class _TagColumns(dict[str, str]):
     """The column that stands for each tag seen so far; ``labels`` are those of tags, each written in its own way."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Iterable[str]) -> None:
         super().__init__({OUTSIDE: OUTSIDE})
         self.labels: dict[str, str] = {}
+        for label in labels:
+            self._name(label)
 
     def __missing__(self, tag: str) -> str:
         prefix, label = split_tag(tag)
-        if label not in self.labels:
-            self.labels[label] = self._free(as_column(_WHITESPACE.sub("_", label)) if label else "")
+        self._name(label)
         self[tag] = f"{prefix}-{self.labels[label]}"
         return self[tag]
+
+    def _name(self, label: str) -> None:
+        if label not in self.labels:
+            self.labels[label] = self._free(as_column(_WHITESPACE.sub("_", label)) if label else "")
 
     def _free(self, wanted: str) -> str:
         taken = set(self.labels.values())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from converters.json_blocks import Block, Blocks, decode_block
 from converters.json_stream import JSONStream
 
 # An answer of the API may name its totals before the tasks: {"total": 7, "tasks": [
@@ -30,8 +31,39 @@ def load_tasks(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
     Source: https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks, and the
     ``convert_to_json_min`` of ``label_studio_sdk.converter``
     """
+    return _joined(_values(Blocks(stream)))
+
+
+def load_rest(blocks: Blocks, undecoded: Sequence[Block]) -> Iterator[Mapping[str, Any]]:
+    """Read the tasks of a file of which ``blocks`` were taken apart already, all but the ``undecoded`` latest."""
+    return _joined(_elements(blocks.rest(undecoded)))
+
+
+def numbered_tasks(data: bytes) -> list[Mapping[str, Any]] | None:
+    """Decode a block of tasks that can be read apart from the others; ``None`` where they cannot.
+
+    They cannot where one has no id of its own, or is a part of what JSON_MIN holds of a task.
+    """
+    values = decode_block(data)
+    if values is None or not all(isinstance(value, dict) and "id" in value and "data" in value for value in values):
+        return None
+    return None if any(value["id"] is None or _is_flat(value) for value in values) else values
+
+
+def _values(blocks: Blocks) -> Iterator[Any]:
+    for block in blocks:
+        values = decode_block(block.data)
+        if values is None:
+            yield from _elements(blocks.rest([block]))
+            return
+        yield from values
+    yield from _elements(blocks.rest())
+
+
+def _joined(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Make tasks of what stands for one each, JSON_MIN's annotations of one task together."""
     held: dict[str, Any] | None = None
-    for value in _elements(JSONStream(stream)):
+    for value in values:
         task = _unflatten(value) if _is_flat(value) else None
         if held and task and task["id"] is not None and task["id"] == held["id"]:
             held["annotations"] += task["annotations"]

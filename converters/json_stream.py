@@ -11,7 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -23,18 +23,27 @@ class UnreadableJSON(ValueError):
     """What was read is not the JSON it should be; the message says where (bytes before it, line) and the remedy."""
 
 
-class JSONStream:
-    """A place in a stream of JSON text, UTF-8 with or without a byte order mark."""
+class Readable(Protocol):
+    """What gives the next bytes, at most ``size`` of them and none at its end."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def read(self, size: int, /) -> bytes: ...
+
+
+class JSONStream:
+    """A place in a stream of JSON text, UTF-8 with or without a byte order mark.
+
+    ``before`` and ``lines`` are the bytes and line ends that came before the stream, for messages.
+    """
+
+    def __init__(self, stream: Readable, *, before: int = 0, lines: int = 0) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         # `strict=False` takes line ends inside strings, which hand-made files have.
         self._decode = json.JSONDecoder(strict=False).raw_decode
         self._buffer = ""
         self._at = 0
-        self._bytes = 0  # read from the stream so far
-        self._lines = 0  # ended before the buffer
+        self._bytes = before  # read so far
+        self._lines = lines  # ended before the buffer
         self._exhausted = False
 
     def peek(self) -> str:

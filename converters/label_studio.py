@@ -36,12 +36,12 @@ def iter_documents(
     stale); overlaps stay as they are. Tasks may be any JSON values: what cannot be read is counted and named
     in ``report``, nothing raises. Memory does not grow with the number of tasks.
     """
-    for position, task in enumerate(tasks, start=1):
+    for task in tasks:
         report.tasks += 1
         if not isinstance(task, Mapping):
-            report.note(Problem.MALFORMED, f"#{position}", f"a task is an object, not {shown(task)}")
+            report.note(Problem.MALFORMED, f"#{report.tasks}", f"a task is an object, not {shown(task)}")
             continue
-        name = _task_name(task, position)
+        name = _task_name(task, report.tasks)
         annotations = submitted_annotations(task, name, report, annotator=annotator)
         if annotations:
             chosen = one_each(annotations) if agreement else [decisive(annotations)]

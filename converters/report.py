@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -70,6 +70,15 @@ class ConversionReport:
         if len(self.issues) < self.max_issues:
             self.issues.append(issue)
 
+    def add(self, later: ConversionReport) -> None:
+        """Take in the report of what came right after."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.other_controls += later.other_controls
+        self.issues += later.issues[: max(self.max_issues - len(self.issues), 0)]
+        self._counts += later._counts
+        self._first = later._first | self._first
+
     def problems(self) -> dict[Problem, int]:
         """Count the problems, the most frequent first."""
         return dict(self._counts.most_common())
@@ -77,16 +86,7 @@ class ConversionReport:
     def to_dict(self) -> dict[str, Any]:
         """Give the whole report as JSON values."""
         return {
-            "tasks": self.tasks,
-            "documents": self.documents,
-            "negatives": self.negatives,
-            "spans": self.spans,
-            "unlabeled": self.unlabeled,
-            "skipped": self.skipped,
-            "superseded": self.superseded,
-            "other_annotators": self.other_annotators,
-            "voted_words": self.voted_words,
-            "disputed_words": self.disputed_words,
+            **{name: getattr(self, name) for name in _COUNTS},
             "other_controls": dict(self.other_controls),
             "problems": {problem.value: count for problem, count in self.problems().items()},
             "issues": [
@@ -116,6 +116,9 @@ class ConversionReport:
             for problem, count in self.problems().items()
             for first in [self._first[problem]]
         ]
+
+
+_COUNTS = tuple(each.name for each in fields(ConversionReport) if each.type == "int" and each.name != "max_issues")
 
 
 def shown(value: object) -> str:

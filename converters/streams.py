@@ -85,15 +85,33 @@ def writing_text(name: str) -> Iterator[TextIO]:
             text.detach()  # which writes what is still held
 
 
+class Progress:
+    """Says on standard error how many things there were, every two seconds and at the end; nothing of a quick run."""
+
+    def __init__(self, noun: str, *, stream: TextIO | None = None) -> None:
+        self._noun = noun
+        self._stream = stream or sys.stderr
+        self._count = 0
+        self._began = self._said = time.monotonic()
+
+    def add(self, count: int = 1) -> None:
+        """Count so many more."""
+        self._count += count
+        if (now := time.monotonic()) - self._said >= _QUIET_SECONDS:
+            rate = self._count / (now - self._began)
+            self._stream.write(f"{self._count:,} {self._noun}, {rate:,.0f} a second\n")
+            self._said = now
+
+    def end(self) -> None:
+        """Say how many there were in all, if anything was said before."""
+        if self._said > self._began:
+            self._stream.write(f"{self._count:,} {self._noun} in {time.monotonic() - self._began:.0f} s\n")
+
+
 def progress(things: Iterable[_T], noun: str, *, stream: TextIO | None = None) -> Iterator[_T]:
-    """Give the things on, and say on standard error how many there were, every two seconds."""
-    stream = stream or sys.stderr
-    count, spoken = 0, False
-    began = said = time.monotonic()
-    for count, thing in enumerate(things, start=1):
-        if not count % 256 and (now := time.monotonic()) - said >= _QUIET_SECONDS:
-            stream.write(f"{count:,} {noun}, {count / (now - began):,.0f} a second\n")
-            said, spoken = now, True
+    """Give the things on and tell of the `Progress`."""
+    counter = Progress(noun, stream=stream)
+    for thing in things:
+        counter.add()
         yield thing
-    if spoken:
-        stream.write(f"{count:,} {noun} in {time.monotonic() - began:.0f} s\n")
+    counter.end()

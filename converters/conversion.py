@@ -1,0 +1,128 @@
+"""Label Studio's tasks to CoNLL rows: one after the other, or a file of them on several cores."""
+
+from __future__ import annotations
+
+import gc
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple, TextIO
+
+from converters.bio import OVERLAP, Loss
+from converters.conll import Written, write_conll
+from converters.document import Document
+from converters.export_file import load_rest, numbered_tasks
+from converters.json_blocks import Block, Blocks
+from converters.label_studio import iter_documents
+from converters.processes import map_in_order, usable_cores
+from converters.report import ConversionReport, Problem
+from converters.words import TOKENIZERS
+from label_config import LabelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How tasks are read: by which words, whose annotations, and whether documents are cut into sentences."""
+
+    tokenizer: str = "unicode"
+    sentences: bool = True
+    annotator: str | None = None
+    agreement: bool = False
+
+
+@dataclass(slots=True)
+class Conversion:
+    """Tasks read as ``how`` says, written as CoNLL-2003; ``written`` and ``report`` tell of all so far."""
+
+    config: LabelConfig
+    how: Reading
+    written: Written = field(default_factory=Written)
+    report: ConversionReport = field(default_factory=ConversionReport)
+
+    def write(self, tasks: Iterable[Mapping[str, Any]], rows: TextIO, sidecar: TextIO | None) -> None:
+        """Convert tasks, holding no more than one."""
+        how = self.how
+        documents = iter_documents(tasks, self.config, self.report, annotator=how.annotator, agreement=how.agreement)
+        written = write_conll(
+            documents,
+            rows,
+            sidecar=sidecar,
+            tokenizer=TOKENIZERS[how.tokenizer],
+            sentences=how.sentences,
+            labels=self.config.labels,
+            on_loss=self._note,
+        )
+        self.written.add(written)
+
+    def write_file(
+        self,
+        export: BinaryIO,
+        rows: TextIO,
+        sidecar: TextIO | None,
+        *,
+        processes: int | None = None,
+        watch: Callable[[int], object] = lambda _tasks: None,
+    ) -> None:
+        """Convert an export in the shapes of `load_tasks`, in blocks on as many cores as there are.
+
+        ``watch`` is told of every so many more tasks. What cannot be taken apart (JSON_MIN, tasks without an id,
+        JSON that breaks off, the last megabyte) is converted in this process, with the same outcome.
+        Raises ``UnreadableJSON``.
+        """
+        blocks = Blocks(export)
+        undecoded: list[Block] = []
+        convert = partial(_convert_block, self.config, self.how)
+        with closing(map_in_order(convert, blocks, processes=processes or usable_cores())) as parts:
+            for block, part in parts:
+                if part is None:
+                    undecoded.append(block)
+                else:
+                    self._take(part, rows, sidecar)
+                    watch(part.report.tasks)
+        self.write(_watched(load_rest(blocks, undecoded), watch), rows, sidecar)
+
+    def _take(self, part: _Part, rows: TextIO, sidecar: TextIO | None) -> None:
+        rows.write(part.rows)
+        if sidecar:
+            sidecar.write(part.sidecar)
+        self.written.add(part.written)
+        self.report.add(part.report)
+
+    def _note(self, document: Document, loss: Loss) -> None:
+        span, kept = loss.span, loss.kept
+        detail = f"{span.label} at {span.start} to {span.end} {loss.reason}"
+        if kept:
+            detail += f": {kept.label} at {kept.start} to {kept.end} is kept"
+        self.report.note(Problem.OVERLAP if loss.reason == OVERLAP else Problem.EMPTY_SPAN, document.id, detail)
+
+
+class _Part(NamedTuple):
+    """What became of a block of tasks."""
+
+    rows: str
+    sidecar: str
+    written: Written
+    report: ConversionReport
+
+
+def _convert_block(config: LabelConfig, how: Reading, block: Block) -> _Part | None:
+    """Convert a block by itself; ``None`` where it cannot be."""
+    # Thousands of tasks at once, none in a cycle: looking through them for garbage costs a third of the time.
+    gc.disable()
+    try:
+        tasks = numbered_tasks(block.data)
+        if tasks is None:
+            return None
+        conversion, rows, sidecar = Conversion(config, how), io.StringIO(), io.StringIO()
+        conversion.write(tasks, rows, sidecar)
+        return _Part(rows.getvalue(), sidecar.getvalue(), conversion.written, conversion.report)
+    finally:
+        gc.enable()
+
+
+def _watched(tasks: Iterable[Mapping[str, Any]], watch: Callable[[int], object]) -> Iterator[Mapping[str, Any]]:
+    for task in tasks:
+        watch(1)
+        yield task
