@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from converters.report import ConversionReport, Problem, shown
 
-Annotation = Mapping[str, Any]
+Annotation = dict[str, Any]
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def submitted_annotations(
-    task: Mapping[str, Any], name: str, report: ConversionReport, *, annotator: str | int | None = None
+    task: dict[str, Any], name: str, report: ConversionReport, *, annotator: str | int | None = None
 ) -> list[Annotation]:
     """Give the annotations of a task that were submitted with a list of results, of one person if asked.
 
@@ -25,7 +25,7 @@ def submitted_annotations(
     cancelled = False
     annotations = task.get("annotations") or []
     for annotation in annotations if isinstance(annotations, list) else [annotations]:
-        if not isinstance(annotation, Mapping):
+        if not isinstance(annotation, dict):
             report.note(Problem.MALFORMED, name, f"an annotation is an object, not {shown(annotation)}")
         elif annotator is not None and str(annotator).casefold() not in _names(annotation):
             report.other_annotators += 1
@@ -44,6 +44,8 @@ def submitted_annotations(
 
 def decisive(annotations: Sequence[Annotation]) -> Annotation:
     """Choose the annotation that counts for a task: a ground truth first, then the latest."""
+    if len(annotations) == 1:
+        return annotations[0]
     return max(annotations, key=lambda annotation: (bool(annotation.get("ground_truth")), *_recency(annotation)))
 
 
@@ -59,7 +61,7 @@ def one_each(annotations: Sequence[Annotation]) -> list[Annotation]:
 def _names(annotation: Annotation) -> list[str]:
     """List what the author is called: ``completed_by`` is an id, an e-mail address, or an object with both."""
     author = annotation.get("completed_by")
-    called = [author.get("id"), author.get("email")] if isinstance(author, Mapping) else [author]
+    called = [author.get("id"), author.get("email")] if isinstance(author, dict) else [author]
     return [str(name).casefold() for name in called if isinstance(name, int | str)]
 
 

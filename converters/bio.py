@@ -119,16 +119,19 @@ def spans_to_tags(text: str, spans: Iterable[Span], *, tokenizer: Tokenizer = sp
     kept, lost = _resolve(text, spans)
     found = tokenizer(text)
     places = [_within(found, it.trimmed) for it in kept]
-    if not all(_fits(found, it.trimmed, place) for it, place in zip(kept, places, strict=True)):
+    if None in places:
         found = list(_cut(found, sorted({edge for it in kept for edge in (it.trimmed.start, it.trimmed.end)})))
         places = [_within(found, it.trimmed) for it in kept]
     tags = [OUTSIDE] * len(found)
-    for (order, span, given), (first, last) in zip(kept, places, strict=True):
-        if first == last:
-            lost[order] = Loss(given, NO_WORD, None)
+    for candidate, place in zip(kept, places, strict=True):
+        if place is None or place[0] == place[1]:
+            lost[candidate.order] = Loss(candidate.given, NO_WORD, None)
             continue
-        tags[first:last] = [f"I-{span.label}"] * (last - first)
-        tags[first] = f"B-{span.label}"
+        first, last = place
+        label = candidate.trimmed.label
+        tags[first] = f"B-{label}"
+        if last - first > 1:
+            tags[first + 1 : last] = [f"I-{label}"] * (last - first - 1)
     return Tagged(tuple(found), tuple(tags), tuple(lost[order] for order in sorted(lost)))
 
 
@@ -172,10 +175,22 @@ def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[_Candidate], dict[i
             lost[order] = Loss(span, trimmed, None)
         else:
             candidates.append(_Candidate(order, trimmed, span))
-    candidates.sort(key=_start)
-    if any(one.trimmed.end > other.trimmed.start for one, other in pairwise(candidates)):
-        candidates = _without_overlaps(candidates, lost)
+    # Regions come in text order almost always.
+    if not _apart(candidates):
+        candidates.sort(key=_start)
+        if not _apart(candidates):
+            candidates = _without_overlaps(candidates, lost)
     return candidates, lost
+
+
+def _apart(candidates: Iterable[_Candidate]) -> bool:
+    """Tell whether each ends before the next begins."""
+    end = 0
+    for candidate in candidates:
+        if candidate.trimmed.start < end:
+            return False
+        end = candidate.trimmed.end
+    return True
 
 
 def _without_overlaps(candidates: Iterable[_Candidate], lost: dict[int, Loss]) -> list[_Candidate]:
@@ -197,17 +212,18 @@ def _precedence(candidate: _Candidate) -> tuple[int, int, int]:
 
 def _trim(text: str, span: Span) -> Span | str:
     """Trim whitespace from a span's edges, or say why it cannot become tags."""
-    if not 0 <= span.start <= span.end <= len(text):
+    start, end = span.start, span.end
+    if not 0 <= start <= end <= len(text):
         return OUT_OF_RANGE
-    if span.start == span.end:
+    if start == end:
         return EMPTY
-    if not (text[span.start].isspace() or text[span.end - 1].isspace()):
+    if not (text[start].isspace() or text[end - 1].isspace()):
         return span
-    content = text[span.start : span.end]
+    content = text[start:end]
     visible = content.strip()
     if not visible:
         return WHITESPACE
-    start = span.start + len(content) - len(content.lstrip())
+    start += len(content) - len(content.lstrip())
     return Span(start, start + len(visible), span.label, span.score)
 
 
@@ -233,16 +249,14 @@ _word_start = itemgetter(1)
 _word_end = itemgetter(2)
 
 
-def _within(words: Sequence[Word], span: Span) -> tuple[int, int]:
-    """Find the words that hold a part of a span: from the first to before the last."""
-    first = bisect_right(words, span.start, key=_word_end)
-    return first, bisect_left(words, span.end, lo=first, key=_word_start)
-
-
-def _fits(words: Sequence[Word], span: Span, place: tuple[int, int]) -> bool:
-    """Tell whether a span begins and ends between words, which ``place`` says the first and last of."""
-    first, last = place
-    return first == last or (words[first].start >= span.start and words[last - 1].end <= span.end)
+def _within(words: Sequence[Word], span: Span) -> tuple[int, int] | None:
+    """Find the words that hold a part of a span, from the first to before the last; ``None`` if it cuts through one."""
+    start, end = span.start, span.end
+    first = bisect_right(words, start, key=_word_end)
+    last = bisect_left(words, end, lo=first, key=_word_start)
+    if first < last and (words[first][1] < start or words[last - 1][2] > end):
+        return None
+    return first, last
 
 
 def _cut(words: Iterable[Word], cuts: Sequence[int]) -> Iterator[Word]:

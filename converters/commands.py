@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -42,7 +42,7 @@ def _convert(source: str, target: str, conversion: Conversion) -> tuple[Written,
 
 
 def tasks_to_conll(
-    tasks: Iterable[Mapping[str, Any]], target: str, config: LabelConfig, *, how: Reading | None = None
+    tasks: Iterable[dict[str, Any]], target: str, config: LabelConfig, *, how: Reading | None = None
 ) -> tuple[Written, ConversionReport]:
     """Write the labelled tasks as CoNLL-2003 to ``target``, its sidecar beside it; ``-`` is standard output, alone."""
     conversion = Conversion(config, how or Reading())

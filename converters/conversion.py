@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,7 +41,7 @@ class Conversion:
     written: Written = field(default_factory=Written)
     report: ConversionReport = field(default_factory=ConversionReport)
 
-    def write(self, tasks: Iterable[Mapping[str, Any]], rows: TextIO, sidecar: TextIO | None) -> None:
+    def write(self, tasks: Iterable[dict[str, Any]], rows: TextIO, sidecar: TextIO | None) -> None:
         """Convert tasks, holding no more than one."""
         how = self.how
         documents = iter_documents(tasks, self.config, self.report, annotator=how.annotator, agreement=how.agreement)
@@ -122,7 +122,7 @@ def _convert_block(config: LabelConfig, how: Reading, block: Block) -> _Part | N
         gc.enable()
 
 
-def _watched(tasks: Iterable[Mapping[str, Any]], watch: Callable[[int], object]) -> Iterator[Mapping[str, Any]]:
+def _watched(tasks: Iterable[dict[str, Any]], watch: Callable[[int], object]) -> Iterator[dict[str, Any]]:
     for task in tasks:
         watch(1)
         yield task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from converters.json_blocks import Block, Blocks, decode_block
@@ -17,7 +17,7 @@ _PAGE = re.compile(
 )
 
 
-def load_tasks(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+def load_tasks(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     """Read the tasks of a file one by one; memory does not grow with their number.
 
     Understands the JSON export, the JSON_MIN export (also mixed: it is told by each object), a list of tasks
@@ -34,12 +34,12 @@ def load_tasks(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
     return _joined(_values(Blocks(stream)))
 
 
-def load_rest(blocks: Blocks, undecoded: Sequence[Block]) -> Iterator[Mapping[str, Any]]:
+def load_rest(blocks: Blocks, undecoded: Sequence[Block]) -> Iterator[dict[str, Any]]:
     """Read the tasks of a file of which ``blocks`` were taken apart already, all but the ``undecoded`` latest."""
     return _joined(_elements(blocks.rest(undecoded)))
 
 
-def numbered_tasks(data: bytes) -> list[Mapping[str, Any]] | None:
+def numbered_tasks(data: bytes) -> list[dict[str, Any]] | None:
     """Decode a block of tasks that can be read apart from the others; ``None`` where they cannot.
 
     They cannot where one has no id of its own, or is a part of what JSON_MIN holds of a task.
@@ -60,7 +60,7 @@ def _values(blocks: Blocks) -> Iterator[Any]:
     yield from _elements(blocks.rest())
 
 
-def _joined(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+def _joined(values: Iterable[Any]) -> Iterator[dict[str, Any]]:
     """Make tasks of what stands for one each, JSON_MIN's annotations of one task together."""
     held: dict[str, Any] | None = None
     for value in values:
@@ -104,17 +104,17 @@ def _skip_members(stream: JSONStream) -> None:
 
 
 def _is_flat(value: object) -> bool:
-    return isinstance(value, Mapping) and "annotation_id" in value and "annotations" not in value
+    return isinstance(value, dict) and "annotation_id" in value and "annotations" not in value
 
 
-def _unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
     """Make a task of an object of JSON_MIN: its data and the results of one annotation in one."""
     results = [
         {"from_name": name, "type": "labels", "value": region}
         for name, regions in flat.items()
         if isinstance(regions, list)
         for region in regions
-        if isinstance(region, Mapping) and "labels" in region
+        if isinstance(region, dict) and "labels" in region
     ]
     annotation = {
         "id": flat["annotation_id"],

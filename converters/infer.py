@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from label_config import Control, LabelConfig
@@ -15,7 +15,7 @@ class CannotInfer(ValueError):
     """The export does not say what a labelling configuration would; the message names what to give."""
 
 
-def infer_config(tasks: Iterable[Mapping[str, Any]]) -> LabelConfig:
+def infer_config(tasks: Iterable[dict[str, Any]]) -> LabelConfig:
     """Guess from all tasks of an export: controls and labels from the regions, the text field from the data.
 
     The text field is one that holds a string in every task: ``text``, or another likely name, or the only one.
@@ -26,11 +26,11 @@ def infer_config(tasks: Iterable[Mapping[str, Any]]) -> LabelConfig:
     strings: Counter[str] = Counter()
     count = 0
     for task in tasks:
-        if not isinstance(task, Mapping):
+        if not isinstance(task, dict):
             continue
         count += 1
         data = task.get("data")
-        strings.update(key for key, value in (data if isinstance(data, Mapping) else {}).items() if type(value) is str)
+        strings.update(key for key, value in (data if isinstance(data, dict) else {}).items() if type(value) is str)
         for result in _label_results(task):
             labels = controls.setdefault(str(result.get("from_name")), {})
             labels.update(dict.fromkeys(label for label in result["value"]["labels"] if isinstance(label, str)))
@@ -43,16 +43,16 @@ def infer_config(tasks: Iterable[Mapping[str, Any]]) -> LabelConfig:
     return LabelConfig(found[0].from_name, to_name, _text_field(strings, count), every, found)
 
 
-def _label_results(task: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _label_results(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The results of a task's annotations that are labelled stretches of a text, malformed ones left out."""
     annotations = task.get("annotations")
     for annotation in annotations if isinstance(annotations, list) else ():
-        results = annotation.get("result") if isinstance(annotation, Mapping) else None
+        results = annotation.get("result") if isinstance(annotation, dict) else None
         for result in results if isinstance(results, list) else ():
-            if not isinstance(result, Mapping) or result.get("type") != "labels":
+            if not isinstance(result, dict) or result.get("type") != "labels":
                 continue
             value = result.get("value")
-            if isinstance(value, Mapping) and isinstance(value.get("labels"), list) and "start" in value:
+            if isinstance(value, dict) and isinstance(value.get("labels"), list) and "start" in value:
                 yield result
 
 

@@ -65,8 +65,9 @@ class Blocks:
             self._buffer += chunk
             if cut := _last(boundary, self._buffer, searched):
                 end = cut.start() + 1
-                yield Block(self._buffer[:end], self._buffer[end : cut.end()], self._offset, self._lines)
+                block = Block(self._buffer[:end], self._buffer[end : cut.end()], self._offset, self._lines)
                 self._advance(cut.end())
+                yield block
             elif len(self._buffer) > _GIVE_UP * self._size:
                 return
 

@@ -5,7 +5,7 @@ The format: https://labelstud.io/guide/task_format and https://labelstud.io/guid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from converters.agreement import agree
@@ -16,7 +16,7 @@ from label_config import Control, LabelConfig
 
 
 def iter_documents(
-    tasks: Iterable[Mapping[str, Any]],
+    tasks: Iterable[dict[str, Any]],
     config: LabelConfig,
     report: ConversionReport,
     *,
@@ -38,7 +38,7 @@ def iter_documents(
     """
     for task in tasks:
         report.tasks += 1
-        if not isinstance(task, Mapping):
+        if not isinstance(task, dict):
             report.note(Problem.MALFORMED, f"#{report.tasks}", f"a task is an object, not {shown(task)}")
             continue
         name = _task_name(task, report.tasks)
@@ -54,28 +54,28 @@ def iter_documents(
                 yield document
 
 
-def read_tasks(tasks: Iterable[Mapping[str, Any]], config: LabelConfig) -> tuple[list[Document], ConversionReport]:
+def read_tasks(tasks: Iterable[dict[str, Any]], config: LabelConfig) -> tuple[list[Document], ConversionReport]:
     """Read labelled tasks at once, as ``iter_documents`` does one by one."""
     report = ConversionReport()
     return list(iter_documents(tasks, config, report)), report
 
 
-def task_text(task: Mapping[str, Any], config: LabelConfig) -> str | None:
+def task_text(task: dict[str, Any], config: LabelConfig) -> str | None:
     """Find the text of a task in its ``data``, or ``None`` where it is missing or no string.
 
     A field ``a.b`` is the key ``"a.b"`` or else the key ``"b"`` inside ``"a"``, as in Label Studio.
     """
     found: Any = task.get("data")
-    if isinstance(found, Mapping) and config.text_field in found:
+    if isinstance(found, dict) and config.text_field in found:
         found = found[config.text_field]
     else:
         for key in config.text_field.split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
+            found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, str) else None
 
 
 def _read_task(
-    task: Mapping[str, Any], name: str, chosen: Sequence[Annotation], config: LabelConfig, report: ConversionReport
+    task: dict[str, Any], name: str, chosen: Sequence[Annotation], config: LabelConfig, report: ConversionReport
 ) -> Document | None:
     text = task_text(task, config)
     if text is None:
@@ -98,38 +98,29 @@ def _agreed(text: str, votes: Sequence[Sequence[Span]], name: str, report: Conve
 def _read_spans(
     results: Sequence[Any], text: str, name: str, config: LabelConfig, report: ConversionReport
 ) -> tuple[Span, ...]:
-    own = _own_results(results, name, config, report)
-    spans = (_read_span(value, text, name, control, report) for control, value in own)
-    return tuple(span for span in spans if span is not None)
-
-
-def _own_results(
-    results: Sequence[Any], name: str, config: LabelConfig, report: ConversionReport
-) -> Iterator[tuple[Control, Mapping[str, Any]]]:
-    """Give the values of the results that the configuration's Labels controls made, and count the others."""
+    spans: list[Span] = []
     for result in results:
-        if not isinstance(result, Mapping):
+        if not isinstance(result, dict):
             report.note(Problem.MALFORMED, name, f"a result is an object, not {shown(result)}")
             continue
         control = config.control(result.get("from_name"))
-        # JSON_MIN does not tell what a control labels: a result without `to_name` is the control's own.
-        if (
-            control is None
-            or result.get("type") != "labels"
-            or result.get("to_name", control.to_name) != control.to_name
-        ):
+        if control is None or not _is_made_by(control, result):
             report.other_controls[str(result.get("from_name") or "")] += 1
             continue
         value = result.get("value")
-        if isinstance(value, Mapping):
-            yield control, value
-        else:
+        if not isinstance(value, dict):
             report.note(Problem.MALFORMED, name, f"the value of a result is an object, not {shown(value)}")
+        elif span := _read_span(value, text, name, control, report):
+            spans.append(span)
+    return tuple(spans)
 
 
-def _read_span(
-    value: Mapping[str, Any], text: str, name: str, control: Control, report: ConversionReport
-) -> Span | None:
+def _is_made_by(control: Control, result: dict[str, Any]) -> bool:
+    """Tell whether a result with the control's name is its own; JSON_MIN, without ``to_name``, does not say more."""
+    return result.get("type") == "labels" and result.get("to_name", control.to_name) == control.to_name
+
+
+def _read_span(value: dict[str, Any], text: str, name: str, control: Control, report: ConversionReport) -> Span | None:
     label = _read_label(value.get("labels"), name, control, report)
     start, end = value.get("start"), value.get("end")
     if label is None:
@@ -150,6 +141,9 @@ def _read_span(
 
 def _read_label(labels: object, name: str, control: Control, report: ConversionReport) -> str | None:
     """Take the first label of a region that its control has."""
+    if isinstance(labels, list) and len(labels) == 1 and labels[0] in control.labels:
+        only: str = labels[0]
+        return only
     given = labels if isinstance(labels, list) else []
     known = [label for label in given if label in control.labels]
     if not given:
@@ -161,6 +155,6 @@ def _read_label(labels: object, name: str, control: Control, report: ConversionR
     return known[0] if known else None
 
 
-def _task_name(task: Mapping[str, Any], position: int) -> str:
+def _task_name(task: dict[str, Any], position: int) -> str:
     number = task.get("id")
     return f"#{position}" if number is None else str(number)

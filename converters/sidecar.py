@@ -11,13 +11,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
+
+import orjson
 
 from converters.conll_layout import ConllError, as_column
 from converters.document import Word
 
-# Made once: `json.dumps` builds an encoder at every call that asks for other separators.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+# What some readers of lines take for the end of one.
+_LINE_END = re.compile("[\x85\u2028\u2029]")
 
 _SPLIT_PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
@@ -38,11 +43,14 @@ class Entry(NamedTuple):
 
 def sidecar_line(id: str, text: str, sentences: Iterable[Sequence[Word]], labels: Mapping[str, str]) -> str:
     """Write a document's line; ``labels`` gives the real names of those that are written otherwise."""
-    entry: dict[str, Any] = {
-        "id": _exact(id),
-        "text": _exact(text),
-        "words": [[(start, end) for _, start, end in sentence] for sentence in sentences],
-    }
+    entry: dict[str, Any] = {"id": id, "text": text, "words": [[word[1:] for word in each] for each in sentences]}
+    if labels:
+        entry["labels"] = labels
+    with suppress(TypeError):  # lone surrogates, which UTF-8 does not have
+        line = orjson.dumps(entry).decode()
+        if line.isascii() or not _LINE_END.search(line):
+            return line + "\n"
+    entry |= {"id": _exact(id), "text": _exact(text)}
     if labels:
         entry["labels"] = {written: _exact(label) for written, label in labels.items()}
     return _encode(entry) + "\n"
