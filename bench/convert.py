@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.corpus import DEFAULT, sentences, write_export
+from bench.memory import Peak, watched
 from label_config import template
 
 THEIRS = """
@@ -74,15 +74,16 @@ def our_command(export: Path, config: Path, folder: Path) -> list[str]:
 
 
 def measure(command: list[str], words: int) -> dict[str, float]:
-    """Run a command; its wall time, and the most memory it held."""
+    """Run a command; its wall time, and the most memory it and its processes held."""
     began = time.perf_counter()
+    peak = Peak()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    with watched(process.pid, peak):
+        code = process.wait()
     seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command[:6])} … ended with {process.returncode}")
-    return {"tokens_per_s": words / seconds, "seconds": seconds, "peak_mb": usage.ru_maxrss / 1024}
+    if code:
+        raise SystemExit(f"{' '.join(command[:6])} … ended with {code}")
+    return {"tokens_per_s": words / seconds, "seconds": seconds, "peak_mb": peak.mb}
 
 
 def best(rounds: list[dict[str, float]]) -> dict[str, float]:

@@ -7,11 +7,12 @@ label may itself contain ``-``: a tag is split at the first one only.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from converters.document import Span, Word
 from converters.words import Tokenizer
@@ -132,7 +133,7 @@ def spans_to_tags(text: str, spans: Iterable[Span], *, tokenizer: Tokenizer = sp
         tags[first] = f"B-{label}"
         if last - first > 1:
             tags[first + 1 : last] = [f"I-{label}"] * (last - first - 1)
-    return Tagged(tuple(found), tuple(tags), tuple(lost[order] for order in sorted(lost)))
+    return Tagged(tuple(found), tuple(tags), tuple([lost[order] for order in sorted(lost)]))
 
 
 def tags_to_spans(words: Sequence[Word], tags: Sequence[str]) -> list[Span]:
@@ -165,6 +166,10 @@ class _Candidate(NamedTuple):
     given: Span
 
 
+# As with words: made by the million.
+_candidate = cast(Callable[[tuple[int, Span, Span]], _Candidate], partial(tuple.__new__, _Candidate))
+
+
 def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[_Candidate], dict[int, Loss]]:
     """Choose the spans that become tags, sorted and without overlaps; the others are losses by their place."""
     lost: dict[int, Loss] = {}
@@ -174,7 +179,7 @@ def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[_Candidate], dict[i
         if isinstance(trimmed, str):
             lost[order] = Loss(span, trimmed, None)
         else:
-            candidates.append(_Candidate(order, trimmed, span))
+            candidates.append(_candidate((order, trimmed, span)))
     # Regions come in text order almost always.
     if not _apart(candidates):
         candidates.sort(key=_start)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from converters.bio import OUTSIDE, Loss, Tagged, spans_to_tags, split_tag
 from converters.conll_layout import HEADER, HEADER_ROW, as_column
-from converters.document import Document
+from converters.document import Document, Span
 from converters.sentences import split_sentences
 from converters.sidecar import sidecar_line
 from converters.words import Tokenizer
@@ -75,9 +75,8 @@ def write_conll(
         cuts = _cuts(document, tagged, sentences, language)
         stream.write(_block(tagged, cuts, columns))
         if sidecar:
-            labels = {columns.labels[span.label]: span.label for span in document.spans if span.label in columns.labels}
             parts = (tagged.words[cut.start : cut.stop] for cut in cuts)
-            sidecar.write(sidecar_line(document.id, document.text, parts, _renamed(labels)))
+            sidecar.write(sidecar_line(document.id, document.text, parts, columns.renamed(document.spans)))
         written.documents += 1
         written.sentences += len(cuts)
         written.tokens += len(tagged.words)
@@ -85,10 +84,6 @@ def write_conll(
     if not on_loss and (lost := written.losses.total()):
         logger.warning("%d spans are not in the CoNLL file: they overlap others or cover no word.", lost)
     return written
-
-
-def _renamed(labels: dict[str, str]) -> dict[str, str]:
-    return {written: label for written, label in labels.items() if written != label}
 
 
 def _cuts(document: Document, tagged: Tagged, sentences: bool, language: str) -> Sequence[range]:
@@ -115,6 +110,7 @@ class _TagColumns(dict[str, str]):
     def __init__(self, labels: Iterable[str]) -> None:
         super().__init__({OUTSIDE: OUTSIDE})
         self.labels: dict[str, str] = {}
+        self._renamed: dict[str, str] = {}
         for label in labels:
             self._name(label)
 
@@ -124,9 +120,17 @@ class _TagColumns(dict[str, str]):
         self[tag] = f"{prefix}-{self.labels[label]}"
         return self[tag]
 
+    def renamed(self, spans: Iterable[Span]) -> dict[str, str]:
+        """Tell which labels of some spans are written otherwise, by what is written."""
+        if not self._renamed:
+            return {}
+        return {self._renamed[span.label]: span.label for span in spans if span.label in self._renamed}
+
     def _name(self, label: str) -> None:
         if label not in self.labels:
             self.labels[label] = self._free(as_column(_WHITESPACE.sub("_", label)) if label else "")
+            if self.labels[label] != label:
+                self._renamed[label] = self.labels[label]
 
     def _free(self, wanted: str) -> str:
         taken = set(self.labels.values())

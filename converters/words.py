@@ -86,12 +86,8 @@ TOKENIZERS: Mapping[str, Tokenizer] = MappingProxyType({"unicode": words, "white
 
 def _ascii_words(text: str, offset: int) -> list[Word]:
     pieces = _ASCII.findall(text)
-    starts = accumulate(map(len, pieces), initial=offset)
-    return [
-        _word((piece, start, start + len(piece)))
-        for piece, start in zip(pieces, starts, strict=False)  # one start more: where the text ends
-        if not piece.isspace()
-    ]
+    edges = list(accumulate(map(len, pieces), initial=offset))
+    return [_word(it) for it in zip(pieces, edges, edges[1:], strict=False) if not it[0].isspace()]
 
 
 def _beyond_ascii(text: str) -> Iterator[tuple[int, int]]:
