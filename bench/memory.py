@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.2
 
 
 class Peak:
@@ -19,7 +19,7 @@ class Peak:
 
 @contextmanager
 def watched(pid: int, peak: Peak) -> Iterator[None]:
-    """Look at a process and all below it every 50 ms meanwhile, and keep the most they held in ``peak``."""
+    """Look at a process and all below it every 200 ms meanwhile, and keep the most they held in ``peak``."""
     done = threading.Event()
 
     def look() -> None:
@@ -36,11 +36,18 @@ def watched(pid: int, peak: Peak) -> Iterator[None]:
 
 
 def tree_mb(pid: int) -> float:
-    """Sum the proportional set sizes of a process and all below it: a page that several share counts once."""
-    total = 0
+    """Sum the memory of a process and all below it: what each holds for itself, and the files they share, once.
+
+    Resident sizes would count a library once a process, to the disadvantage of the side with more of them;
+    proportional ones would fall when somebody else's process loads the same library.
+    """
+    private, shared = 0, 0
     with suppress(psutil.Error):
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
             with suppress(psutil.Error):
-                total += process.memory_full_info().pss
-    return total / 2**20
+                memory = process.memory_info()
+                files = getattr(memory, "shared", 0)
+                private += memory.rss - files
+                shared = max(shared, files)
+    return (private + shared) / 2**20

@@ -85,9 +85,19 @@ TOKENIZERS: Mapping[str, Tokenizer] = MappingProxyType({"unicode": words, "white
 
 
 def _ascii_words(text: str, offset: int) -> list[Word]:
+    if text.replace(" ", "").isalnum():  # a query, not a sentence
+        return list(_between_spaces(text, offset))
     pieces = _ASCII.findall(text)
     edges = list(accumulate(map(len, pieces), initial=offset))
     return [_word(it) for it in zip(pieces, edges, edges[1:], strict=False) if not it[0].isspace()]
+
+
+def _between_spaces(text: str, offset: int) -> Iterator[Word]:
+    for piece in text.split(" "):
+        end = offset + len(piece)
+        if piece:
+            yield _word((piece, offset, end))
+        offset = end + 1
 
 
 def _beyond_ascii(text: str) -> Iterator[tuple[int, int]]:
