@@ -36,6 +36,7 @@ format: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/python -m bench.protocol
 	$(BIN)/python -m bench.convert --tasks 20000
+	$(BIN)/python -m bench.predict --tasks 500 --seconds 3
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \

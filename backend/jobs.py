@@ -86,6 +86,12 @@ def open_queue(database_url: str) -> Huey:
 def open_loop(settings: Settings) -> tuple[Loop, Jobs]:
     """Wire the core and its queue for any door: web server, worker or command line."""
     store = Store(settings.database_url)
-    registry = Registry(settings.model_dir, store, cache=settings.model_cache)
+    registry = Registry(
+        settings.model_dir,
+        store,
+        cache=settings.model_cache,
+        device=settings.device,
+        precision=settings.precision,
+    )
     jobs = Jobs(settings.database_url)
     return Loop(settings, store, registry, jobs), jobs

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from backend.inference.suggest import suggest
 from backend.inference.tagger import Tagging
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
 from backend.tables import LIVE, Project, Run, Version
+from converters.document import Span
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +57,27 @@ class Loop:
 
         A project without a version gets empty taggings of score 0 from version ``untrained``.
         """
+        name, parts = self.predict_parts(uid, texts, version=version)
+        return Answer(name, [tagging for part in parts for tagging in part])
+
+    def predict_parts(
+        self, uid: str, texts: Sequence[str], *, version: str | None = None
+    ) -> tuple[str, Iterator[list[Tagging]]]:
+        """The same in parts, each as soon as it is there, and the name of the version that makes them all."""
         if version is not None:
             self.store.version(uid, version)
         else:
             project = self.store.find_project(uid)
             version = project.current_version if project else None
         if version is None:
-            return Answer(UNTRAINED, [Tagging(spans=(), score=0.0) for _ in texts])
-        return Answer(version, self.registry.tagger(uid, version).tag(texts))
+            return UNTRAINED, iter([[Tagging(spans=(), score=0.0) for _ in texts]])
+        return version, self.registry.tagger(uid, version).tag_parts(texts)
+
+    def suggest(self, uid: str, text: str, marked: Sequence[Span], *, version: str | None = None) -> Answer:
+        """Answer an annotator who has just ``marked`` regions: the same words elsewhere, and the model's regions."""
+        answer = self.predict(uid, [text], version=version)
+        (tagging,) = answer.taggings
+        return Answer(answer.version, [replace(tagging, spans=suggest(text, marked, tagging.spans))])
 
     # Labels arrive
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, TypeVar
 
+import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from backend.errors import InvalidRequest
@@ -44,6 +45,13 @@ class Predict(Message):
     project: Text = Field(min_length=1)
     label_config: str | None = None
     model_version: Text | None = None
+    params: Any = None
+
+    @property
+    def marked(self) -> object:
+        """The results in the context of an interactive request: what the annotator has just marked."""
+        context = self.params.get("context") if isinstance(self.params, dict) else None
+        return context.get("result") if isinstance(context, dict) else None
 
 
 class ProjectInfo(Message):
@@ -104,11 +112,10 @@ class Versions(Message):
 def parse(kind: type[Body], raw: bytes) -> Body:
     """Read a JSON body; raise `InvalidRequest` with one sentence that names the field and the remedy.
 
-    The JSON is read by the standard library, which, unlike pydantic's own reader, lets lone surrogates pass: one odd
-    text must not cost the other tasks of its request their answers.
+    Lone surrogates pass: one odd text must not cost the other tasks of its request their answers.
     """
     try:
-        body = json.loads(raw)
+        body = _read(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON ({error}): send a JSON object.") from None
     if not isinstance(body, dict):
@@ -119,6 +126,21 @@ def parse(kind: type[Body], raw: bytes) -> Body:
         problem = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in problem["loc"])
         raise InvalidRequest(f"Field `{field}`: {_lower(problem['msg'])}. {_remedy(kind, field)}") from None
+
+
+def _read(raw: bytes) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw)  # knows lone surrogates, and says better what is wrong
+
+
+def to_json(value: object) -> bytes:
+    """Write JSON in UTF-8; a text with lone surrogates, which have no UTF-8, is escaped as ASCII."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 _REMEDIES = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
-from backend.loop import UNTRAINED, Answer, Loop
-from backend.messages import Event, JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse
+from backend.inference.tagger import Tagging
+from backend.loop import UNTRAINED, Loop
+from backend.messages import Event, JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse, to_json
 from backend.tables import Run
-from converters import regions, task_text
+from converters import Span, read_regions, regions, task_text
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -47,20 +50,56 @@ def setup() -> Response:
 
 @protocol.post("/predict")
 def predict() -> Response:
-    """One result a task, in order; a task without a usable text gets an empty one."""
-    body = parse(Predict, request.get_data())
-    loop = _loop()
-    config = LabelConfig.from_xml(body.label_config or _stored_config(loop, body.project))
+    """One result a task, in order; a task without a usable text gets an empty one.
+
+    50,000 tasks and more may come in one request: what is no longer needed of it is let go of, and the answer is
+    written in pieces, each while the model computes the next.
+    """
+    asked = _asked()
+    version, parts = _answer(_loop(), asked)
+    pieces = [b'{"results":[', *_results(asked, version, parts), b"]}\n"]
+    return Response(pieces, mimetype="application/json", headers={"Content-Length": str(sum(map(len, pieces)))})
+
+
+class _Asked(NamedTuple):
+    """What a call of ``/predict`` asks for; ``texts`` are those of its tasks, in order, where they have one.
+
+    ``marked`` are the regions that an annotator has just drawn on the only one, with Auto-Annotation on.
+    """
+
+    project: str
+    config: LabelConfig
+    texts: list[str | None]
+    version: str | None
+    marked: tuple[Span, ...]
+
+
+def _answer(loop: Loop, asked: _Asked) -> tuple[str, Iterable[Sequence[Tagging]]]:
+    # A task without a text costs the model nothing as an empty one.
+    texts = [text or "" for text in asked.texts]
+    if asked.marked:
+        answer = loop.suggest(asked.project, texts[0], asked.marked, version=asked.version)
+        return answer.version, [answer.taggings]
+    return loop.predict_parts(asked.project, texts, version=asked.version)
+
+
+def _asked() -> _Asked:
+    body = parse(Predict, request.get_data(cache=False))
+    config = _read_config(body.label_config or _stored_config(_loop(), body.project))
     texts = [task_text(task, config) if isinstance(task, dict) else None for task in body.tasks]
-    good = [text for text in texts if text is not None]
     _report_bad(body, texts, config)
-    if not good:
+    if all(text is None for text in texts):
         raise InvalidRequest(
             f"None of the {len(texts)} tasks has a text in `data.{config.text_field}`: it must be a string there, "
             "because the labelling configuration reads the text from that field."
         )
-    answer = loop.predict(body.project, good, version=body.model_version)
-    return jsonify(results=_results(texts, answer, config))
+    only = texts[0] if len(texts) == 1 else None
+    marked = read_regions(body.marked, only, config) if only else ()
+    return _Asked(body.project, config, texts, body.model_version, marked)
+
+
+# Label Studio sends the whole configuration with every task that is opened.
+_read_config = lru_cache(maxsize=64)(LabelConfig.from_xml)
 
 
 def _stored_config(loop: Loop, uid: str) -> str:
@@ -80,16 +119,20 @@ def _report_bad(body: Predict, texts: list[str | None], config: LabelConfig) -> 
             )  # fmt: skip
 
 
-def _results(texts: list[str | None], answer: Answer, config: LabelConfig) -> list[dict[str, Any]]:
-    taggings = iter(answer.taggings)
-    results = []
-    for text in texts:
-        result: dict[str, Any] = {"result": [], "score": 0.0, "model_version": answer.version}
-        if text is not None:
-            tagging = next(taggings)
-            result |= {"result": regions(text, tagging.spans, config), "score": tagging.score}
-        results.append(result)
-    return results
+def _results(asked: _Asked, version: str, parts: Iterable[Sequence[Tagging]]) -> Iterator[bytes]:
+    """The results as JSON, separated by commas."""
+    texts = iter(asked.texts)
+    comma = b""
+    for part in parts:
+        results = [_result(text, tagging, version, asked.config) for tagging, text in zip(part, texts, strict=False)]
+        yield comma + to_json(results)[1:-1]
+        comma = b","
+
+
+def _result(text: str | None, tagging: Tagging, version: str, config: LabelConfig) -> dict[str, Any]:
+    if text is None:
+        return {"result": [], "score": 0.0, "model_version": version}
+    return {"result": regions(text, tagging.spans, config), "score": tagging.score, "model_version": version}
 
 
 @protocol.post("/webhook")

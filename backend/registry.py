@@ -8,12 +8,14 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from backend.errors import InvalidRequest, ModelError
-from backend.inference.tagger import Tagger
+from backend.inference.session import Device
+from backend.inference.tagger import Precision, Tagger
 from backend.store import Store
 from backend.tables import Version
 
@@ -27,13 +29,23 @@ class Registry:
     A version is visible only once its row exists, and the row is written after its folder is complete and in place.
     """
 
-    def __init__(self, model_dir: Path, store: Store, *, cache: int = 4) -> None:
+    def __init__(
+        self,
+        model_dir: Path,
+        store: Store,
+        *,
+        cache: int = 4,
+        device: Device = "auto",
+        precision: Precision = "auto",
+    ) -> None:
         self.model_dir = model_dir
         self._store = store
+        self._device: Device = device
+        self._precision: Precision = precision
         self._cache = cache
         self._taggers: OrderedDict[tuple[str, str], Tagger] = OrderedDict()
         self._guard = threading.Lock()
-        self._opening: dict[tuple[str, str], threading.Lock] = {}
+        self._opening: dict[tuple[str, str], Future[Tagger]] = {}
 
     def folder(self, uid: str, name: str) -> Path:
         """Where a version's files are; `InvalidRequest` unless both parts have their strict form."""
@@ -85,6 +97,10 @@ class Registry:
         self._store.set_current_version(uid, name, verdict=verdict)
         return version
 
+    def open(self, uid: str, name: str) -> Tagger:
+        """Open a version's folder as this deployment serves it; `ModelError` where a file is missing or damaged."""
+        return Tagger.load(self.folder(uid, name), device=self._device, precision=self._precision)
+
     def tagger(self, uid: str, name: str) -> Tagger:
         """Open a version, or return it opened; the least recently used beyond the cache size is closed."""
         key = (uid, name)
@@ -92,18 +108,27 @@ class Registry:
             if key in self._taggers:
                 self._taggers.move_to_end(key)
                 return self._taggers[key]
-            opening = self._opening.setdefault(key, threading.Lock())
-        with opening:  # one thread loads; those who came for the same version wait, all others go on
-            with self._guard:
-                if key in self._taggers:
-                    return self._taggers[key]
-            tagger = Tagger.load(self.folder(uid, name))
-            with self._guard:
+            awaited = self._opening.get(key)
+            opening = self._opening.setdefault(key, Future())
+        if awaited:  # one thread opens it; those who came for the same version wait, all others go on
+            return awaited.result()
+        try:
+            tagger = self.open(uid, name)
+        except BaseException as error:
+            self._opened(key, None)
+            opening.set_exception(error)
+            raise
+        self._opened(key, tagger)
+        opening.set_result(tagger)
+        return tagger
+
+    def _opened(self, key: tuple[str, str], tagger: Tagger | None) -> None:
+        with self._guard:
+            del self._opening[key]
+            if tagger is not None:
                 self._taggers[key] = tagger
-                self._opening.pop(key, None)
-                while len(self._taggers) > self._cache:
-                    self._taggers.popitem(last=False)
-            return tagger
+            while len(self._taggers) > self._cache:
+                self._taggers.popitem(last=False)
 
 
 def checked_uid(uid: str) -> str:

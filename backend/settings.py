@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -46,6 +47,14 @@ class Settings(BaseSettings):
     )
     model_cache: int = Field(4, ge=1, description="Model versions one web process keeps open.")
 
+    # Serving
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models answer: on a GPU (`cuda`), on the `cpu`, or on a GPU if there is one."
+    )
+    precision: Literal["auto", "fp32"] = Field(
+        "auto", description="`fp32` never serves the int8 model of a version, though it was found to be as good."
+    )
+
     # Training
     baseline_model_name: str = Field(
         "distilbert/distilbert-base-uncased",
@@ -77,6 +86,11 @@ class Settings(BaseSettings):
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("use DEBUG, INFO, WARNING or ERROR")
         return value.upper()
+
+    @field_validator("device", "precision", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _auth_is_a_pair(self) -> Settings:

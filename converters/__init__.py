@@ -28,7 +28,7 @@ from converters.conll import (
 from converters.document import Document, Span, Word
 from converters.export_file import load_tasks
 from converters.json_stream import UnreadableJSON
-from converters.label_studio import iter_documents, read_tasks, task_text
+from converters.label_studio import iter_documents, read_regions, read_tasks, task_text
 from converters.report import ConversionReport, Issue, Problem
 from converters.schemes import Converted, Scheme, detect_scheme, to_bio
 from converters.sentences import split_sentences
@@ -65,6 +65,7 @@ __all__ = [
     "load_tasks",
     "prediction_task",
     "read_conll",
+    "read_regions",
     "read_tasks",
     "regions",
     "repair",

@@ -60,6 +60,11 @@ def read_tasks(tasks: Iterable[dict[str, Any]], config: LabelConfig) -> tuple[li
     return list(iter_documents(tasks, config, report)), report
 
 
+def read_regions(results: object, text: str, config: LabelConfig) -> tuple[Span, ...]:
+    """Read a list of results on ``text`` as spans, as `iter_documents` does; what cannot be read is left out."""
+    return _read_spans(results, text, "", config, ConversionReport()) if isinstance(results, list) else ()
+
+
 def task_text(task: dict[str, Any], config: LabelConfig) -> str | None:
     """Find the text of a task in its ``data``, or ``None`` where it is missing or no string.
 

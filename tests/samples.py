@@ -50,3 +50,19 @@ def documents(count: int = 60) -> list[Document]:
         )
         for number in range(count)
     ]
+
+
+ODD_TEXTS = {
+    "empty": "",
+    "whitespace": " \t\n\r\n\u00a0\u3000 ",
+    "control characters": "\x00\x01 Thai \x7f food \x1b[31m",
+    "invisible": "\u200b \u200d \ufeff",
+    "lone surrogate": "good \ud83c pad thai \udfff",
+    "emoji before": "🍣🍕👨‍👩‍👧 great pad thai in Boston",
+    "combining": "cafe\u0301 e\u0301\u0301\u0301\u0301 ramen",
+    "right to left": "مطعم \u202eThai\u202c طيب",
+    "no spaces": "a" * 1_000_000,
+    "punctuation": "!?…" * 500,
+    "chinese": "我想吃泰国菜" * 200,
+    "crlf": "find\r\nThai\r\nfood",
+}

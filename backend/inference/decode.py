@@ -1,14 +1,20 @@
-"""From log-probabilities of tags to the best legal tag sequence, and how sure it is."""
+"""From log-probabilities of tags to the best legal tag sequence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.inference.batches import length_sorted
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+
+
+_PADDED_WORDS = 65_536
+"""Padded words searched at once; more would only cost memory."""
 
 
 class Viterbi:
@@ -20,18 +26,45 @@ class Viterbi:
     """
 
     def __init__(self, legal: Sequence[Sequence[bool]], starts: Sequence[bool]) -> None:
-        self._moves = np.where(np.asarray(legal, dtype=bool), 0.0, -np.inf).astype(np.float32)
-        self._starts = np.where(np.asarray(starts, dtype=bool), 0.0, -np.inf).astype(np.float32)
+        self._legal = np.asarray(legal, dtype=bool)
+        self._may_start = np.asarray(starts, dtype=bool)
+        self._moves = np.where(self._legal, 0.0, -np.inf).astype(np.float32)
+        self._starts = np.where(self._may_start, 0.0, -np.inf).astype(np.float32)
 
     def decode(self, batch: Sequence[Floats]) -> list[Ints]:
         """Decode texts of any lengths at once: log-probabilities of shape (words, tags) in, tag ids per word out."""
-        lengths = np.array([len(scores) for scores in batch], dtype=np.int64)
-        longest = int(lengths.max(initial=0))
-        if longest == 0:
-            return [np.zeros(0, dtype=np.int64) for _ in batch]
-        padded = np.zeros((longest, len(batch), len(self._starts)), dtype=np.float32)
-        for row, scores in enumerate(batch):
-            padded[: len(scores), row] = scores
+        if not batch:
+            return []
+        sizes = np.array([len(scores) for scores in batch], dtype=np.int64)
+        return np.split(self.best_tags(np.concatenate(batch), sizes), np.cumsum(sizes)[:-1])
+
+    def best_tags(self, scores: Floats, sizes: Ints) -> Ints:
+        """Decode texts that lie one after the other: ``scores`` of shape (words, tags), ``sizes`` in words.
+
+        Where every word's most probable tag makes a legal sequence, no sequence can be better, legal or not, and there
+        is nothing to search: so it is with nearly all texts of a trained model.
+        """
+        tags: Ints = scores.argmax(axis=1)
+        ends = np.cumsum(sizes)
+        for group in self._illegal(tags, sizes, ends):
+            padded = np.zeros((int(sizes[group[0]]), len(group), scores.shape[1]), dtype=np.float32)
+            for row, text in enumerate(group):
+                padded[: sizes[text], row] = scores[ends[text] - sizes[text] : ends[text]]
+            for text, found in zip(group, self._search(padded, sizes[group]), strict=True):
+                tags[ends[text] - sizes[text] : ends[text]] = found
+        return tags
+
+    def _illegal(self, tags: Ints, sizes: Ints, ends: Ints) -> Iterator[list[int]]:
+        """The texts whose tags are not a legal sequence, in groups of similar length."""
+        wrong = np.ones(len(tags), dtype=bool)
+        wrong[1:] = ~self._legal[tags[:-1], tags[1:]]
+        firsts = (ends - sizes)[sizes > 0]
+        wrong[firsts] = ~self._may_start[tags[firsts]]
+        texts = np.unique(np.searchsorted(ends, np.flatnonzero(wrong), side="right"))
+        for group in length_sorted(sizes[texts].tolist(), budget=_PADDED_WORDS):
+            yield texts[group].tolist()
+
+    def _search(self, padded: Floats, lengths: Ints) -> list[Ints]:
         best, came_from = self._forward(padded, lengths)
         return _backward(best, came_from, lengths)
 
@@ -59,31 +92,6 @@ def _backward(best: Floats, came_from: NDArray[np.int16], lengths: Ints) -> list
     return [tags[:length, row] for row, length in enumerate(lengths)]
 
 
-def region_score(chosen: NDArray[np.floating]) -> float:
-    """How sure the model is of a region, in [0, 1].
-
-    ``chosen`` are the log-probabilities of the decoded tags of its *n* words. The score is their geometric mean,
-    exp(1/n · Σ log p(tag of word i)): one doubtful word lowers it, length alone does not.
-    """
-    return _geometric_mean(chosen)
-
-
-def prediction_score(chosen: NDArray[np.floating]) -> float:
-    """How sure the model is of a whole text, in [0, 1]; the lowest is the best next text to label.
-
-    ``chosen`` are the log-probabilities of the decoded tags of all *n* words, and the score is
-    exp(1/n · Σ log p(tag of word i)), the normalised log-probability of Shen et al. 2018 (arXiv:1707.05928), which
-    does not prefer long texts as the plain sum would. A text without words has nothing to label: 1.0.
-    """
-    return _geometric_mean(chosen)
-
-
-def _geometric_mean(logarithms: NDArray[np.floating]) -> float:
-    if not len(logarithms):
-        return 1.0
-    return float(np.clip(np.exp(np.mean(logarithms, dtype=np.float64)), 0.0, 1.0))
-
-
 def gather(
     windows: Sequence[tuple[int, Ints]], scores: Sequence[Floats], *, sizes: Sequence[int], outside: int, tags: int
 ) -> list[Floats]:
@@ -93,9 +101,20 @@ def gather(
     words of each text. A word that no window decides, because the tokenizer sees nothing in it, is surely
     ``outside``.
     """
-    texts: list[Floats] = [np.full((size, tags), -np.inf, dtype=np.float32) for size in sizes]
-    for emissions in texts:
-        emissions[:, outside] = 0.0
-    for (text, words), decided in zip(windows, scores, strict=True):
-        texts[text][words] = decided
-    return texts
+    if not sizes:
+        return []
+    together = gather_all(windows, scores, sizes=np.asarray(sizes, dtype=np.int64), outside=outside, tags=tags)
+    return np.split(together, np.cumsum(sizes)[:-1])
+
+
+def gather_all(
+    windows: Sequence[tuple[int, Ints]], scores: Sequence[Floats], *, sizes: Ints, outside: int, tags: int
+) -> Floats:
+    """The same as `gather`, the texts one after the other in one array of shape (words of all texts, tags)."""
+    together = np.full((int(sizes.sum()), tags), -np.inf, dtype=np.float32)
+    together[:, outside] = 0.0
+    if windows:
+        starts = (np.cumsum(sizes) - sizes).tolist()
+        places = np.concatenate([words + starts[text] for text, words in windows])
+        together[places] = np.concatenate(scores)
+    return together

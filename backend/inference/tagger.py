@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from backend.errors import ModelError
-from backend.inference.decode import Floats, Ints, Viterbi, gather, prediction_score, region_score
-from backend.inference.session import OnnxSession
+from backend.inference.batches import length_sorted
+from backend.inference.bulk import bulk_threads, is_bulk, parts
+from backend.inference.decode import Floats, Ints, Viterbi, gather_all
+from backend.inference.entities import EntityFinder, prediction_scores, region_scores
+from backend.inference.session import Device, OnnxSession, cuda_available, int8_is_exact
 from backend.inference.windows import Window, WindowEncoder
-from converters.bio import starts, tags_to_spans, transitions
+from converters.bio import starts, transitions
 from converters.document import Span, Word
 from converters.words import words
 
 ONNX_FILE = Path("onnx") / "model.onnx"
 
+INT8_FILE = Path("onnx") / "model_quantized.onnx"
+"""There only if its answers were found to be as good as those of `ONNX_FILE`."""
+
+Precision = Literal["auto", "fp32", "int8"]
+
 MAX_LENGTH = 512
 """Longest window in pieces, whatever the model allows: attention costs grow with the square of the length."""
 
-_BATCH_PIECES = 2048
-"""Padded pieces of one call of the model; more would only cost memory."""
+_BATCH_PIECES = 256
+"""Padded pieces of one call of the model: so few that what a layer computes stays in a core's cache."""
 
-_DECODE_WORDS = 65536
-"""Padded words decoded at once."""
+_GPU_BATCH_PIECES = 16_384
+"""The same for a GPU, which is idle with less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +64,26 @@ class Tagger:
         self._tags = tuple(tags)
         self._outside = self._tags.index("O")
         self._viterbi = Viterbi(transitions(list(tags)), starts(list(tags)))
+        self._entities = EntityFinder(tags)
         self.labels = tuple(dict.fromkeys(tag[2:] for tag in tags if tag != "O"))
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int | None = None) -> Tagger:
+    def load(cls, folder: Path, *, threads: int = 1, device: Device = "auto", precision: Precision = "auto") -> Tagger:
         """Open a version's folder; raise `ModelError` when a file is missing or damaged.
 
-        ``threads`` is the number of cores one call of the model may use, by default all this process may run on.
+        ``threads`` is the number of cores one call of the model may use. With one, many texts are still computed on
+        all cores, for half the processor time: whole batches side by side need not wait for each other. ``device`` is
+        `OnnxSession`'s. On the CPU the int8 file is opened where the version has one, unless ``precision`` is
+        ``fp32``; a GPU computes in fp32.
         """
         config = _read_json(folder / "config.json")
         tags = _tags(folder, config)
-        session = OnnxSession(_existing(folder / ONNX_FILE), threads=threads)
+        session = _open_session(folder, threads=threads, device=device, precision=precision)
         if session.width not in (None, len(tags)):
             raise ModelError(
                 f"The model in {folder} is damaged: it scores {session.width} tags, config.json names {len(tags)}."
             )
-        tokenizer = _read_tokenizer(folder / "tokenizer.json")
-        length = _max_length(config, _read_json(folder / "tokenizer_config.json"))
-        try:
-            encoder = WindowEncoder(tokenizer, max_length=length)
-        except ValueError as error:
-            raise ModelError(f"The tokenizer in {folder} cannot be used: {error}.") from error
-        return cls(encoder, session, tags)
+        return cls(read_encoder(folder), session, tags)
 
     def tag(self, texts: Sequence[str]) -> list[Tagging]:
         """Tag texts: one `Tagging` for each, in order, whatever the texts are.
@@ -81,51 +91,99 @@ class Tagger:
         ``text[span.start:span.end]`` is the exact text of an entity. Texts of similar length are computed together,
         which does not change what is found.
         """
-        parts = [words(text) for text in texts]
-        emissions = self._emissions(parts)
-        taggings: list[Tagging | None] = [None] * len(texts)
-        for batch in _batches([len(part) for part in parts], budget=_DECODE_WORDS):
-            decoded = self._viterbi.decode([emissions[index] for index in batch])
-            for index, tag_ids in zip(batch, decoded, strict=True):
-                taggings[index] = self._tagging(parts[index], tag_ids, emissions[index])
-        return [tagging for tagging in taggings if tagging is not None]
+        return [tagging for part in self.tag_parts(texts) for tagging in part]
 
-    def _emissions(self, parts: Sequence[Sequence[Word]]) -> list[Floats]:
-        """Log-probabilities of shape (words, tags) for each text."""
-        windows = self._encoder.encode([[word.text for word in part] for part in parts])
-        order: list[Window] = []
-        scores: list[Floats] = []
-        for batch in _batches([len(window.input_ids) for window in windows], budget=_BATCH_PIECES):
-            chosen = [windows[index] for index in batch]
-            order += chosen
-            scores += self._session.log_probabilities(chosen)
-        return gather(
-            [(window.text, window.words) for window in order],
-            scores,
-            sizes=[len(part) for part in parts],
+    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+        """The same in parts: a few texts at once, on this thread, and many (`is_bulk`) one part after the other.
+
+        While the model computes a part, the next one is prepared and the spans of the one before it are made; memory
+        holds no more than three parts.
+        """
+        if is_bulk(texts):
+            yield from self._tag_bulk(texts)
+        else:
+            work = self._begin(texts)
+            yield self._finish(work, map(self._session.log_probabilities, work.batches))
+
+    def _tag_bulk(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+        threads = bulk_threads()
+        waiting: deque[tuple[_Work, list[Future[list[Floats]]]]] = deque()
+        for part in parts(texts):
+            work = self._begin(part)
+            waiting.append((work, [threads.submit(self._session.log_probabilities, batch) for batch in work.batches]))
+            if len(waiting) > 1:
+                yield self._collect(*waiting.popleft())
+        while waiting:
+            yield self._collect(*waiting.popleft())
+
+    def _collect(self, work: _Work, futures: Sequence[Future[list[Floats]]]) -> list[Tagging]:
+        return self._finish(work, (future.result() for future in futures))
+
+    def _begin(self, texts: Sequence[str]) -> _Work:
+        """Words and windows: all that is done before the model."""
+        found = [words(text) for text in texts]
+        windows = self._encoder.encode([[word.text for word in each] for each in found])
+        budget = _GPU_BATCH_PIECES if self._session.on_gpu else _BATCH_PIECES
+        groups = length_sorted([len(window.input_ids) for window in windows], budget=budget)
+        return _Work(found, [[windows[index] for index in group] for group in groups])
+
+    def _finish(self, work: _Work, scores: Iterable[list[Floats]]) -> list[Tagging]:
+        """Spans and scores: all that is done after the model, for all the texts at once."""
+        sizes = np.array([len(each) for each in work.words], dtype=np.int64)
+        emissions = gather_all(
+            [(window.text, window.words) for batch in work.batches for window in batch],
+            [decided for batch in scores for decided in batch],
+            sizes=sizes,
             outside=self._outside,
             tags=len(self._tags),
         )
+        tags = self._viterbi.best_tags(emissions, sizes)
+        chosen = emissions[np.arange(len(tags)), tags]
+        spans, counts = self._spans(list(chain.from_iterable(work.words)), tags, chosen, np.cumsum(sizes))
+        return [
+            Tagging(tuple(islice(spans, count)), score)
+            for count, score in zip(counts, prediction_scores(chosen, sizes).tolist(), strict=True)
+        ]
 
-    def _tagging(self, part: Sequence[Word], tag_ids: Ints, emissions: Floats) -> Tagging:
-        chosen = emissions[np.arange(len(tag_ids)), tag_ids]
-        spans = tags_to_spans(list(part), [self._tags[tag] for tag in tag_ids])
-        first = {word.start: index for index, word in enumerate(part)} if spans else {}
-        last = {word.end: index for index, word in enumerate(part)} if spans else {}
-        scored = (replace(span, score=region_score(chosen[first[span.start] : last[span.end] + 1])) for span in spans)
-        return Tagging(spans=tuple(scored), score=prediction_score(chosen))
+    def _spans(self, found: Sequence[Word], tags: Ints, chosen: Floats, ends: Ints) -> tuple[Iterator[Span], list[int]]:
+        """The spans of all texts, one after the other, and how many are each text's."""
+        first, after = self._entities.find(tags)
+        labels = self._entities.labels
+        columns = first.tolist(), after.tolist(), tags[first].tolist(), region_scores(chosen, first, after).tolist()
+        spans = (
+            Span(found[start].start, found[end - 1].end, labels[tag], score)
+            for start, end, tag, score in zip(*columns, strict=True)
+        )
+        return spans, np.diff(np.searchsorted(first, ends), prepend=0).tolist()
 
 
-def _batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
-    """Group indices by similar length so that a group's padded size stays within ``budget``, longest first."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+class _Work(NamedTuple):
+    """A part of a request on its way through the model: the words of each text, and its windows in batches."""
+
+    words: list[list[Word]]
+    batches: list[list[Window]]
+
+
+def read_encoder(folder: Path) -> WindowEncoder:
+    """Cuts texts into windows as a version's tokenizer and its model's length ask for; raises `ModelError`."""
+    tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    length = _max_length(_read_json(folder / "config.json"), _read_json(folder / "tokenizer_config.json"))
+    try:
+        return WindowEncoder(tokenizer, max_length=length)
+    except ValueError as error:
+        raise ModelError(f"The tokenizer in {folder} cannot be used: {error}.") from error
+
+
+def _open_session(folder: Path, *, threads: int, device: Device, precision: Precision) -> OnnxSession:
+    fp32, int8 = _existing(folder / ONNX_FILE), folder / INT8_FILE
+    if precision == "int8":
+        return OnnxSession(_existing(int8), threads=threads, device="cpu")
+    quantized = precision == "auto" and int8.is_file() and int8_is_exact()
+    if not quantized or device == "cuda" or (device == "auto" and cuda_available()):
+        session = OnnxSession(fp32, threads=threads, device=device)
+        if session.on_gpu or not quantized:
+            return session
+    return OnnxSession(int8, threads=threads, device="cpu")
 
 
 def _existing(path: Path) -> Path:

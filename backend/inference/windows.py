@@ -6,13 +6,15 @@ one of them, the one that sees the most context on the word's poorer side; in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+from backend.inference.pieces import WordPieces
 
 Ints = NDArray[np.int64]
 
@@ -21,9 +23,6 @@ OVERLAP = 4
 
 _MAX_WORD_CHARS = 1000
 """A longer word is cut before the tokenizer sees it: a megabyte without a space must not cost a megabyte of pieces."""
-
-_LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
-"""Not characters, so the tokenizer refuses them; one code point for one, hence offsets stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,11 @@ class Window:
 class WindowEncoder:
     """Encodes lists of words with one tokenizer into windows of at most ``max_length`` pieces.
 
-    The tokenizer is used as it is given, so its own padding and truncation must be off. An instance holds no state
-    between calls and may be shared by threads.
+    The tokenizer is used as it is given, so its own padding and truncation must be off. Threads may share an instance.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, max_length: int) -> None:
-        self._tokenizer = tokenizer
+        self._pieces = WordPieces(tokenizer)
         self._prefix, self._suffix = _special_tokens(tokenizer)
         self._capacity = max_length - len(self._prefix) - len(self._suffix)
         if self._capacity < 1:
@@ -60,36 +58,48 @@ class WindowEncoder:
 
         A text without a single piece (empty, or nothing but characters the tokenizer drops) has no window.
         """
-        clean = [[_clean(word) for word in words] for words in texts]
-        encodings = self._tokenizer.encode_batch(clean, is_pretokenized=True, add_special_tokens=False)
-        windows: list[Window] = []
-        for text, encoding in enumerate(encodings):
-            ids = np.asarray(encoding.ids, dtype=np.int64)
-            owners = np.asarray(encoding.word_ids, dtype=np.int64)
-            windows += self._cut(text, ids, owners)
-        return windows
+        flat = [word[:_MAX_WORD_CHARS] for words in texts for word in words]
+        pieces = self._pieces.look_up(flat)
+        counts = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
+        ids = np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=int(counts.sum()))
+        sizes = np.array([len(words) for words in texts], dtype=np.int64)
+        return list(self._windows(ids, counts, sizes))
 
-    def _cut(self, text: int, ids: Ints, owners: Ints) -> list[Window]:
-        if not len(ids):
-            return []
-        firsts = np.flatnonzero(np.diff(owners, prepend=-1))
-        words = owners[firsts]
-        if len(ids) <= self._capacity:
-            return [self._window(text, ids, words, firsts)]
+    def _windows(self, ids: Ints, counts: Ints, sizes: Ints) -> Iterator[Window]:
+        """Windows of texts that lie one after the other: their pieces, how many each word has, words of each text.
+
+        All is computed for all texts at once and then cut up: most texts are a single window of some ten words, for
+        which half a dozen small arrays of their own would cost more than their share of the tokenizer.
+        """
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        seen = np.flatnonzero(counts)
+        text_starts = np.repeat(starts, sizes)[seen]
+        words = seen - text_starts
+        firsts = offsets[seen] - offsets[text_starts]
+        positions = firsts + len(self._prefix)
+        of_words = np.searchsorted(seen, starts).tolist(), np.searchsorted(seen, ends).tolist()
+        of_pieces = offsets[starts].tolist(), offsets[ends].tolist()
+        for text, (a, b, start, end) in enumerate(zip(*of_words, *of_pieces, strict=True)):
+            if end - start > self._capacity:
+                yield from self._cut(text, ids[start:end], words[a:b], firsts[a:b])
+            elif a < b:
+                yield Window(text, self._wrapped(ids[start:end]), words[a:b], positions[a:b])
+
+    def _cut(self, text: int, ids: Ints, words: Ints, firsts: Ints) -> Iterator[Window]:
+        """Windows of a text too long for one: ``firsts`` says where the pieces of each of its ``words`` begin."""
         counts = np.diff(firsts, append=len(ids))
         ids = ids[np.arange(len(ids)) - np.repeat(firsts, counts) < self._capacity]
         offsets = np.concatenate(([0], np.cumsum(np.minimum(counts, self._capacity))))
         bounds = window_bounds(offsets, self._capacity)
-        edges = decided_ranges(offsets, bounds)
-        return [
-            self._window(text, ids[offsets[start] : offsets[end]], words[a:b], offsets[a:b] - offsets[start])
-            for (start, end), (a, b) in zip(bounds, edges, strict=True)
-            if a < b
-        ]
+        for (start, end), (a, b) in zip(bounds, decided_ranges(offsets, bounds), strict=True):
+            if a < b:
+                positions = offsets[a:b] - offsets[start] + len(self._prefix)
+                yield Window(text, self._wrapped(ids[offsets[start] : offsets[end]]), words[a:b], positions)
 
-    def _window(self, text: int, ids: Ints, words: Ints, firsts: Ints) -> Window:
-        input_ids = np.concatenate((self._prefix, ids, self._suffix))
-        return Window(text=text, input_ids=input_ids, words=words, positions=firsts + len(self._prefix))
+    def _wrapped(self, ids: Ints) -> Ints:
+        return np.concatenate((self._prefix, ids, self._suffix))
 
 
 def window_bounds(offsets: Ints, capacity: int) -> list[tuple[int, int]]:
@@ -126,11 +136,6 @@ def decided_ranges(offsets: Ints, bounds: Sequence[tuple[int, int]]) -> list[tup
         cuts.append(max(cuts[-1], min(max(cut, right_start), left_end)))
     cuts.append(len(offsets) - 1)
     return list(pairwise(cuts))
-
-
-def _clean(word: str) -> str:
-    word = word[:_MAX_WORD_CHARS]
-    return word if word.isascii() else word.translate(_LONE_SURROGATES)
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[Ints, Ints]:

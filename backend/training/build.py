@@ -13,11 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from backend.inference.tagger import Tagger
+from backend.inference.tagger import Precision, Tagger
 from backend.training.evaluate import Metrics, evaluate
 from backend.training.export import export
 from backend.training.fine_tune import Recipe, fine_tune
 from backend.training.model_card import model_card
+from backend.training.precision import decide_precision
 from backend.training.split import Split, split
 from converters.bio import spans_to_tags, tags_to_spans
 from converters.conll import write_conll
@@ -53,9 +54,11 @@ def build_version(
     recipe: Recipe,
     folder: Path,
     progress: Progress,
+    precision: Precision = "auto",
 ) -> Built:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
+    With ``precision`` ``auto`` it may be published in int8 too (`decide_precision`), and what is scored is what serves.
     ``progress`` gets a phase of `PHASES` and the fraction of it that is done; what it raises ends the run. Besides the
     model, ``folder`` gets ``metrics.json``, the documents as ``snapshot.conll`` and a model card. On failure it is
     left as far as it came; working files beside it are removed in any case. Raises `TrainingError`.
@@ -84,13 +87,16 @@ def build_version(
         progress("exporting", 1.0)
     with clock.phase("evaluating"):
         progress("evaluating", 0.0)
-        validation, test = _scores(Tagger.load(folder), sides)
+        decision = decide_precision(folder, sides, wanted=precision)
+        # On the CPU, where the version may serve whatever trained it.
+        validation, test = _scores(Tagger.load(folder, device="cpu", precision=decision.serving), sides)
     info = {
         "name": name,
         "labels": list(labels),
         "recipe": asdict(recipe),
         "training": trained,
         "counts": _counts(sides) | dropped,
+        **decision.to_dict(),
         "seconds": clock.seconds,
         "libraries": {library: version(library) for library in _LIBRARIES} | {"python": platform.python_version()},
     }

@@ -66,6 +66,16 @@ def _introduction(info: dict[str, Any]) -> str:
         "Words are the model's unit: the first word piece of each word carries its BIO tag. "
         '`transformers.pipeline("ner", model=FOLDER, aggregation_strategy="first")` opens this folder; '
         "`onnx/model.onnx` is the same network for ONNX Runtime."
+    ) + _int8(info)
+
+
+def _int8(info: dict[str, Any]) -> str:
+    int8 = info["int8"]
+    if not int8["published"]:
+        return ""
+    return (
+        f"\n\n`onnx/model_quantized.onnx` is its int8 form ({int8['recipe']}), which serves on processors with VNNI; "
+        f"the scores below are its own. Compared with float32: {int8['reason']}."
     )
 
 

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 
 from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
-from backend.inference.tagger import Tagger
 from backend.label_studio import open_label_studio
 from backend.logs import configure_logging
 from backend.registry import Registry
@@ -57,7 +56,7 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
     from backend.training.build import build_version
     from backend.training.fine_tune import Recipe
 
-    registry = Registry(settings.model_dir, store)
+    registry = Registry(settings.model_dir, store, device="cpu", precision=settings.precision)
     with registry.staging(run.id) as folder:
         built = build_version(
             documents,
@@ -66,6 +65,7 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
             recipe=Recipe.from_settings(settings),
             folder=folder,
             progress=progress,
+            precision=settings.precision,
         )
         verdict = judge(
             built.metrics,
@@ -117,7 +117,7 @@ def _current_metrics(registry: Registry, project: Project, documents: Sequence[D
     if project.current_version is None:
         return None
     try:
-        current = Tagger.load(registry.folder(project.uid, project.current_version))
+        current = registry.open(project.uid, project.current_version)
     except ModelError as error:
         log.warning("the current version cannot be compared: %s", error)
         return None

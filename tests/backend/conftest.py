@@ -98,7 +98,7 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every version opens as a `SushiTagger`; the list names those that were opened."""
     opened: list[str] = []
 
-    def load(folder: Path) -> SushiTagger:
+    def load(folder: Path, **options: object) -> SushiTagger:
         opened.append(folder.name)
         return SushiTagger()
 

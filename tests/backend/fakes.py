@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backend.errors import LabelStudioError
@@ -71,6 +71,10 @@ class SushiTagger:
             )
             for text in texts
         ]
+
+    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+        for start in range(0, len(texts), 3):
+            yield self.tag(texts[start : start + 3])
 
 
 class FakeLabelStudio:

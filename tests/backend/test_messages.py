@@ -4,9 +4,24 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend.errors import InvalidRequest
-from backend.messages import Event, JobStatus, Message, Predict, Setup, TaskInfo, Train, Versions, Webhook, parse
+from backend.messages import (
+    Event,
+    JobStatus,
+    Message,
+    Predict,
+    Setup,
+    TaskInfo,
+    Train,
+    Versions,
+    Webhook,
+    parse,
+    to_json,
+)
+from tests.converters.strategies import texts as any_text
 
 PROJECT = {"id": 7, "created_at": "2026-11-21T00:46:18.208260Z"}
 
@@ -94,6 +109,17 @@ def test_fields_of_newer_label_studios_are_ignored() -> None:
 def test_lone_surrogate_in_a_text_passes() -> None:
     body = {"tasks": [{"data": {"text": "a\ud800b"}}], "project": "7.1"}
     assert parse(Predict, encoded(body)).tasks[0]["data"]["text"] == "a\ud800b"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | any_text,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
+    )
+)
+def test_whatever_is_written_reads_as_it_was(value: Any) -> None:
+    assert json.loads(to_json(value)) == value
+    assert parse(Predict, to_json({"tasks": [value], "project": "7.1"})).tasks == [value]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from backend.app import create_app
+from backend.errors import ModelError
+from backend.inference.tagger import Tagging
 from backend.jobs import open_loop
 from backend.loop import UNTRAINED, Loop
 from backend.settings import Settings
 from backend.store import Store
 from backend.tables import Version
-from tests.backend.fakes import LABEL_CONFIG, UID, Woken, event, saved
+from converters.document import Span
+from tests import samples
+from tests.backend.fakes import LABEL_CONFIG, UID, SushiTagger, Woken, event, saved
 
 Publish = Callable[..., Version]
 
@@ -200,6 +204,60 @@ def test_real_version_answers_a_mixed_batch(client: FlaskClient, publish: Publis
         for region in result["result"]:
             value = region["value"]
             assert sent["data"]["text"][value["start"] : value["end"]] == value["text"]
+
+
+def test_any_text_is_answered_with_exact_offsets(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    texts = [
+        odd + between for odd in samples.ODD_TEXTS.values() for between in ("", " the best sushi for kids", "\r\n")
+    ]
+    results = predict(client, *map(task, texts))
+    for text, result in zip(texts, results, strict=True):
+        assert 0 <= result["score"] <= 1
+        for region in result["result"]:
+            value = region["value"]
+            assert text[value["start"] : value["end"]] == value["text"] != ""
+
+
+def test_large_request_is_answered_in_order(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    good = ["please book a table", "find me some Thai food", "is there a Thai place"]
+    tasks = [task(None if number % 7 == 0 else good[number % 3], number) for number in range(1500)]
+    results = predict(client, *tasks)
+    for number, result in enumerate(results):
+        found = [region["value"]["text"] for region in result["result"]]
+        assert found == ([] if number % 7 == 0 or number % 3 == 0 else ["Thai"])
+        assert (result["score"] == 0) is (number % 7 == 0)
+
+
+def test_text_that_has_no_utf8_is_sent_back_as_it_came(
+    client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Everything(SushiTagger):
+        def tag(self, texts: Sequence[str]) -> list[Tagging]:
+            return [Tagging((Span(0, len(text), "Dish", 1.0),), 1.0) for text in texts]
+
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: Everything())
+    publish("ner-v1")
+    texts = ["a\ud83c", "größer", "\udf63🍣", "plain", "\x00\x1f\x7f\u2028"]
+    results = predict(client, *map(task, texts))
+    assert [result["result"][0]["value"]["text"] for result in results] == texts
+
+
+def test_failure_half_way_through_a_large_request_is_an_error(
+    client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(SushiTagger):
+        def tag(self, texts: Sequence[str]) -> list[Tagging]:
+            if "broken" in texts:
+                raise ModelError("The model is damaged: train it again.")
+            return super().tag(texts)
+
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: Broken())
+    publish("ner-v1")
+    tasks = [task("sushi") for _ in range(5)]
+    answer = client.post("/predict", json={**PREDICT, "tasks": [*tasks, task("broken"), *tasks]})
+    assert_explained(answer, 500, "damaged")
 
 
 def test_promotion_is_visible_on_the_next_request_to_another_process(
@@ -449,3 +507,52 @@ def test_versions_are_told_to_get_and_to_post(client: FlaskClient, publish: Publ
 
 def test_versions_of_an_unknown_project_are_refused(client: FlaskClient) -> None:
     assert_explained(client.get("/versions?project=9.1"), 404, "'9.1' is unknown")
+
+
+def marked(start: int, end: int, label: str = "Dish") -> dict[str, Any]:
+    """The context of a request that an annotator's new region makes, with Auto-Annotation on."""
+    value = {"start": start, "end": end, "labels": [label]}
+    region = {"id": "new", "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    return {"context": {"result": [region]}}
+
+
+def found(results: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    values = [region["value"] for region in results[0]["result"]]
+    return [(value["text"], value["labels"][0]) for value in values]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_marked_region_is_suggested_wherever_its_words_stand(
+    trained: bool, client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    if trained:
+        publish("ner-v1")
+    results = predict(client, task("thai in Boston, sushi or Thai in town"), params=marked(0, 4, "Cuisine"))
+    assert found(results) == [("sushi", "Dish")] * trained + [("Thai", "Cuisine")]
+    assert results[0]["model_version"] == ("ner-v1" if trained else UNTRAINED)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        None,
+        7,
+        {"context": 7},
+        {"context": {"result": "x"}},
+        {"context": {"result": [{"value": {"start": 1, "end": 3}}, 7]}},
+        marked(0, 99),
+        marked(0, 4, "Nope"),
+    ],
+)
+def test_context_that_says_nothing_leaves_the_answer_as_it_is(
+    params: Any, client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    text = task("thai or sushi, thai")
+    assert predict(client, text, params=params) == predict(client, text)
+
+
+def test_context_is_of_one_task(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
+    publish("ner-v1")
+    tasks = [task("thai, thai", 1), task("thai, thai", 2)]
+    assert predict(client, *tasks, params=marked(0, 4)) == predict(client, *tasks)

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+import gc
 import os
 import threading
-from collections.abc import Callable
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from backend.errors import InvalidRequest, ModelError, UnknownVersion
-from backend.inference.tagger import Tagger
+from backend.inference.tagger import Tagger, Tagging
+from backend.loop import Loop
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
 from backend.tables import Version
+from converters.document import Span
 from tests.backend.fakes import LABEL_CONFIG, UID
 
 Publish = Callable[..., Version]
@@ -252,7 +257,7 @@ def test_other_versions_answer_while_one_is_opened(
     old = registry.tagger(UID, "ner-v1")
     opening, go_on = threading.Event(), threading.Event()
 
-    def slow(folder: Path) -> str:
+    def slow(folder: Path, **options: Any) -> str:
         opening.set()
         assert go_on.wait(10)
         return folder.name
@@ -264,6 +269,92 @@ def test_other_versions_answer_while_one_is_opened(
         assert registry.tagger(UID, "ner-v1") is old
         go_on.set()
         assert new.result(10) == "ner-v2"
+
+
+class NamedTagger:
+    """Every text is one span whose label is the model's own folder."""
+
+    open: ClassVar[weakref.WeakSet[NamedTagger]] = weakref.WeakSet()
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"{folder.parent.name}/{folder.name}"
+        self.open.add(self)
+
+    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+        for _ in texts:
+            time.sleep(0.0005)  # so that promotions happen in the middle of a request
+            yield [Tagging((Span(0, 1, self.name),), 1.0)]
+
+
+def test_answers_during_promotions_are_of_one_version_each(
+    loop: Loop, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: NamedTagger(folder))
+    names = [f"ner-v{number}" for number in range(1, 8)]
+    for name in names:
+        publish(name, current=name == "ner-v1")
+    done = threading.Event()
+
+    def ask(_: int) -> list[str]:
+        answered = []
+        while not done.is_set():
+            answer = loop.predict(UID, ["text"] * 10)
+            assert [tagging.spans[0].label for tagging in answer.taggings] == [f"{UID}/{answer.version}"] * 10
+            answered.append(answer.version)
+        return answered
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = pool.map(ask, range(6))
+        for name in names * 3:
+            loop.promote(UID, name)
+            assert loop.predict(UID, ["text"]).version == name
+        done.set()
+        seen = [version for each in answers for version in each]
+    assert set(seen) <= set(names)
+    assert len(set(seen)) > 1
+
+
+def test_threads_of_many_projects_share_few_open_versions(
+    settings: Settings, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: NamedTagger(folder))
+    registry = Registry(settings.model_dir, store, cache=2)
+    uids = [f"{number}.1" for number in range(1, 7)]
+    for uid in uids:
+        publish(uid=uid)
+
+    def ask(number: int) -> None:
+        for turn in range(60):
+            uid = uids[(number + turn * (1 + number % 3)) % len(uids)]
+            for (tagging,) in registry.tagger(uid, "ner-v1").tag_parts(["text"]):
+                assert tagging.spans[0].label == f"{uid}/ner-v1"
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(8)))
+    gc.collect()
+    assert len(NamedTagger.open) == 2
+
+
+def test_all_who_wait_for_a_damaged_version_are_told(
+    registry: Registry, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("ner-v1")
+    line = threading.Barrier(4)
+
+    def damaged(folder: Path, **options: Any) -> None:
+        raise ModelError("damaged")
+
+    monkeypatch.setattr("backend.registry.Tagger.load", damaged)
+
+    def use(_: int) -> str:
+        line.wait(10)
+        with pytest.raises(ModelError) as caught:
+            registry.tagger(UID, "ner-v1")
+        return str(caught.value)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(use, range(4))) == ["damaged"] * 4
+    assert registry._opening == {}
 
 
 def test_damaged_version_can_be_opened_once_it_is_mended(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,6 +109,25 @@ def test_every_process_answers_from_a_promoted_version_at_once(
     for _ in range(10):
         assert _up(settings)
     assert time.monotonic() - began < 5  # Label Studio gives each of them one second
+
+
+def test_annotators_are_answered_during_a_large_request(
+    server: subprocess.Popen[bytes], settings: Settings, publish: Publish, version_folder: Path
+) -> None:
+    publish("ner-v1", files=version_folder)
+    assert each_process_answers(server, settings) == ["ner-v1", "ner-v1"]
+    tasks = [{"id": number, "data": {"text": f"the best sushi for table {number}"}} for number in range(4000)]
+    body = {"project": UID, "label_config": LABEL_CONFIG, "tasks": tasks}
+    with ThreadPoolExecutor(1) as pool:
+        large = pool.submit(httpx.post, f"http://127.0.0.1:{settings.port}/predict", json=body, timeout=100)
+        answered = 0
+        while not large.done():
+            assert answering_version(settings) == "ner-v1"
+            answered += 1
+        results = large.result().raise_for_status().json()["results"]
+    assert answered > 5
+    assert len(results) == 4000
+    assert all("sushi" in {region["value"]["text"] for region in result["result"]} for result in results)
 
 
 def test_status_line_on_the_wire_carries_the_sentence(server: subprocess.Popen[bytes], settings: Settings) -> None:

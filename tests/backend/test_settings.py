@@ -54,6 +54,8 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("PROMOTION_TOLERANCE", "2"),
         ("RUN_ATTEMPTS", "0"),
         ("LOG_LEVEL", "LOUD"),
+        ("DEVICE", "tpu"),
+        ("PRECISION", "int4"),
     ],
 )
 def test_wrong_variable_is_named_in_one_line(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

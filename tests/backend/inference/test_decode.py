@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.inference.decode import Viterbi, gather, prediction_score, region_score
+from backend.inference.decode import Viterbi, gather
 from converters.bio import is_legal, starts, tag_set, transitions
 
 TAGS = tag_set(["X", "Y"])
@@ -58,16 +58,10 @@ def test_word_nobody_decided_is_outside() -> None:
     assert is_legal([TAGS[tag] for tag in tags])
 
 
-@pytest.mark.parametrize(
-    ("probabilities", "expected"),
-    [([], 1.0), ([1.0], 1.0), ([0.5], 0.5), ([0.9, 0.1], 0.3), ([0.5] * 100_000, 0.5), ([1e-30] * 100_000, 1e-30)],
-)
-def test_scores_are_geometric_means(probabilities: list[float], expected: float) -> None:
-    chosen = np.log(np.array(probabilities, dtype=np.float32))
-    assert prediction_score(chosen) == pytest.approx(expected, rel=1e-3)
-    assert region_score(chosen) == prediction_score(chosen)
-
-
-@given(st.lists(st.floats(-1e6, 0.0), max_size=20))
-def test_score_is_always_a_probability(logarithms: list[float]) -> None:
-    assert 0.0 <= prediction_score(np.array(logarithms, dtype=np.float32)) <= 1.0
+@given(seed=st.integers(0, 10_000), lengths=st.lists(st.integers(0, 12), max_size=6))
+def test_legal_text_among_illegal_ones_keeps_its_most_probable_tags(seed: int, lengths: list[int]) -> None:
+    batch = [log_probabilities(seed + row, length) for row, length in enumerate(lengths)]
+    for scores, tags in zip(batch, viterbi().decode(batch), strict=True):
+        likeliest = scores.argmax(axis=1)
+        if is_legal([TAGS[tag] for tag in likeliest]):
+            assert tags.tolist() == likeliest.tolist()

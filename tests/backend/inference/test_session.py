@@ -8,8 +8,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from backend.errors import ModelError
-from backend.inference.session import OnnxSession, log_softmax
+from backend.inference import session as module
+from backend.inference.session import Device, OnnxSession, cuda_available, int8_is_exact, log_softmax
 from backend.inference.windows import Window
+from tests.devices import DEVICES
 
 TABLE = np.array([[0, 0, 0], [1, 2, 3], [5, 0, 0], [0, 9, 0]], dtype=np.float32)
 
@@ -31,8 +33,10 @@ def window(ids: list[int], positions: list[int]) -> Window:
     )
 
 
-def test_scores_are_those_of_the_first_pieces(tmp_path: Path) -> None:
-    session = OnnxSession(make_graph(tmp_path / "model.onnx"), threads=1)
+@pytest.mark.parametrize("device", DEVICES)
+def test_scores_are_those_of_the_first_pieces(tmp_path: Path, device: Device) -> None:
+    session = OnnxSession(make_graph(tmp_path / "model.onnx"), threads=1, device=device)
+    assert session.on_gpu == (device == "cuda")
     first, second = session.log_probabilities([window([1, 2, 3], [0, 2]), window([2], [0])])
     assert np.exp(first).sum(axis=1) == pytest.approx([1, 1])
     assert first.argmax(axis=1).tolist() == [2, 1]
@@ -66,3 +70,52 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     session = OnnxSession(make_graph(tmp_path / "model.onnx", table=np.full((2, 3), np.nan, dtype=np.float32)))
     with pytest.raises(ModelError, match="not finite"):
         session.log_probabilities([window([1], [0])])
+
+
+@pytest.mark.skipif(cuda_available(), reason="this ONNX Runtime has CUDA")
+def test_cuda_without_its_provider_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="onnxruntime-gpu"):
+        OnnxSession(make_graph(tmp_path / "model.onnx"), device="cuda")
+
+
+@pytest.mark.skipif(cuda_available(), reason="this ONNX Runtime has CUDA")
+def test_no_provider_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert not OnnxSession(make_graph(tmp_path / "model.onnx"), device="auto").on_gpu
+    assert not caplog.records
+
+
+@pytest.mark.skipif(cuda_available(), reason="this ONNX Runtime has CUDA")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_cuda_without_a_driver_falls_back_once_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "cuda_available", lambda: True)
+    module._warn_once.cache_clear()
+    path = make_graph(tmp_path / "model.onnx")
+    for _ in range(2):
+        assert not OnnxSession(path, device="auto").on_gpu
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "onnxruntime-gpu" in caplog.text
+    with pytest.raises(ModelError, match="DEVICE=cpu"):
+        OnnxSession(path, device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "exact"),
+    [
+        ("x86_64", "fpu avx512_vnni", True),
+        ("x86_64", "fpu avx_vnni", True),
+        ("x86_64", "fpu avx2 avx512f", False),
+        ("AMD64", None, False),
+        ("aarch64", None, True),
+        ("arm64", "fp asimd", True),
+    ],
+)
+def test_int8_is_exact_where_the_processor_does_not_overflow(
+    machine: str, flags: str | None, exact: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.platform, "machine", lambda: machine)
+    if flags is not None:
+        (tmp_path / "proc").mkdir()
+        (tmp_path / "proc" / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert int8_is_exact(root=tmp_path) is exact

@@ -10,21 +10,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
 from transformers import AutoModelForTokenClassification
 
 from backend.errors import ModelError
 from backend.inference.decode import Viterbi
-from backend.inference.tagger import Tagger
+from backend.inference.tagger import INT8_FILE, Precision, Tagger
+from backend.inference.windows import WindowEncoder
 from backend.training.encoder import quiet
 from converters.bio import starts, tags_to_spans, transitions
 from converters.document import Document
 from converters.words import words
 from tests import samples
+from tests.converters.strategies import texts as any_text
+from tests.devices import DEVICES
 
 
-@pytest.fixture(scope="module")
-def tagger(version_folder: Path) -> Tagger:
-    return Tagger.load(version_folder)
+@pytest.fixture(scope="module", params=DEVICES)
+def tagger(request: pytest.FixtureRequest, version_folder: Path) -> Tagger:
+    return Tagger.load(version_folder, device=request.param)
 
 
 @pytest.fixture
@@ -32,23 +38,7 @@ def copied(version_folder: Path, tmp_path: Path) -> Path:
     return shutil.copytree(version_folder, tmp_path / "copy")
 
 
-ODD_TEXTS = {
-    "empty": "",
-    "whitespace": " \t\n\r\n\u00a0\u3000 ",
-    "control characters": "\x00\x01 Thai \x7f food \x1b[31m",
-    "invisible": "\u200b \u200d \ufeff",
-    "lone surrogate": "good \ud83c pad thai \udfff",
-    "emoji before": "🍣🍕👨‍👩‍👧 great pad thai in Boston",
-    "combining": "cafe\u0301 e\u0301\u0301\u0301\u0301 ramen",
-    "right to left": "مطعم \u202eThai\u202c طيب",
-    "no spaces": "a" * 1_000_000,
-    "punctuation": "!?…" * 500,
-    "chinese": "我想吃泰国菜" * 200,
-    "crlf": "find\r\nThai\r\nfood",
-}
-
-
-@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
+@pytest.mark.parametrize("text", samples.ODD_TEXTS.values(), ids=samples.ODD_TEXTS.keys())
 def test_any_text_gets_a_tagging_whose_spans_are_exact(tagger: Tagger, text: str) -> None:
     (tagging,) = tagger.tag([text])
     assert 0.0 <= tagging.score <= 1.0
@@ -59,6 +49,17 @@ def test_any_text_gets_a_tagging_whose_spans_are_exact(tagger: Tagger, text: str
         assert span.score is not None
         assert 0.0 <= span.score <= 1.0
     assert list(tagging.spans) == sorted(tagging.spans)
+
+
+@given(texts=st.lists(any_text, max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_whatever_is_written_is_tagged(tagger: Tagger, texts: list[str]) -> None:
+    taggings = tagger.tag(texts)
+    assert len(taggings) == len(texts)
+    for text, tagging in zip(texts, taggings, strict=True):
+        assert 0.0 <= tagging.score <= 1.0
+        for span in tagging.spans:
+            assert text[span.start : span.end].strip() == text[span.start : span.end] != ""
 
 
 def test_text_without_words_is_certain_and_empty(tagger: Tagger) -> None:
@@ -87,13 +88,14 @@ def test_texts_are_tagged_alike_alone_and_together(tagger: Tagger, sample_docume
         assert alone.score == pytest.approx(together.score, abs=1e-4)
 
 
-@pytest.mark.parametrize("before", range(495, 520, 3))
-def test_entity_is_found_wherever_a_window_ends(tagger: Tagger, before: int) -> None:
+def test_entity_is_found_wherever_a_window_ends(tagger: Tagger, version_folder: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(version_folder / "tokenizer.json"))
+    short = Tagger(WindowEncoder(tokenizer, max_length=64), tagger._session, tagger._tags)
     sentence = "We ordered the chicken tikka masala and the tacos al pastor ."
-    text = "so " * before + sentence + " so" * 200
-    (tagging,) = tagger.tag([text])
-    found = {text[span.start : span.end] for span in tagging.spans}
-    assert {"chicken tikka masala", "tacos al pastor"} <= found
+    texts = ["so " * before + sentence + " so" * 70 for before in range(140)]
+    for text, tagging in zip(texts, short.tag(texts), strict=True):
+        found = {text[span.start : span.end] for span in tagging.spans}
+        assert {"chicken tikka masala", "tacos al pastor"} <= found
 
 
 def test_long_text_is_tagged_to_its_end(tagger: Tagger) -> None:
@@ -105,9 +107,8 @@ def test_long_text_is_tagged_to_its_end(tagger: Tagger) -> None:
     assert max(span.end for span in dishes) > len(text) - 100
 
 
-def test_served_tags_are_those_of_the_trained_network(
-    tagger: Tagger, version_folder: Path, sample_documents: list[Document]
-) -> None:
+def test_served_tags_are_those_of_the_trained_network(version_folder: Path, sample_documents: list[Document]) -> None:
+    tagger = Tagger.load(version_folder, precision="fp32")
     with quiet():
         model = AutoModelForTokenClassification.from_pretrained(version_folder).eval()
     tags = [model.config.id2label[index] for index in range(model.config.num_labels)]
@@ -149,7 +150,33 @@ def test_missing_file_is_named(copied: Path, name: str) -> None:
 def test_damaged_file_is_named(copied: Path, name: str) -> None:
     (copied / name).write_bytes((copied / name).read_bytes()[:100])
     with pytest.raises(ModelError, match=name.replace(".", r"\.")):
-        Tagger.load(copied)
+        Tagger.load(copied, precision="fp32")
+
+
+@pytest.mark.parametrize(
+    ("published", "exact", "precision", "opened"),
+    [
+        (True, True, "auto", "model_quantized.onnx"),
+        (False, True, "auto", "model.onnx"),
+        (True, False, "auto", "model.onnx"),
+        (True, True, "fp32", "model.onnx"),
+        (True, False, "int8", "model_quantized.onnx"),
+        (False, True, "int8", "model_quantized.onnx"),
+    ],
+)
+def test_int8_is_opened_where_it_was_published_and_the_processor_is_exact(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, published: bool, exact: bool, precision: Precision, opened: str
+) -> None:
+    monkeypatch.setattr("backend.inference.tagger.int8_is_exact", lambda: exact)
+    (copied / "onnx" / opened).unlink(missing_ok=True)
+    if published and opened == "model.onnx":
+        (copied / INT8_FILE).write_bytes(b"never opened")
+    if not published:
+        (copied / INT8_FILE).unlink(missing_ok=True)
+    if published and opened == "model_quantized.onnx":
+        (copied / INT8_FILE).write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=opened.replace(".", r"\.")):
+        Tagger.load(copied, device="cpu", precision=precision)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def test_metrics_file_tells_how_the_version_came_about(built: Built, sample_docu
     assert {key: written[key] for key in built.info} == json.loads(json.dumps(built.info))
 
 
+def test_metrics_file_tells_which_precision_serves(built: Built) -> None:
+    written = json.loads((built.folder / "metrics.json").read_text(encoding="utf-8"))
+    published = (built.folder / "onnx" / "model_quantized.onnx").is_file()
+    assert written["serving"] == ("int8" if published else "fp32")
+    assert written["int8"]["published"] is published
+    assert written["int8"]["reason"]
+    assert not published or written["int8"]["f1"] == written["test"]["f1"]
+
+
 def test_snapshot_holds_every_document(built: Built, sample_documents: list[Document]) -> None:
     text = (built.folder / "snapshot.conll").read_text(encoding="utf-8")
     assert text.count("-DOCSTART-") == len(sample_documents)
@@ -64,6 +73,14 @@ def test_model_card_is_for_a_reader(built: Built) -> None:
     assert front["model-index"][0]["name"] == "ner-v1"
     assert "The test side is small (3 tasks, 6 regions)" in card
     assert "`Cuisine`" in card
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_model_card_names_the_int8_file_if_there_is_one(built: Built, published: bool) -> None:
+    int8 = {"published": published, "recipe": "all", "reason": "F1 0.9 against 0.9 in fp32"}
+    card = model_card({**built.info, "int8": int8}, validation=None, test=None)
+    assert ("onnx/model_quantized.onnx" in card) is published
+    assert ("F1 0.9 against 0.9 in fp32." in card) is published
 
 
 def test_model_card_without_held_out_documents_says_so(built: Built) -> None:

@@ -35,7 +35,7 @@ def test_graph_answers_as_the_model_does(version_folder: Path, model: PreTrained
 
 def test_folder_follows_the_hubs_conventions(version_folder: Path) -> None:
     names = {str(path.relative_to(version_folder)) for path in version_folder.rglob("*") if path.is_file()}
-    assert names == {
+    assert names - {"onnx/model_quantized.onnx"} == {
         "README.md",
         "config.json",
         "metrics.json",

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.inference.suggest import suggest
+from converters.document import Span
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "expected"),
+    [
+        ("thai food, THAI soup or thailand", (0, 4), ["THAI"]),
+        ("late  night bar; a Late night bar", (0, 15), ["Late night bar"]),
+        ("late night, late", (0, 10), []),
+        ("la la la la", (0, 5), ["la la"]),
+        ("sushi🍣 and sushi", (0, 5), ["sushi"]),
+        ("unhappy unusual UN", (0, 2), ["un"]),
+        ("ban an", (1, 3), ["an"]),
+        ("寿司と寿司", (0, 2), ["寿司"]),
+        ("thai", (0, 4), []),
+        ("   ", (0, 2), []),
+        ("", (0, 0), []),
+    ],
+)
+def test_same_words_are_found_elsewhere(text: str, marked: tuple[int, int], expected: list[str]) -> None:
+    spans = suggest(text, [Span(*marked, "X")], [])
+    assert [text[span.start : span.end] for span in spans] == expected
+    assert {span.label for span in spans} <= {"X"}
+
+
+def test_what_was_marked_goes_before_what_the_model_found() -> None:
+    text = "pizza in rome, pizza in oslo"
+    found = [Span(0, 13, "Dish", 0.9), Span(15, 20, "Dish", 0.8), Span(24, 28, "Location", 0.7)]
+    spans = suggest(text, [Span(0, 5, "Cuisine")], found)
+    assert spans == (Span(15, 20, "Cuisine"), Span(24, 28, "Location", 0.7))
+
+
+@given(
+    st.text("ab 🍣é\n", max_size=30),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=4),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=4),
+)
+def test_suggestions_lie_apart_from_each_other_and_from_what_was_marked(
+    text: str, marked: list[tuple[int, int]], found: list[tuple[int, int]]
+) -> None:
+    def inside(places: list[tuple[int, int]]) -> list[Span]:
+        return [Span(start, min(end, len(text)), "X") for start, end in places if start < min(end, len(text))]
+
+    spans = suggest(text, inside(marked), inside(found))
+    assert all(one.end <= other.start for one, other in pairwise(spans))
+    for span in spans:
+        assert all(span.end <= each.start or each.end <= span.start for each in inside(marked))
+        assert not text[span.start].isspace() or span in inside(found)
