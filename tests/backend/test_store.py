@@ -380,7 +380,9 @@ def test_unknown_version_names_those_there_are(any_store: Store) -> None:
 def test_promotion_writes_the_current_version_and_why(any_store: Store) -> None:
     any_store.add_version(version(1))
     any_store.add_version(version(2))
+    assert (any_store.current_version(UID), any_store.current_version(OTHER)) == (None, None)
     any_store.set_current_version(UID, "ner-v2", verdict="promoted: better")
+    assert (any_store.current_version(UID), any_store.current_version(OTHER)) == ("ner-v2", None)
     any_store.set_verdict(UID, "ner-v1", "rejected: worse")
     assert any_store.project(UID).current_version == "ner-v2"
     assert [each.verdict for each in any_store.versions(UID)] == ["promoted: better", "rejected: worse"]

@@ -1,0 +1,31 @@
+"""Auto-Annotation: what Label Studio hands back when an annotator has marked a region."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.connect import connect
+from tests import samples
+from tests.label_studio.conftest import Site
+
+pytestmark = pytest.mark.label_studio
+
+TEXT = "thai soup 🍜 or Thai rice?"
+
+
+def test_marked_words_come_back_as_suggestions(site: Site) -> None:
+    label = samples.LABELS[0]
+    project = site.new_project("Auto-Annotation", labelled=[], unlabelled=[TEXT])
+    backend_id = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
+    [task] = site.label_studio.unlabelled_tasks(project.id)
+    value = {"start": 0, "end": 4, "text": "thai", "labels": [label]}
+    marked = {"id": "new", "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    answer = site.api(
+        "POST",
+        f"/api/ml/{backend_id}/interactive-annotating",
+        json={"task": task.id, "context": {"result": [marked]}},
+    )
+    assert "errors" not in answer
+    [region] = answer["data"]["result"]
+    assert region["value"] == {"start": 15, "end": 19, "text": "Thai", "labels": [label]}
+    assert (region["from_name"], region["to_name"], region["type"]) == ("label", "text", "labels")
