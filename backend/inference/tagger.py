@@ -20,6 +20,7 @@ from backend.inference.bulk import bulk_threads, is_bulk, parts
 from backend.inference.decode import Floats, Ints, Viterbi, gather_all
 from backend.inference.entities import EntityFinder, prediction_scores, region_scores
 from backend.inference.session import Device, OnnxSession, cuda_available, int8_is_exact
+from backend.inference.together import Together
 from backend.inference.windows import Window, WindowEncoder
 from converters.bio import starts, transitions
 from converters.document import Span, Word
@@ -61,6 +62,8 @@ class Tagger:
     def __init__(self, encoder: WindowEncoder, session: OnnxSession, tags: Sequence[str]) -> None:
         self._encoder = encoder
         self._session = session
+        self._budget = _GPU_BATCH_PIECES if session.on_gpu else _BATCH_PIECES
+        self._together = Together(session.log_probabilities, budget=self._budget)
         self._tags = tuple(tags)
         self._outside = self._tags.index("O")
         self._viterbi = Viterbi(transitions(list(tags)), starts(list(tags)))
@@ -103,7 +106,7 @@ class Tagger:
             yield from self._tag_bulk(texts)
         else:
             work = self._begin(texts)
-            yield self._finish(work, map(self._session.log_probabilities, work.batches))
+            yield self._finish(work, map(self._together, work.batches))
 
     def _tag_bulk(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
         threads = bulk_threads()
@@ -123,8 +126,7 @@ class Tagger:
         """Words and windows: all that is done before the model."""
         found = [words(text) for text in texts]
         windows = self._encoder.encode([[word.text for word in each] for each in found])
-        budget = _GPU_BATCH_PIECES if self._session.on_gpu else _BATCH_PIECES
-        groups = length_sorted([len(window.input_ids) for window in windows], budget=budget)
+        groups = length_sorted([len(window.input_ids) for window in windows], budget=self._budget)
         return _Work(found, [[windows[index] for index in group] for group in groups])
 
     def _finish(self, work: _Work, scores: Iterable[list[Floats]]) -> list[Tagging]:
