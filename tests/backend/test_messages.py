@@ -113,7 +113,11 @@ def test_lone_surrogate_in_a_text_passes() -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | any_text,
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | any_text,
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
     )
 )
