@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 Device = Literal["auto", "cpu", "cuda"]
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 _ERRORS_ONLY = 3
 
@@ -70,23 +71,34 @@ class OnnxSession:
         Returns an array of shape (words the window decides, tags) for each window: natural logarithms, whose
         exponentials sum to one along the last axis. Raises `ModelError` if the model answers numbers that are none.
         """
-        longest = max(len(window.input_ids) for window in batch)
-        input_ids = np.zeros((len(batch), longest), dtype=np.int64)
-        attention_mask = np.zeros_like(input_ids)
-        for row, window in enumerate(batch):
-            input_ids[row, : len(window.input_ids)] = window.input_ids
-            attention_mask[row, : len(window.input_ids)] = 1
-        feed = {
+        input_ids, attention_mask = _padded(batch)
+        known = {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "token_type_ids": np.zeros_like(input_ids),
         }
-        feed = {name: values for name, values in feed.items() if name in self._inputs}
+        feed = {name: values for name, values in known.items() if name in self._inputs}
         (logits,) = self._session.run([self._output.name], feed)
-        rows = np.repeat(np.arange(len(batch)), [len(window.positions) for window in batch])
+        if len(batch) == 1:
+            return [log_softmax(logits[0, batch[0].positions])]
+        counts = [len(window.positions) for window in batch]
+        rows = np.repeat(np.arange(len(batch)), counts)
         picked = logits[rows, np.concatenate([window.positions for window in batch])]
-        ends = np.cumsum([len(window.positions) for window in batch])
-        return np.split(log_softmax(picked), ends[:-1])
+        return np.split(log_softmax(picked), np.cumsum(counts)[:-1])
+
+
+def _padded(batch: Sequence[Window]) -> tuple[Ints, Ints]:
+    """Piece ids of shape (windows, pieces of the longest), and 1 wherever they are no padding."""
+    if len(batch) == 1:
+        alone = batch[0].input_ids[None]
+        return alone, np.ones_like(alone)
+    longest = max(len(window.input_ids) for window in batch)
+    input_ids = np.zeros((len(batch), longest), dtype=np.int64)
+    attention_mask = np.zeros_like(input_ids)
+    for row, window in enumerate(batch):
+        input_ids[row, : len(window.input_ids)] = window.input_ids
+        attention_mask[row, : len(window.input_ids)] = 1
+    return input_ids, attention_mask
 
 
 def log_softmax(scores: NDArray[np.floating]) -> Floats:
