@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 
-from backend.inference.cores import usable_cores
+from converters.cores import usable_cores
 
 Shape = tuple[int, int]
 Floats = NDArray[np.float32]

@@ -12,11 +12,12 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 
 from converters.bio import OVERLAP, Loss
 from converters.conll import Written, write_conll
+from converters.cores import usable_cores
 from converters.document import Document
 from converters.export_file import load_rest, numbered_tasks
 from converters.json_blocks import Block, Blocks
 from converters.label_studio import iter_documents
-from converters.processes import map_in_order, usable_cores
+from converters.processes import map_in_order
 from converters.report import ConversionReport, Problem
 from converters.words import TOKENIZERS
 from label_config import LabelConfig

@@ -18,11 +18,6 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def usable_cores() -> int:
-    """Count the cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def map_in_order(
     work: Callable[[_Item], _Result | None], items: Iterable[_Item], *, processes: int
 ) -> Generator[tuple[_Item, _Result | None], None, None]:

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 
-from backend.inference.cores import usable_cores
+from converters.cores import usable_cores
 
 BULK_CHARS = 16_384
 """Characters of a request from which on it is bulk: about half a second of one core with the embedded encoder."""

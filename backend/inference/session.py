@@ -14,8 +14,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from backend.errors import ModelError
-from backend.inference.cores import usable_cores
 from backend.inference.windows import Window
+from converters.cores import usable_cores
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.inference.cores import cgroup_cores, usable_cores
+from converters.cores import cgroup_cores, usable_cores
 
 
 def machine(root: Path, files: dict[str, str]) -> Path:
