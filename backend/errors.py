@@ -7,7 +7,9 @@
     ├── NotFound                  404
     │   ├── UnknownProject
     │   ├── UnknownVersion
+    │   ├── VersionPruned
     │   └── UnknownRun
+    ├── Conflict                  409  what is asked for does not fit what is there
     ├── SettingsError             500  an environment variable is missing or wrong
     ├── LabelStudioError          502
     │   ├── LabelStudioUnreachable
@@ -16,6 +18,8 @@
     └── TrainingError             500  a run cannot produce a version
         ├── NotEnoughLabels
         ├── BaseModelUnavailable
+        ├── DiskFull
+        ├── OutOfMemory
         └── RunCancelled
 
 ``label_config.UnsupportedLabelConfig`` belongs to the label configuration and is answered like ``InvalidRequest``.
@@ -52,9 +56,19 @@ class UnknownVersion(NotFound):
         super().__init__(f"Project {project!r} has no model version {version!r}; it has: {have}.")
 
 
+class VersionPruned(NotFound):
+    def __init__(self, version: str, usable: list[str]) -> None:
+        have = f"use {' or '.join(usable)}, or train a new one" if usable else "train a new one"
+        super().__init__(f"The files of model version {version!r} were removed to save space: {have}.")
+
+
 class UnknownRun(NotFound):
     def __init__(self, run: str) -> None:
-        super().__init__(f"There is no training run {run!r}; the field `job` takes the id that training answered.")
+        super().__init__(f"There is no training run {run!r}: give the id that was answered when it was queued.")
+
+
+class Conflict(BackendError):
+    status = 409
 
 
 class SettingsError(BackendError):
@@ -86,6 +100,14 @@ class NotEnoughLabels(TrainingError):
 
 
 class BaseModelUnavailable(TrainingError):
+    pass
+
+
+class DiskFull(TrainingError):
+    pass
+
+
+class OutOfMemory(TrainingError):
     pass
 
 

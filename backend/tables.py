@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RunState = Literal["queued", "started", "finished", "failed", "cancelled"]
@@ -13,11 +13,16 @@ LIVE: tuple[RunState, ...] = ("queued", "started")
 
 
 class Base(DeclarativeBase):
+    """A column that is added later is nullable or has a ``server_default``: databases that exist get it at a start."""
+
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
 
 
 class Project(Base):
-    """A Label Studio project, keyed by its uid (``"7.1795221978"``: id and creation time)."""
+    """A Label Studio project, keyed by its uid (``"7.1795221978"``: id and creation time).
+
+    ``compared_at`` is when a worker last compared it with Label Studio, ``trouble`` why it could not.
+    """
 
     __tablename__ = "projects"
 
@@ -32,12 +37,23 @@ class Project(Base):
     refresh_done: Mapped[int] = mapped_column(default=0)
     refresh_until: Mapped[float] = mapped_column(default=0.0)
     refresh_holder: Mapped[str | None]
+    compared_at: Mapped[float | None]
+    trouble: Mapped[str | None]
     created_at: Mapped[float] = mapped_column(default=time.time)
 
     @property
     def id(self) -> int:
         """The project's number in Label Studio."""
         return int(self.uid.partition(".")[0])
+
+
+class Secret(Base):
+    """A value that all processes share and nobody else may know; made once."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
 
 
 class Change(Base):
@@ -64,7 +80,7 @@ class Annotation(Base):
 
 
 class Version(Base):
-    """A published model version; its files are in ``MODEL_DIR/project/name``."""
+    """A published model version; its files are in ``MODEL_DIR/project/name`` until ``pruned_at``."""
 
     __tablename__ = "versions"
     __table_args__ = (UniqueConstraint("project", "name"),)
@@ -77,11 +93,16 @@ class Version(Base):
     labels: Mapped[list[str]]
     metrics: Mapped[dict[str, Any]]
     verdict: Mapped[str] = mapped_column(default="")
+    pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[float] = mapped_column(default=time.time)
+    pruned_at: Mapped[float | None]
 
 
 class Run(Base):
-    """One training run, from the request to its end. The row is what every door shows of it."""
+    """One training run, from the request to its end. The row is what every door shows of it.
+
+    ``revision`` is the project's when the run ended.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -98,6 +119,7 @@ class Run(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
     reason: Mapped[str]
+    wishes: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(default="queued")
     phase: Mapped[str] = mapped_column(default="queued")
     progress: Mapped[float] = mapped_column(default=0.0)
@@ -106,7 +128,50 @@ class Run(Base):
     documents: Mapped[int | None]
     version: Mapped[str | None]
     error: Mapped[str | None]
+    revision: Mapped[int | None]
     queued_at: Mapped[float] = mapped_column(default=time.time)
     started_at: Mapped[float | None]
     heartbeat_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+
+
+class Review(Base):
+    """The search for wrong labels that follows a project's runs; one row a project, that of the latest search.
+
+    It is going while ``ended_at`` is empty and ``until``, up to when whoever claimed it as ``id`` holds it, has not
+    passed. ``run`` is the finished run it followed, ``tasks`` the number of labelled tasks that were looked at.
+    """
+
+    __tablename__ = "reviews"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
+    id: Mapped[str]
+    run: Mapped[str | None]
+    tasks: Mapped[int | None]
+    error: Mapped[str | None]
+    until: Mapped[float] = mapped_column(default=0.0)
+    ended_at: Mapped[float | None]
+
+
+class Suspect(Base):
+    """A region that is probably a mistake, or one that is probably missing (``given`` is empty).
+
+    ``start`` and ``end`` are code-point offsets. ``found`` holds what the model would mark instead, each with
+    ``start``, ``end``, ``label`` and ``score``; ``score`` is in [0, 1], 1.0 for a sure mistake.
+    """
+
+    __tablename__ = "suspects"
+    __table_args__ = (Index("suspects_by_score", "project", "score"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
+    task: Mapped[str]
+    start: Mapped[int]
+    end: Mapped[int]
+    text: Mapped[str]
+    given: Mapped[str | None]
+    kind: Mapped[str]
+    view: Mapped[str]
+    found: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    score: Mapped[float]
+    run: Mapped[str | None]

@@ -1,0 +1,55 @@
+"""Tasks whose annotations changed since the last snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from backend.database import Database
+from backend.errors import UnknownProject
+from backend.store.reviews import forget_suspects
+from backend.tables import Change, Project
+
+
+class Changes:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, uid: str, tasks: Iterable[str]) -> int:
+        """Count these tasks as changed, each once; return how many tasks are counted now.
+
+        What a review found in them is about labels that are no more, so it is forgotten.
+        """
+        with self._database.write() as session:
+            revision = session.scalar(
+                update(Project)
+                .where(Project.uid == uid)
+                .values(revision=Project.revision + 1)
+                .returning(Project.revision)
+            )
+            if revision is None:
+                raise UnknownProject(uid)
+            rows = [{"project": uid, "task": task, "revision": revision} for task in dict.fromkeys(tasks)]
+            if rows:
+                statement = self._database.insert(Change)
+                newer = {"revision": statement.excluded.revision}
+                session.execute(statement.on_conflict_do_update(index_elements=["project", "task"], set_=newer), rows)
+                forget_suspects(session, uid, [row["task"] for row in rows])
+            return _count(session, uid)
+
+    def count(self, uid: str, *, since: int = 0) -> int:
+        """Tasks counted as changed; only those that changed after revision ``since``."""
+        with self._database.read() as session:
+            return _count(session, uid, since)
+
+
+def settle_changes(session: Session, uid: str, revision: int) -> None:
+    """Forget the changes that a snapshot taken at ``revision`` contains; later ones stay counted."""
+    session.execute(delete(Change).where(Change.project == uid, Change.revision <= revision))
+
+
+def _count(session: Session, uid: str, since: int = 0) -> int:
+    counted = select(func.count()).select_from(Change).where(Change.project == uid, Change.revision > since)
+    return session.scalar(counted) or 0

@@ -1,0 +1,192 @@
+"""Training runs, from the request to the end."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from backend.database import Database
+from backend.errors import InvalidRequest, UnknownRun
+from backend.store.changes import settle_changes
+from backend.store.projects import Projects
+from backend.tables import LIVE, Project, Run, RunState, Version
+
+
+class Runs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def queue(self, uid: str, reason: str, wishes: Mapping[str, Any] | None = None) -> tuple[Run, bool]:
+        """Queue a run for a project, or return the one that waits already; the flag tells whether it is new."""
+        while True:
+            waiting = self._waiting(uid)
+            if waiting:
+                return waiting, False
+            run = Run(id=secrets.token_hex(6), project=uid, reason=reason, wishes=dict(wishes) if wishes else None)
+            try:
+                with self._database.write() as session:
+                    session.add(run)
+            except IntegrityError:
+                # Raises for an unknown one; else another process has just queued a run.
+                Projects(self._database).get(uid)
+                continue
+            return run, True
+
+    def _waiting(self, uid: str) -> Run | None:
+        with self._database.read() as session:
+            return session.scalar(select(Run).where(Run.project == uid, Run.state == "queued"))
+
+    def get(self, run_id: str) -> Run:
+        with self._database.read() as session:
+            run = session.get(Run, run_id)
+        if run is None:
+            raise UnknownRun(run_id)
+        return run
+
+    def find(self, prefix: str) -> Run:
+        """The one run whose id begins like this; `UnknownRun` or, where there are several, `InvalidRequest`."""
+        query = select(Run).where(Run.id.startswith(prefix, autoescape=True)).order_by(Run.id).limit(2)
+        with self._database.read() as session:
+            found = list(session.scalars(query))
+        if not found or not prefix:
+            raise UnknownRun(prefix)
+        if len(found) > 1:
+            raise InvalidRequest(f"Several training runs begin with {prefix!r}: give more of the id.")
+        return found[0]
+
+    def latest(self, *, project: str | None = None, states: Sequence[str] = (), limit: int = 50) -> list[Run]:
+        """The latest runs, newest first."""
+        query = select(Run).order_by(Run.queued_at.desc(), Run.id).limit(limit)
+        if project:
+            query = query.where(Run.project == project)
+        if states:
+            query = query.where(Run.state.in_(states))
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def documents(self, uid: str) -> dict[str, int]:
+        """How many labelled documents a project's finished runs had: ``{run id: documents}``."""
+        finished = (Run.project == uid, Run.state == "finished", Run.documents.is_not(None))
+        with self._database.read() as session:
+            return {run: number or 0 for run, number in session.execute(select(Run.id, Run.documents).where(*finished))}
+
+    def claim(self) -> Run | None:
+        """Start the oldest queued run whose project has no run going; ``None`` when there is none.
+
+        Claiming is atomic: of several workers exactly one gets a run.
+        """
+        busy = select(Run.project).where(Run.state == "started")
+        oldest = (
+            select(Run.id)
+            .where(Run.state == "queued", Run.project.not_in(busy))
+            .order_by(Run.queued_at, Run.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        now = time.time()
+        with self._database.write() as session:
+            return session.scalar(
+                update(Run)
+                .where(Run.id == oldest, Run.state == "queued")
+                .values(state="started", phase="starting", attempt=Run.attempt + 1, error=None)
+                .values(progress=0.0, eta_seconds=None, started_at=now, heartbeat_at=now)
+                .returning(Run)
+            )
+
+    def started(self) -> list[Run]:
+        """The runs that are going, on whatever machine."""
+        with self._database.read() as session:
+            return list(session.scalars(select(Run).where(Run.state == "started")))
+
+    def update(self, run_id: str, *, attempt: int, **columns: Any) -> bool:
+        """Write to a started run and renew its heartbeat; ``False`` when this attempt is no longer going."""
+        going = (Run.id == run_id, Run.state == "started", Run.attempt == attempt)
+        with self._database.write() as session:
+            row = session.scalar(
+                update(Run).where(*going).values(heartbeat_at=time.time(), **columns).returning(Run.id)
+            )
+        return row is not None
+
+    def end(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        attempt: int | None = None,
+        error: str | None = None,
+        version: str | None = None,
+    ) -> bool:
+        """Give a live run its end state; ``False`` when it is not live any more, or this ``attempt`` is not going."""
+        with self._database.write() as session:
+            return _end(session, run_id, state, attempt=attempt, error=error, version=version)
+
+    def publish(self, run_id: str, version: Version, *, attempt: int, promote: bool, revision: int) -> bool:
+        """Finish a run with the version it made; ``False``, and nothing is written, when it is no longer going.
+
+        One transaction: a run that was cancelled until now publishes nothing, one that is cancelled later has ended.
+        Changes up to ``revision``, which the version has learnt, are settled.
+        """
+        with self._database.write() as session:
+            # First, as where changes are recorded: two that wait for each other's rows would be a deadlock.
+            project = session.get_one(Project, version.project, with_for_update=True)
+            if not _end(session, run_id, "finished", attempt=attempt, version=version.name):
+                return False
+            session.add(version)
+            settle_changes(session, version.project, revision)
+            if promote:
+                project.current_version = version.name
+                project.refresh_wanted += 1
+            return True
+
+    def stalled(self, *, silent_for: float) -> list[Run]:
+        """Started runs without a heartbeat for ``silent_for`` seconds."""
+        query = select(Run).where(Run.state == "started", Run.heartbeat_at < time.time() - silent_for)
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def requeue(self, run_id: str, *, attempt: int | None = None, counted: bool = True) -> None:
+        """Queue a started run (of this attempt) again; it ends as failed where a newer run waits already.
+
+        An attempt that is not ``counted`` was ended for no fault of its own.
+        """
+        started = [Run.id == run_id, Run.state == "started"]
+        if attempt is not None:
+            started.append(Run.attempt == attempt)
+        try:
+            with self._database.write() as session:
+                session.execute(
+                    update(Run)
+                    .where(*started)
+                    .values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
+                    .values(attempt=Run.attempt - (0 if counted else 1))
+                )
+        except IntegrityError:
+            reason = "The run's process died; a newer run of the project takes over."
+            self.end(run_id, "failed", attempt=attempt, error=reason)
+
+
+def _end(
+    session: Session,
+    run_id: str,
+    state: RunState,
+    *,
+    attempt: int | None = None,
+    error: str | None = None,
+    version: str | None = None,
+) -> bool:
+    live = [Run.id == run_id, Run.state.in_(LIVE)]
+    if attempt is not None:
+        live += [Run.state == "started", Run.attempt == attempt]
+    done = {"progress": 1.0} if state == "finished" else {}
+    revision = select(Project.revision).where(Project.uid == Run.project).scalar_subquery()
+    ended = {"state": state, "phase": state, "eta_seconds": None, "finished_at": time.time(), **done}
+    row = session.scalar(
+        update(Run).where(*live).values(error=error, version=version, revision=revision, **ended).returning(Run.id)
+    )
+    return row is not None
