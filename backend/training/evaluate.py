@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from backend.inference.tagger import Tagger
+from backend.training.bootstrap import MIN_DOCUMENTS, Interval, intervals
+from backend.training.counts import Confusion, Counts, count
 from converters.bio import spans_to_tags
 from converters.document import Document, Span, Word
 
@@ -26,6 +30,19 @@ class LabelMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Intervals:
+    """95 % intervals: how far scores may be off because so many documents, and no more, were held out.
+
+    ``per_label`` is of F1. ``None`` where too few documents hold what is scored (`MIN_DOCUMENTS_OF_LABEL`).
+    """
+
+    precision: Interval | None
+    recall: Interval | None
+    f1: Interval | None
+    per_label: dict[str, Interval | None]
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Entity scores over documents: micro averages, and each label that occurs in gold or prediction.
 
@@ -39,10 +56,43 @@ class Metrics:
     f1: float
     support: int
     per_label: dict[str, LabelMetrics]
+    confusion: Confusion
+    counts: Counts = field(repr=False, compare=False)
+
+    @cached_property
+    def intervals(self) -> Intervals | None:
+        """Computed when first asked for; ``None`` on fewer than `MIN_DOCUMENTS` documents."""
+        if self.documents < MIN_DOCUMENTS:
+            return None
+        right, predicted, gold = self.counts.totals(self.counts.labels).T[:, :, None]
+        each = self.counts
+        precision, recall, f1, *per_label = intervals(
+            np.hstack([right, right, 2 * right, 2 * each.right]),
+            np.hstack([predicted, gold, predicted + gold, each.predicted + each.gold]),
+        )
+        return Intervals(precision, recall, f1, dict(zip(each.labels, per_label, strict=True)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and dictionaries, for JSON."""
-        return asdict(self)
+        """Plain numbers, lists and dictionaries, for JSON.
+
+        ``intervals`` holds those of the overall scores, ``None`` on too few documents; ``interval`` of a label is of
+        its F1. What ``confusion`` holds, and how it makes a matrix, says `Confusion`.
+        """
+        found = self.intervals
+        overall = {name: _pair(getattr(found, name)) for name in ("precision", "recall", "f1")} if found else None
+        return {
+            "documents": self.documents,
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+            "support": self.support,
+            "intervals": overall,
+            "per_label": {
+                label: {**asdict(row), "interval": _pair(found.per_label[label] if found else None)}
+                for label, row in self.per_label.items()
+            },
+            "confusion": asdict(self.confusion),
+        }
 
 
 def evaluate(tagger: Tagger, documents: Sequence[Document]) -> Metrics | None:
@@ -65,9 +115,12 @@ def evaluate(tagger: Tagger, documents: Sequence[Document]) -> Metrics | None:
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Metrics:
     """Compare BIO tags, one sequence a document, by seqeval's strict IOB2."""
-    codes = _codes((*gold, *predicted))
-    if not codes:
-        return Metrics(len(gold), precision=1.0, recall=1.0, f1=1.0, support=0, per_label={})
+    counts, confusion = count(gold, predicted)
+    if not counts.labels:
+        nothing = LabelMetrics(precision=1.0, recall=1.0, f1=1.0, support=0)
+        return Metrics(len(gold), **asdict(nothing), per_label={}, confusion=confusion, counts=counts)
+    # seqeval strips hyphens from names, and takes some for its own averages.
+    codes = {label: f"L{index}" for index, label in enumerate(counts.labels)}
     report = classification_report(
         _encoded(gold, codes),
         _encoded(predicted, codes),
@@ -84,13 +137,9 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
         f1=overall.f1,
         support=overall.support,
         per_label={label: _row(report[code]) for label, code in codes.items() if code in report},
+        confusion=confusion,
+        counts=counts,
     )
-
-
-def _codes(sequences: Iterable[Sequence[str]]) -> dict[str, str]:
-    """A short name for each label that occurs: seqeval strips hyphens and takes some names for its own averages."""
-    labels = sorted({tag[2:] for tags in sequences for tag in tags if tag != "O"})
-    return {label: f"L{index}" for index, label in enumerate(labels)}
 
 
 def _encoded(sequences: Sequence[Sequence[str]], codes: dict[str, str]) -> list[list[str]]:
@@ -104,6 +153,10 @@ def _row(scores: dict[str, Any]) -> LabelMetrics:
         f1=float(scores["f1-score"]),
         support=int(scores["support"]),
     )
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return list(interval) if interval else None
 
 
 def _tags_on(words: Sequence[Word], spans: Sequence[Span]) -> list[str]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+from backend.training.bootstrap import MIN_DOCUMENTS, MIN_DOCUMENTS_OF_LABEL, Interval
 from backend.training.embedded import PACKAGE
-from backend.training.evaluate import LabelMetrics, Metrics
+from backend.training.evaluate import Metrics
+from backend.training.wording import tasks
 
-_SMALL = 50
-"""Fewer test documents than this say little about a model."""
+_MIXED_UP = 6
+"""Confusions that a card names, the most frequent ones."""
+
+_TWICE = 2
+"""What happened once may have been a slip of the annotator's."""
 
 
 def model_card(info: dict[str, Any], *, validation: Metrics | None, test: Metrics | None) -> str:
@@ -23,7 +29,8 @@ def model_card(info: dict[str, Any], *, validation: Metrics | None, test: Metric
         _introduction(info),
         _data(info),
         _results("Test", test),
-        _results("Validation", validation),
+        _mixed_up(test),
+        _results("Validation", validation, "These tasks chose among the epochs, which flatters the scores."),
         _training(info),
         _limits(test),
     ]
@@ -48,7 +55,7 @@ def _front_matter(info: dict[str, Any], test: Metrics | None) -> str:
             f"- name: {_quoted(info['name'])}",
             "  results:",
             "  - task: {type: token-classification}",
-            "    dataset: {name: Label Studio project (held-out tasks), type: private}",
+            f"    dataset: {{name: {_quoted(f'Label Studio project ({tasks(test.documents)})')}, type: private}}",
             "    metrics:",
             *(f"    - {{type: {key}, value: {getattr(test, key):.4f}}}" for key in ("precision", "recall", "f1")),
         ]
@@ -98,45 +105,125 @@ def _data(info: dict[str, Any]) -> str:
     return "\n\n".join(["## Data", table, " ".join([text, *lost])])
 
 
-def _results(side: str, metrics: Metrics | None) -> str:
+def _results(side: str, metrics: Metrics | None, note: str = "") -> str:
     if metrics is None:
         return f"## {side}\n\nNo task fell on this side, so nothing was measured."
-    rows: list[tuple[str, Metrics | LabelMetrics]] = [("all", metrics), *metrics.per_label.items()]
-    table = [
-        f"| {name} | {row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {row.support} |" for name, row in rows
+    if not metrics.support:
+        return f"## {side}\n\nNo region is in the {tasks(metrics.documents)} of this side, so nothing was measured."
+    how = f"On {tasks(metrics.documents)}, by whole regions: boundaries and label must be exactly right."
+    found = metrics.intervals
+    rows = [("all", metrics, found.f1 if found else None)] + [
+        (_cell(label), row, found.per_label[label] if found else None) for label, row in metrics.per_label.items()
     ]
-    head = ["| label | precision | recall | F1 | regions |", "| --- | ---: | ---: | ---: | ---: |"]
+    table = [
+        "| label | precision | recall | F1 | 95 % interval of F1 | regions |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {name} | {row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {_range(interval)} | {row.support} |"
+            for name, row, interval in rows
+        ),
+    ]
+    text = " ".join(part for part in (how, note, _trust(metrics)) if part)
+    return f"## {side}\n\n{text}\n\n" + "\n".join(table)
+
+
+def _trust(metrics: Metrics) -> str:
+    """How far the scores may be off, in words."""
+    found = metrics.intervals
+    if found is None:
+        return f"Measured on only {tasks(metrics.documents)}: too few to say more than roughly how good it is."
+    if found.precision is None or found.recall is None or found.f1 is None:
+        return (
+            f"Fewer than {MIN_DOCUMENTS_OF_LABEL} of them hold regions: too few to say how far the scores may be off."
+        )
     return (
-        f"## {side}\n\nOn {metrics.documents} tasks, by whole regions: boundaries and label must be exactly right.\n\n"
-    ) + "\n".join(head + table)
+        f"Since no more were held out, precision may be {_between(found.precision)}, recall {_between(found.recall)} "
+        f"and F1 {_between(found.f1)} (95 % intervals)."
+    )
+
+
+def _between(interval: Interval) -> str:
+    return f"anywhere from {interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _range(interval: Interval | None) -> str:
+    return f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "too few tasks"
+
+
+def _cell(label: str) -> str:
+    return "`" + label.replace("|", "\\|") + "`"
+
+
+def _mixed_up(metrics: Metrics | None) -> str:
+    """The most frequent mistakes, one a line; empty where none happened twice."""
+    if metrics is None:
+        return ""
+    repeated = [mistake for mistake in _mistakes(metrics) if mistake[0] >= _TWICE]
+    frequent = sorted(repeated, key=lambda mistake: -mistake[0])[:_MIXED_UP]
+    lines = [f"- {text}" for _, text in frequent]
+    return "\n".join(["Its most frequent mistakes there:", "", *lines]) if lines else ""
+
+
+def _mistakes(metrics: Metrics) -> Iterator[tuple[int, str]]:
+    """Every kind of mistake: how often it happened, possibly never, and a line about it."""
+    confusion = metrics.confusion
+    for label, row in metrics.per_label.items():
+        for other, number in confusion.found_as.get(label, {}).items():
+            if other != label:
+                yield number, f"`{label}` was taken for `{other}`: {number} of {row.support} regions"
+        number = confusion.boundaries.get(label, 0)
+        yield number, f"`{label}` was found with other boundaries: {number} of {row.support} regions"
+        number = confusion.missed.get(label, 0)
+        yield number, f"`{label}` was missed: {number} of {row.support} regions"
+        number = confusion.spurious.get(label, 0)
+        yield number, f"`{label}` was found where nobody marked it: {number} times"
 
 
 def _training(info: dict[str, Any]) -> str:
     recipe, trained = info["recipe"], info["training"]
     seconds = sum(info["seconds"].values())
+    began = f"went on from `{trained['start']}`" if trained["start"] else "began with the base model"
+    several = f" × {trained['processes']}" if trained["processes"] > 1 else ""
     return (
         "## Training\n\n"
-        f"{trained['epochs']:g} epochs, {trained['steps']} steps of {recipe['batch_size']} examples, AdamW with peak "
-        f"learning rate {trained['learning_rate']:g} (linear, 10 % warm-up) and weight decay "
-        f"{recipe['weight_decay']:g}, seed {recipe['seed']}, on {trained['device']}; {seconds:.0f} s in all. "
-        f"Library versions are in `metrics.json`: {json.dumps(info['libraries'])}."
+        f"It {began}: {trained['epochs']:g} epochs, {trained['steps']} steps of {recipe['batch_size']} examples of "
+        f"similar length, AdamW with peak learning rate {trained['learning_rate']:g} at the head and × "
+        f"{trained['layer_decay']:g} for each layer below, rising for {trained['warm_up']:.0%} of the steps and "
+        f"falling to 0 after, weight decay {recipe['weight_decay']:g}, label smoothing {trained['label_smoothing']:g}, "
+        f"seed {recipe['seed']}, in {trained['precision']} on {trained['device']}{several}. Kept is the running average "
+        f"of the weights after {trained['chosen']:g} epochs{_chosen_by(trained)}. {seconds:.0f} s in all. Library "
+        f"versions are in `metrics.json`: {json.dumps(info['libraries'])}."
     )
+
+
+def _chosen_by(trained: dict[str, Any]) -> str:
+    looks = [lap for lap in trained["laps"] if lap["validation"]]
+    return f", the best of {len(looks)} looks at the validation tasks" if len(looks) > 1 else ""
 
 
 def _limits(test: Metrics | None) -> str:
     lines = []
     if test is None or not test.support:
         lines.append("Its quality is unknown: the test side holds no regions yet.")
-    elif test.documents < _SMALL:
+    elif test.documents < MIN_DOCUMENTS:
         lines.append(
-            f"The test side is small ({test.documents} tasks, {test.support} regions): the scores above may be off "
-            "by many points, and a difference between two versions may be chance."
+            f"Its quality is hardly known: it was measured on only {tasks(test.documents)} ({test.support} regions), "
+            "so the scores may be off by many points, and a difference between two versions may be chance."
         )
+    elif rare := _rare(test):
+        lines.append(f"Little is known about its quality on rare labels: {rare}.")
     lines.append(
         "It knows the kind of text it was trained on and the way its annotators marked it; expect less elsewhere. "
+        "Intervals tell what other tasks might change, not what another training run or other annotators would. "
         "Regions never overlap and always end at word boundaries."
     )
     return "## Limits\n\n" + " ".join(lines)
+
+
+def _rare(test: Metrics) -> str:
+    """Labels whose score has no interval, with their number of regions."""
+    known = test.intervals.per_label if test.intervals else {}
+    return ", ".join(f"`{label}` ({row.support})" for label, row in test.per_label.items() if known.get(label) is None)
 
 
 def _quoted(value: str) -> str:

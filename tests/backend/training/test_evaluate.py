@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -96,5 +97,49 @@ def test_metrics_are_plain_numbers() -> None:
         "recall": 1.0,
         "f1": 1.0,
         "support": 1,
-        "per_label": {"Dish": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}},
+        "intervals": None,
+        "per_label": {"Dish": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1, "interval": None}},
+        "confusion": {"found_as": {"Dish": {"Dish": 1}}, "boundaries": {}, "missed": {}, "spurious": {}},
     }
+
+
+def of_many(documents: int) -> Metrics:
+    """Every third document has a dish that is missed; one document has a place."""
+    gold = [["B-Dish", "O", "B-Dish"], ["B-Dish"], ["B-Dish"]] * (documents // 3)
+    predicted = [["B-Dish", "O", "O"], ["B-Dish"], ["B-Dish"]] * (documents // 3)
+    gold[0], predicted[0] = ["B-Place"], ["B-Place"]
+    return score(gold, predicted)
+
+
+def test_intervals_surround_their_scores() -> None:
+    metrics = of_many(60)
+    found = metrics.intervals
+    assert found is not None
+    assert found.f1 is not None
+    assert found.recall is not None
+    assert found.precision == pytest.approx((0.025 ** (1 / 60), 1.0))
+    assert metrics.f1 - 0.06 < found.f1[0] < metrics.f1 - 0.02
+    assert metrics.f1 + 0.02 < found.f1[1] < metrics.f1 + 0.06
+    assert found.recall[0] < metrics.recall < found.recall[1]
+
+
+def test_rare_label_has_no_interval() -> None:
+    found = of_many(60).intervals
+    assert found is not None
+    assert found.per_label["Place"] is None
+    assert found.per_label["Dish"] is not None
+
+
+@pytest.mark.parametrize(("documents", "given"), [(27, False), (30, True)])
+def test_few_documents_have_no_intervals(documents: int, given: bool) -> None:
+    metrics = of_many(documents)
+    written = metrics.to_dict()
+    assert (metrics.intervals is not None) is given
+    assert (written["intervals"] is not None) is given
+    assert (written["per_label"]["Dish"]["interval"] is not None) is given
+
+
+def test_metrics_with_intervals_survive_json() -> None:
+    written = of_many(60).to_dict()
+    assert json.loads(json.dumps(written)) == written
+    assert len(written["intervals"]["f1"]) == len(written["per_label"]["Dish"]["interval"]) == 2
