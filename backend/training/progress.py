@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import threading
 import time
 from types import TracebackType
@@ -13,35 +14,28 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import RunCancelled
 from backend.store import Store
-from backend.tables import Run, RunState
+from backend.tables import Run, RunState, Version
+from backend.training.estimate import Estimate
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
-
-# Where each phase begins and ends on the way from 0 to 1: shares of the time of a run on 250 short documents.
-_SHARES = {
-    "fetching": (0.0, 0.03),
-    "preparing": (0.03, 0.08),
-    "training": (0.08, 0.85),
-    "exporting": (0.85, 0.95),
-    "evaluating": (0.95, 0.98),
-    "publishing": (0.98, 1.0),
-}
 
 
 class RunProgress:
     """Called with a phase and the fraction of it that is done, from the thread that does the work.
 
     A call raises `RunCancelled` once the row says that this attempt is not to go on: cancelled by a person, or given
-    to another process because this one had seemed dead. A process that outlives its worker ends itself.
+    to another process because this one had seemed dead. A process that outlives its worker ends itself: ``lifeline``
+    is a file descriptor of a pipe whose other end the worker holds, for there may be a launcher between the two.
     """
 
-    def __init__(self, store: Store, run: Run) -> None:
+    def __init__(self, store: Store, run: Run, *, lifeline: int | None = None) -> None:
         self._store = store
         self._run = run
         self._parent = os.getppid()
-        self._started = time.monotonic()
+        self._lifeline = lifeline
+        self._estimate = Estimate(time.monotonic())
         self._written = 0.0
         self._phase = ""
         self._stop = threading.Event()
@@ -62,33 +56,46 @@ class RunProgress:
         if self._unwanted.is_set():
             raise RunCancelled(f"Run {self._run.id} was ended while {phase}.")
         now = time.monotonic()
+        self._estimate.report(phase, fraction, now)
         if phase == self._phase and now - self._written < 1.0:
             return
         self._phase, self._written = phase, now
-        begin, end = _SHARES[phase]
-        done = begin + (end - begin) * min(max(fraction, 0.0), 1.0)
-        elapsed = now - self._started
-        self.note(phase=phase, progress=done, eta_seconds=elapsed * (1 - done) / done if done > 0.1 else None)
+        self.note(phase=phase, **self._estimated(now))
+
+    def _estimated(self, now: float) -> dict[str, float | None]:
+        return {"progress": self._estimate.done(now), "eta_seconds": self._estimate.left(now)}
 
     def note(self, **columns: Any) -> None:
         """Write columns of the row; raise `RunCancelled` when the run is no longer this process's."""
-        if not self._store.update_run(self._run.id, attempt=self._run.attempt, **columns):
+        if not self._store.runs.update(self._run.id, attempt=self._run.attempt, **columns):
             raise RunCancelled(f"Run {self._run.id} was ended from outside.")
+
+    def publish(self, version: Version, *, promote: bool, revision: int) -> None:
+        """End the run with the version it made; raise `RunCancelled` when it is no longer this process's."""
+        if not self._store.runs.publish(
+            self._run.id, version, attempt=self._run.attempt, promote=promote, revision=revision
+        ):
+            raise RunCancelled(f"Run {self._run.id} was ended before it had published {version.name}.")
 
     def end(self, state: RunState, *, error: str | None = None, version: str | None = None) -> None:
         """Give the run its end state, unless it has one already."""
-        self._store.end_run(self._run.id, state, attempt=self._run.attempt, error=error, version=version)
+        self._store.runs.end(self._run.id, state, attempt=self._run.attempt, error=error, version=version)
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            if os.getppid() != self._parent:
+            if self._is_orphan():
                 log.error("the worker is gone; the run is queued again")
-                self._store.requeue_run(self._run.id, attempt=self._run.attempt)
+                self._store.runs.requeue(self._run.id, attempt=self._run.attempt)
                 os._exit(1)
             try:
-                going = self._store.update_run(self._run.id, attempt=self._run.attempt)
+                estimated = self._estimated(time.monotonic())
+                going = self._store.runs.update(self._run.id, attempt=self._run.attempt, **estimated)
             except SQLAlchemyError as error:  # the next beat may succeed, and only many missed ones end a run
                 log.warning("run %s: no heartbeat written: %s", self._run.id, error)
                 continue
             if not going:
                 self._unwanted.set()
+
+    def _is_orphan(self) -> bool:
+        closed = self._lifeline is not None and select.select([self._lifeline], [], [], 0)[0]
+        return bool(closed) or os.getppid() != self._parent

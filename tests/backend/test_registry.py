@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import threading
 import time
 import weakref
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from backend.errors import InvalidRequest, ModelError, UnknownVersion
+from backend.errors import InvalidRequest, ModelError, RunCancelled, UnknownVersion, VersionPruned
 from backend.inference.tagger import Tagger, Tagging
 from backend.loop import Loop
 from backend.registry import Registry, checked_uid
@@ -22,6 +23,7 @@ from backend.store import Store
 from backend.tables import Version
 from converters.document import Span
 from tests.backend.fakes import LABEL_CONFIG, UID
+from tests.backend.store.races import race
 
 Publish = Callable[..., Version]
 
@@ -92,10 +94,10 @@ def test_files_are_below_the_model_folder(uid: str, registry: Registry) -> None:
 
 def test_published_version_has_its_folder_and_its_row(registry: Registry, store: Store, publish: Publish) -> None:
     publish("ner-v1", current=False, run="abc", labels=("Dish",), metrics={"f1": 0.25})
-    version = store.version(UID, "ner-v1")
+    version = store.versions.get(UID, "ner-v1")
     assert (version.number, version.run, version.labels, version.metrics) == (1, "abc", ["Dish"], {"f1": 0.25})
     assert registry.folder(UID, "ner-v1").is_dir()
-    assert store.project(UID).current_version is None
+    assert store.projects.get(UID).current_version is None
 
 
 def test_version_is_complete_on_disk_before_it_has_a_row(
@@ -111,7 +113,7 @@ def test_version_is_complete_on_disk_before_it_has_a_row(
     def fsync(descriptor: int) -> None:
         steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
-    monkeypatch.setattr(store, "add_version", add_version)
+    monkeypatch.setattr(store.versions, "add", add_version)
     monkeypatch.setattr(os, "fsync", fsync)
     staged = tmp_path / "staged"
     (staged / "onnx").mkdir(parents=True)
@@ -127,11 +129,11 @@ def test_version_without_a_row_is_none_after_a_crash(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "add_version", crash)
+        patch.setattr(store.versions, "add", crash)
         with pytest.raises(KeyboardInterrupt):
             publish("ner-v1", current=False)
     assert registry.folder(UID, "ner-v1").is_dir()
-    assert store.versions(UID) == []
+    assert store.versions.of(UID) == []
     with pytest.raises(UnknownVersion):
         registry.promote(UID, "ner-v1", verdict="")
     assert registry.next_name(UID) == "ner-v2"
@@ -165,13 +167,60 @@ def test_staging_folder_is_empty_and_leaves_nothing_behind(registry: Registry) -
         assert not folder.exists()
 
 
+def test_staging_takes_with_it_what_was_left_beside_it(registry: Registry) -> None:
+    with registry.staging("abc") as folder:
+        (folder.parent / ".version-checkpoints").mkdir()
+    assert list((registry.model_dir / ".staging").iterdir()) == []
+
+
 def test_staging_after_a_crash_starts_empty(registry: Registry) -> None:
-    left = registry.model_dir / ".staging" / "abc"
+    with registry.staging("abc") as left:
+        pass
     left.mkdir(parents=True)
     (left / "half-written").touch()
     with registry.staging("abc") as folder:
         assert folder == left
         assert list(folder.iterdir()) == []
+
+
+def test_attempts_of_a_run_do_not_share_their_files(registry: Registry) -> None:
+    with registry.staging("abc", attempt=1) as first, registry.staging("abc", attempt=2) as second:
+        (first / "half-written").touch()
+        assert list(second.iterdir()) == []
+
+
+def test_what_dead_processes_left_is_removed_and_a_run_that_goes_on_is_not(
+    registry: Registry, store: Store, publish: Publish
+) -> None:
+    registry.clear_staging()  # nothing is there yet
+    publish("ner-v1")
+    store.runs.queue(UID, "button")
+    run = store.runs.claim()
+    assert run is not None
+    store.runs.requeue(run.id)
+    assert store.runs.claim() is not None
+    staging = registry.model_dir / ".staging"
+    for left in (f"{run.id}-1", "0123456789ab-1", ".0123456789ab-work", "7.1-ner-v1-00000000"):
+        (staging / left / "onnx").mkdir(parents=True)
+    with registry.staging(run.id, attempt=2) as folder:
+        registry.clear_staging()
+        assert list(staging.iterdir()) == [folder.parent]
+        store.runs.end(run.id, "cancelled")
+        registry.clear_staging()
+        assert list(staging.iterdir()) == []
+    assert registry.folder(UID, "ner-v1").is_dir()
+
+
+def test_version_that_is_not_to_be_one_leaves_no_files(registry: Registry, store: Store, tmp_path: Path) -> None:
+    def refuse(version: Version) -> None:
+        assert registry.folder(UID, version.name).is_dir()
+        raise RunCancelled("The run was cancelled.")
+
+    (tmp_path / "staged").mkdir()
+    with pytest.raises(RunCancelled):
+        registry.publish(UID, "ner-v1", tmp_path / "staged", run="abc", labels=(), metrics={}, enter=refuse)
+    assert not registry.folder(UID, "ner-v1").exists()
+    assert store.versions.of(UID) == []
 
 
 # Promoting
@@ -182,7 +231,7 @@ def test_promotion_needs_a_version(registry: Registry, store: Store, publish: Pu
     for unknown in ("ner-v9", "../ner-v1", ""):
         with pytest.raises(UnknownVersion, match="it has: ner-v1"):
             registry.promote(UID, unknown, verdict="")
-    assert store.project(UID).current_version == "ner-v1"
+    assert store.projects.get(UID).current_version == "ner-v1"
 
 
 def test_promotion_needs_the_files(registry: Registry, store: Store, publish: Publish) -> None:
@@ -191,14 +240,100 @@ def test_promotion_needs_the_files(registry: Registry, store: Store, publish: Pu
     registry.folder(UID, "ner-v2").rename(registry.model_dir / "gone")
     with pytest.raises(ModelError, match="'ner-v2' are gone"):
         registry.promote(UID, "ner-v2", verdict="")
-    assert store.project(UID).current_version == "ner-v1"
+    assert store.projects.get(UID).current_version == "ner-v1"
+
+
+def test_promotion_of_a_pruned_version_names_those_that_can_serve(registry: Registry, publish: Publish) -> None:
+    for name in ("ner-v1", "ner-v2", "ner-v3"):
+        publish(name)
+    registry.remove(UID, "ner-v1")
+    with pytest.raises(VersionPruned, match=r"'ner-v1' were removed .+: use ner-v3 or ner-v2, or train a new one"):
+        registry.promote(UID, "ner-v1", verdict="")
 
 
 def test_version_of_another_project_is_unknown(registry: Registry, store: Store, publish: Publish) -> None:
     publish("ner-v2", uid="8.1")
-    store.remember_project(UID, label_config=LABEL_CONFIG)
+    store.projects.remember(UID, label_config=LABEL_CONFIG)
     with pytest.raises(UnknownVersion, match="none yet"):
         registry.promote(UID, "ner-v2", verdict="")
+
+
+# Pruning
+
+
+def with_files(registry: Registry) -> list[int]:
+    return sorted(int(folder.name.removeprefix("ner-v")) for folder in (registry.model_dir / UID).glob("ner-v*"))
+
+
+@pytest.mark.parametrize(
+    ("keep", "current", "pinned", "left"),
+    [
+        (0, 6, [], [1, 2, 3, 4, 5, 6]),
+        (1, 6, [], [6]),
+        (2, 6, [], [5, 6]),
+        (1, 2, [], [2, 6]),
+        (2, 1, [3], [1, 3, 5, 6]),
+        (1, 6, [1, 4], [1, 4, 6]),
+        (6, 6, [], [1, 2, 3, 4, 5, 6]),
+        (9, 1, [1], [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_newest_current_and_pinned_versions_keep_their_files(
+    keep: int, current: int, pinned: list[int], left: list[int], registry: Registry, store: Store, publish: Publish
+) -> None:
+    for number in range(1, 7):
+        publish(f"ner-v{number}", current=number == current)
+    for number in pinned:
+        store.versions.pin(UID, f"ner-v{number}", True)
+    removed = registry.prune(UID, keep=keep)
+    assert with_files(registry) == left
+    assert sorted(removed) == [f"ner-v{number}" for number in range(1, 7) if number not in left]
+    assert sorted(each.number for each in store.versions.of(UID, usable=True)) == left
+    assert len(store.versions.of(UID)) == 6
+    assert registry.prune(UID, keep=keep) == []
+    assert not list((registry.model_dir / ".staging").glob("*"))
+
+
+def test_files_that_a_crash_left_of_a_pruned_version_go_next_time(
+    registry: Registry, store: Store, publish: Publish
+) -> None:
+    for number in (1, 2):
+        publish(f"ner-v{number}")
+    store.versions.prune(UID, "ner-v1")  # and then it crashed
+    assert with_files(registry) == [1, 2]
+    registry.prune(UID, keep=5)
+    assert with_files(registry) == [2]
+    assert registry.next_name(UID) == "ner-v3"
+
+
+def test_workers_that_prune_at_once_agree(registry: Registry, store: Store, publish: Publish) -> None:
+    for number in range(1, 7):
+        publish(f"ner-v{number}")
+    removed = race(lambda _: registry.prune(UID, keep=2))
+    assert sorted(name for each in removed for name in each) == ["ner-v1", "ner-v2", "ner-v3", "ner-v4"]
+    assert with_files(registry) == [5, 6]
+
+
+def test_other_projects_keep_their_files(registry: Registry, publish: Publish) -> None:
+    for uid in (UID, "8.1"):
+        for number in (1, 2):
+            publish(f"ner-v{number}", uid=uid)
+    registry.prune("8.1", keep=1)
+    assert with_files(registry) == [1, 2]
+
+
+def test_version_that_is_open_answers_after_its_files_are_removed(
+    registry: Registry, store: Store, publish: Publish, version_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(version_folder, tmp_path / "copy", copy_function=os.link)
+    store.projects.remember(UID)
+    registry.publish(UID, "ner-v1", tmp_path / "copy", run="abc", labels=(), metrics={})
+    tagger = registry.tagger(UID, "ner-v1")
+    publish("ner-v2")
+    before = tagger.tag(["where is the best sushi"])
+    registry.prune(UID, keep=1)
+    assert with_files(registry) == [2]
+    assert tagger.tag(["where is the best sushi"]) == before
 
 
 # Opening
@@ -368,3 +503,35 @@ def test_damaged_version_can_be_opened_once_it_is_mended(
     folder.rmdir()
     folder.symlink_to(version_folder, target_is_directory=True)
     assert registry.tagger(UID, "ner-v1").labels == ("Dish", "Cuisine", "Location")
+
+
+# Logs
+
+
+@pytest.mark.parametrize(
+    ("written", "lines", "read"),
+    [
+        ("", 5, ""),
+        ("one\ntwo\nthree\n", 2, "two\nthree"),
+        ("one\ntwo\nthree\n", 5, "one\ntwo\nthree"),
+        ("one\ntwo", 0, ""),
+        ("one\ntwo", -1, ""),
+        ("x" * 70_000 + "\nlast\n", 5, "last"),
+        ("first\n" + "é" * 32_764 + "\nlast\n", 2, "é" * 32_764 + "\nlast"),
+        ("x" * 200_000, 5, ""),
+    ],
+    ids=["empty", "last", "all", "none", "negative", "long line before", "64 KiB", "endless line"],
+)
+def test_end_of_a_log_is_read_in_whole_lines(written: str, lines: int, read: str, registry: Registry) -> None:
+    registry.log_file(UID, "abc").write_text(written, encoding="utf-8")
+    assert registry.read_log(UID, "abc", lines=lines) == read
+
+
+def test_log_that_is_no_text_is_read_as_far_as_it_is_one(registry: Registry) -> None:
+    registry.log_file(UID, "abc").write_bytes(b"caf\xe9 \x00 open\n")
+    assert registry.read_log(UID, "abc", lines=1) == "caf\N{REPLACEMENT CHARACTER} \x00 open"
+
+
+def test_run_without_a_log_has_an_empty_one(registry: Registry) -> None:
+    assert registry.read_log(UID, "abc", lines=5) == ""
+    assert not registry.model_dir.exists()

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from backend.training import process as module
 from backend.training.process import RunProcesses
+from tests.backend.conftest import ROOT
 
 Script = Callable[[str], None]
 
@@ -48,7 +51,7 @@ def test_process_gets_its_run_its_settings_and_its_log(
 ) -> None:
     monkeypatch.setenv("PORT", "1")
     monkeypatch.setenv("FROM_OUTSIDE", "kept")
-    run_process('echo "$@"; echo "$PORT $FROM_OUTSIDE" >&2; cat')
+    run_process('echo "$@"; echo "$PORT $FROM_OUTSIDE" >&2')
     log = tmp_path / "run.log"
     log.write_text("first attempt\n")
     RunProcesses().carry_out("abc", environment={"PORT": "2"}, log_file=log)
@@ -81,3 +84,79 @@ def test_stopping_ends_every_process(
     assert all(deaths)
     assert processes.stopping.is_set()
     assert processes.stop_all() == []
+
+
+def is_running(pid_file: Path) -> bool:
+    process = psutil.Process(int(pid_file.read_text())) if psutil.pid_exists(int(pid_file.read_text())) else None
+    return process is not None and process.status() != psutil.STATUS_ZOMBIE
+
+
+STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "exec sleep 60",
+        STUBBORN,
+        "sleep 60 & echo $! > {folder}/child; wait",
+        "setsid sh -c 'echo $$ > {folder}/child; exec sleep 60' & wait",
+        f'setsid sh -c "echo \\$\\$ > {{folder}}/child; {STUBBORN}" & wait',
+    ],
+    ids=["plain", "deaf", "child", "child in a session of its own", "deaf child in a session of its own"],
+)
+def test_process_that_is_not_wanted_is_gone_with_all_it_started_in_five_seconds(
+    script: str, run_process: Script, tmp_path: Path
+) -> None:
+    pids = [tmp_path / "pid"] + [tmp_path / "child"] * ("child" in script)
+    run_process(f"echo $$ > {tmp_path}/pid; {script.replace('{folder}', str(tmp_path))}")
+    unwanted_at: list[float] = []
+
+    def wanted() -> bool:
+        if all(pid.exists() and pid.read_text() for pid in pids):
+            unwanted_at.append(time.monotonic())
+        return not unwanted_at
+
+    death = RunProcesses().carry_out("abc", environment={}, log_file=tmp_path / "run.log", wanted=wanted)
+    assert death is None
+    assert time.monotonic() - unwanted_at[0] < 4
+    assert not any(is_running(pid) for pid in pids)
+
+
+def test_launcher_that_dies_takes_its_children_with_it(run_process: Script, tmp_path: Path) -> None:
+    run_process(f"sleep 60 & echo $! > {tmp_path}/child; kill -KILL $$")
+    assert RunProcesses().carry_out("abc", environment={}, log_file=tmp_path / "run.log")
+    until = time.monotonic() + 5
+    while is_running(tmp_path / "child"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_process_notices_the_end_of_its_worker(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text(f"#!/bin/sh\ncat; touch {tmp_path}/noticed\n")
+    (tmp_path / "python").chmod(0o755)
+    script = (
+        "import sys; from pathlib import Path; from backend.training.process import RunProcesses\n"
+        f"sys.executable = '{tmp_path}/python'\n"
+        f"RunProcesses().carry_out('abc', environment={{}}, log_file=Path('{tmp_path}/run.log'))"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    until = time.monotonic() + 20
+    while not (tmp_path / "run.log").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert not (tmp_path / "noticed").exists()
+    worker.kill()
+    worker.wait()
+    while not (tmp_path / "noticed").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_run_is_launched_as_accelerate_was_configured(run_process: Script, tmp_path: Path) -> None:
+    run_process('echo "$@"')
+    log = tmp_path / "run.log"
+    RunProcesses(tmp_path / "config.yaml").carry_out("abc", environment={}, log_file=log)
+    launch = f"-m accelerate.commands.launch --config_file {tmp_path}/config.yaml"
+    assert log.read_text() == f"{launch} -m backend.training.run abc\n"
