@@ -95,29 +95,63 @@ def connect(settings: Settings, project: str, url: str | None) -> None:
 @cli.command()
 @_project
 @click.option("--wait", is_flag=True, help="Stay until the run has ended and show its progress.")
+@click.option("--epochs", type=float, help="Passes over the training documents.")
+@click.option("--learning-rate", type=float, help="Peak learning rate.")
+@click.option("--weight-decay", type=float, help="AdamW weight decay.")
+@click.option("--batch-size", type=int, help="Training examples per optimiser step.")
+@click.option("--seed", type=int, help="Seed of every random choice.")
+@click.option("--warm-start/--from-base", default=None, help="Go on from the current version, or from the base model.")
 @click.pass_obj
-def train(settings: Settings, project: str, wait: bool) -> None:
-    """Queue a training run for a project; `work` carries it out."""
+def train(settings: Settings, /, project: str, wait: bool, **wishes: Any) -> None:
+    """Queue a training run for a project; `work` carries it out.
+
+    What is not given here comes from the extra params of the ML backend in Label Studio, then from the settings.
+    """
     loop = _open_loop(settings)
-    run = loop.train(_uid(settings, loop, project), reason="command line")
+    asked = {name: value for name, value in wishes.items() if value is not None}
+    run = loop.train(_uid(settings, loop, project), reason="command line", wishes=asked)
     if not wait:
         click.echo(f"Run {run.id} is queued.")
         return
     ended = _watch(loop, run)
+    if ended.state == "cancelled":
+        raise click.ClickException(f"Run {run.id} was cancelled.")
     if ended.state != "finished":
         raise click.ClickException(f"Run {run.id} {ended.state}: {ended.error or 'no reason was noted'}")
-    verdict = loop.store.version(ended.project, ended.version or "").verdict
+    verdict = loop.store.versions.get(ended.project, ended.version or "").verdict
     click.echo(f"Run {run.id} finished: version {ended.version}, {verdict}.")
 
 
 def _watch(loop: Loop, run: Run) -> Run:
-    with click.progressbar(length=1000, label=f"Run {run.id}", item_show_func=lambda phase: phase) as bar:
+    label = f"Run {run.id}"
+    with click.progressbar(length=1000, label=label, show_eta=False, item_show_func=lambda shown: shown) as bar:
         while run.state in LIVE:
-            bar.update(max(0, int(run.progress * 1000) - bar.pos), current_item=run.phase)
+            bar.update(max(0, int(run.progress * 1000) - bar.pos), current_item=run.phase + _time_left(run))
             time.sleep(0.5)
             run = loop.run(run.id)
         bar.update(1000 - bar.pos, current_item=run.state)
     return run
+
+
+def _time_left(run: Run) -> str:
+    if run.eta_seconds is None:
+        return ""
+    minutes, seconds = divmod(round(run.eta_seconds), 60)
+    return f", about {minutes} min left" if minutes else f", about {seconds} s left"
+
+
+@cli.command()
+@click.argument("run")
+@click.pass_obj
+def cancel(settings: Settings, run: str) -> None:
+    """End a training run for good; RUN is its id, or the beginning of it.
+
+    The model that serves stays. Training starts by itself again once as many further tasks have changed as
+    START_TRAINING_EACH_N_UPDATES says.
+    """
+    loop = _open_loop(settings)
+    ended = loop.cancel(loop.store.runs.find(run).id)
+    click.echo(f"Run {ended.id} is cancelled.")
 
 
 @cli.command()
@@ -127,7 +161,7 @@ def versions(settings: Settings, project: str) -> None:
     """List a project's model versions, newest first; the serving one is marked *."""
     loop = _open_loop(settings)
     uid = _uid(settings, loop, project)
-    current = loop.store.project(uid).current_version
+    current = loop.store.projects.get(uid).current_version
     known = loop.versions(uid)
     if not known:
         click.echo("No version yet: label some tasks, or run `python -m backend train`.")
@@ -136,7 +170,8 @@ def versions(settings: Settings, project: str) -> None:
         made = datetime.fromtimestamp(version.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         mark = "*" if version.name == current else " "
         score = f"F1 {f1:.3f}" if f1 is not None else "F1 –    "
-        click.echo(f"{mark} {version.name:<10} {made}  {score}  {version.verdict}")
+        state = " [pinned]" if version.pinned else " [files removed]" if version.pruned_at else ""
+        click.echo(f"{mark} {version.name:<10} {made}  {score}  {version.verdict}{state}")
 
 
 @cli.command()
@@ -148,6 +183,26 @@ def promote(settings: Settings, project: str, version: str) -> None:
     loop = _open_loop(settings)
     chosen = loop.promote(_uid(settings, loop, project), version)
     click.echo(f"{chosen.name} serves now; its predictions are on their way to Label Studio.")
+
+
+@cli.command()
+@_project
+@click.argument("version")
+@click.pass_obj
+def pin(settings: Settings, project: str, version: str) -> None:
+    """Keep VERSION's files, however many newer versions there are (see KEEP_VERSIONS)."""
+    loop = _open_loop(settings)
+    click.echo(f"{loop.pin(_uid(settings, loop, project), version, True).name} is pinned.")
+
+
+@cli.command()
+@_project
+@click.argument("version")
+@click.pass_obj
+def unpin(settings: Settings, project: str, version: str) -> None:
+    """Keep VERSION's files only as long as KEEP_VERSIONS says."""
+    loop = _open_loop(settings)
+    click.echo(f"{loop.pin(_uid(settings, loop, project), version, False).name} is not pinned any more.")
 
 
 @cli.command()
@@ -220,7 +275,7 @@ def _number(project: str) -> int:
 def _uid(settings: Settings, loop: Loop, project: str) -> str:
     """The project's key here; a project this service has not met yet is looked up in Label Studio."""
     number = _number(project)
-    known = [each.uid for each in loop.store.projects() if each.id == number and project in (each.uid, str(number))]
+    known = [each.uid for each in loop.store.projects.all() if each.id == number and project in (each.uid, str(number))]
     if known:
         return max(known, key=lambda uid: int(uid.partition(".")[2] or 0))
     remote = _open_label_studio(settings).project(number)

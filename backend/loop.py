@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from backend.errors import Conflict
 from backend.inference.suggest import suggest
 from backend.inference.tagger import Tagging
+from backend.recipe import checked
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import LIVE, Project, Run, Version
+from backend.tables import LIVE, Project, Review, Run, Suspect, Version
 from converters.document import Span
 
 log = logging.getLogger(__name__)
 
 UNTRAINED = "untrained"
 """What Label Studio is told as the model version of a project that has none yet."""
+
+_ENDED = {"finished": "finished", "failed": "failed", "cancelled": "was cancelled"}
 
 
 class Wake(Protocol):
@@ -49,8 +53,12 @@ class Loop:
     # Projects and predictions
 
     def meet(self, uid: str, **known: Any) -> Project:
-        """Remember a project and what is ``known`` of it: title, label_config, extra_params, access_token."""
-        return self.store.remember_project(checked_uid(uid), **known)
+        """Remember a project and what is ``known`` of it: title, label_config, extra_params, access_token.
+
+        Raises `InvalidRequest` where ``extra_params`` hold what training cannot do.
+        """
+        checked(known.get("extra_params") or {})
+        return self.store.projects.remember(checked_uid(uid), **known)
 
     def predict(self, uid: str, texts: Sequence[str], *, version: str | None = None) -> Answer:
         """Tag texts with the project's current version, or with the one named.
@@ -65,9 +73,9 @@ class Loop:
     ) -> tuple[str, Iterator[list[Tagging]]]:
         """The same in parts, each as soon as it is there, and the name of the version that makes them all."""
         if version is not None:
-            self.store.version(uid, version)
+            self.store.versions.usable(uid, version)
         else:
-            version = self.store.current_version(uid)
+            version = self.store.projects.current_version(uid)
         if version is None:
             return UNTRAINED, iter([[Tagging(spans=(), score=0.0) for _ in texts]])
         return version, self.registry.tagger(uid, version).tag_parts(texts)
@@ -82,74 +90,138 @@ class Loop:
 
     def annotations_saved(self, uid: str, owners: Mapping[int, int]) -> None:
         """Annotations were submitted, updated or skipped: ``{annotation id: task id}``."""
-        self.store.remember_annotations(uid, owners)
+        self.store.annotations.remember(uid, owners)
         self.tasks_changed(uid, [str(task) for task in owners.values()])
 
     def annotations_deleted(self, uid: str, annotations: Sequence[int]) -> None:
-        tasks = self.store.forget_annotations(uid, annotations)
+        tasks = self.store.annotations.forget(uid, annotations)
         self.tasks_changed(uid, [str(tasks.get(each, f"annotation-{each}")) for each in annotations])
 
     def tasks_created(self, uid: str, *, labelled: Sequence[int], unlabelled: Sequence[int]) -> None:
         """Tasks were imported, some perhaps with annotations."""
         if labelled:
             self.tasks_changed(uid, [str(task) for task in labelled])
-        if unlabelled and self.store.project(uid).current_version:
+        if unlabelled and self.store.projects.get(uid).current_version:
             self._want_refresh(uid)
 
     def tasks_deleted(self, uid: str, tasks: Sequence[int]) -> None:
         gone = set(tasks)
-        owned = {key: task for key, task in self.store.annotations(uid).items() if task in gone}
+        owned = {key: task for key, task in self.store.annotations.of(uid).items() if task in gone}
         if owned:
-            self.store.forget_annotations(uid, list(owned))
+            self.store.annotations.forget(uid, list(owned))
             self.tasks_changed(uid, [str(task) for task in owned.values()])
 
     def tasks_changed(self, uid: str, tasks: Iterable[str]) -> None:
         """Count tasks whose annotations changed, each once until a snapshot has taken it in."""
-        self.store.record_changes(uid, tasks)
+        self.store.changes.record(uid, tasks)
         self.train_if_due(uid)
 
     def train_if_due(self, uid: str) -> None:
-        """Queue a run when enough tasks have changed; those that change during a run wait for its end."""
+        """Queue a run when enough tasks have changed; those that change during a run wait for its end.
+
+        Asked whenever a task changes and after a run that finished, so a failed run is followed by another at the next
+        change. After a cancelled one as many further tasks must change: whoever ended it did not mean until the next
+        annotation.
+        """
         threshold = self.settings.start_training_each_n_updates
-        if not threshold or self.store.runs(project=uid, states=LIVE, limit=1):
+        if not threshold or self.store.runs.latest(project=uid, states=LIVE, limit=1):
             return
-        changed = self.store.count_changes(uid)
-        if changed >= threshold:
-            self.train(uid, reason=f"{changed} changed tasks")
+        if self.store.changes.count(uid, since=self._revision_of_cancellation(uid)) >= threshold:
+            self.train(uid, reason=f"{self.store.changes.count(uid)} changed tasks")
+
+    def _revision_of_cancellation(self, uid: str) -> int:
+        latest = self.store.runs.latest(project=uid, limit=1)
+        return (latest[0].revision or 0) if latest and latest[0].state == "cancelled" else 0
 
     # Training
 
-    def train(self, uid: str, *, reason: str) -> Run:
-        """Queue a training run, or return the one that waits already."""
-        self.store.project(uid)
-        run, new = self.store.queue_run(uid, reason)
+    def train(self, uid: str, *, reason: str, wishes: Mapping[str, Any] | None = None) -> Run:
+        """Queue a training run, or return the one that waits already.
+
+        ``wishes`` change the recipe for this run alone (`backend.recipe.Wishes`); `InvalidRequest` where they
+        cannot be met, `Conflict` where another run waits already, which knows nothing of them.
+        """
+        self.store.projects.get(uid)
+        wishes = checked(wishes or {}).asked()
+        run, new = self.store.runs.queue(uid, reason, wishes)
+        if wishes and not new:
+            raise Conflict(f"Run {run.id} waits already, without these parameters: cancel it, or wait for its end.")
         if new:
             log.info("run %s of project %s queued: %s", run.id, uid, reason)
         self.wake.training()
         return run
 
+    def cancel(self, run_id: str) -> Run:
+        """End a run for good; `Conflict` where it has ended already.
+
+        Its row says so at once, and within seconds its process is gone and its unfinished files with it. The current
+        version serves on, and changes stay counted (`train_if_due`).
+        """
+        if not self.store.runs.end(run_id, "cancelled"):
+            raise Conflict(f"Training run {run_id} has ended already: it {_ENDED[self.store.runs.get(run_id).state]}.")
+        run = self.store.runs.get(run_id)
+        log.info("run %s of project %s is cancelled", run.id, run.project)
+        return run
+
     def run(self, run_id: str) -> Run:
-        return self.store.run(run_id)
+        return self.store.runs.get(run_id)
 
     def runs(self, uid: str | None = None) -> list[Run]:
-        return self.store.runs(project=uid)
+        return self.store.runs.latest(project=uid)
+
+    def run_log(self, run_id: str, *, lines: int = 200) -> str:
+        """The last lines that a run's process has written."""
+        run = self.store.runs.get(run_id)
+        return self.registry.read_log(run.project, run.id, lines=lines)
 
     # Versions
 
-    def versions(self, uid: str | None = None) -> list[Version]:
-        """A project's versions, or every project's, newest first."""
-        uids = [uid] if uid else [project.uid for project in self.store.projects()]
+    def versions(self, uid: str | None = None, *, usable: bool = False) -> list[Version]:
+        """A project's versions, or every project's, newest first; only those with files where they are to be used."""
+        uids = [uid] if uid else [project.uid for project in self.store.projects.all()]
         for each in uids:
-            self.store.project(each)
-        return [version for each in uids for version in self.store.versions(each)]
+            self.store.projects.get(each)
+        return [version for each in uids for version in self.store.versions.of(each, usable=usable)]
 
     def promote(self, uid: str, name: str, *, verdict: str = "promoted by hand") -> Version:
         """Serve a version from the next request on, and bring its predictions to Label Studio."""
-        self.store.project(uid)
+        self.store.projects.get(uid)
         version = self.registry.promote(uid, name, verdict=verdict)
         self._want_refresh(uid)
         return version
 
+    def pin(self, uid: str, name: str, pinned: bool) -> Version:
+        """Keep a version's files however many newer ones there are (`prune`), or do so no longer."""
+        return self.store.versions.pin(uid, name, pinned)
+
+    def prune(self, uid: str) -> None:
+        """Remove the files of versions that are too old by ``KEEP_VERSIONS``; their rows stay."""
+        if removed := self.registry.prune(uid, keep=self.settings.keep_versions):
+            log.info("project %s: the files of %s are removed", uid, ", ".join(removed))
+
+    def delete_version(self, uid: str, name: str) -> None:
+        """Remove a version's files; its row, and with it the name, stays. `Conflict` if it serves or is pinned."""
+        self.registry.remove(uid, name)
+
+    # Labels that are probably mistakes
+
+    def suspects(self, uid: str, limit: int | None = None) -> list[Suspect]:
+        """What the latest review of a project's labels found, the surest mistake first.
+
+        A task that has changed since is not among them.
+        """
+        self.store.projects.get(uid)
+        return self.store.reviews.suspects(uid, limit=limit)
+
+    def review(self, uid: str) -> Review | None:
+        """The latest review of a project's labels, going or ended; ``None`` before the first."""
+        self.store.projects.get(uid)
+        return self.store.reviews.get(uid)
+
+    def task_url(self, uid: str, task: str) -> str:
+        """Where Label Studio shows a task."""
+        return f"{self.settings.label_studio_base}/projects/{self.store.projects.get(uid).id}/data?task={task}"
+
     def _want_refresh(self, uid: str) -> None:
-        self.store.want_refresh(uid)
+        self.store.refreshes.want(uid)
         self.wake.refresh(uid)

@@ -39,6 +39,19 @@ class Setup(Message):
     access_token: Text | None = None
     extra_params: Any = None
 
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What ``extra_params`` ask of training; the form in Label Studio sends its text as it was typed."""
+        asked = self.extra_params or {}
+        if isinstance(asked, str):
+            try:
+                asked = orjson.loads(asked) if asked.strip() else {}
+            except orjson.JSONDecodeError:
+                asked = None
+        if not isinstance(asked, dict):
+            raise InvalidRequest('extra_params must be a JSON object, for example {"epochs": 5}.')
+        return asked
+
 
 class Predict(Message):
     tasks: list[Any] = Field(min_length=1)

@@ -43,7 +43,7 @@ def setup() -> Response:
         body.project,
         label_config=body.label_config,
         access_token=body.access_token if ours else None,
-        extra_params=body.extra_params if isinstance(body.extra_params, dict) else None,
+        extra_params=body.wishes,
     )
     return jsonify(model_version=project.current_version or UNTRAINED)
 
@@ -103,7 +103,7 @@ _read_config = lru_cache(maxsize=64)(LabelConfig.from_xml)
 
 
 def _stored_config(loop: Loop, uid: str) -> str:
-    project = loop.store.find_project(uid)
+    project = loop.store.projects.find(uid)
     if project is None:
         raise UnknownProject(uid)
     return project.label_config
@@ -238,5 +238,5 @@ def versions() -> Response:
     """Names of the versions, newest first; of one project where the caller names it."""
     raw = request.get_data()
     body = parse(Versions, raw) if raw.strip() else Versions(project=request.args.get("project"))
-    names = [version.name for version in _loop().versions(body.project)]
+    names = [version.name for version in _loop().versions(body.project, usable=True)]
     return jsonify(versions=list(dict.fromkeys(names)))

@@ -13,12 +13,12 @@ def lost_changes(store: Store, label_studio: LabelStudio, project: Project) -> l
     The count alone is compared first: it costs Label Studio one small request. A lost edit that changes no count is
     found by the next training run, whose snapshot is always the whole export.
     """
-    known = store.annotations(project.uid)
+    known = store.annotations.of(project.uid)
     remote = label_studio.project(project.id)
     if remote.uid != project.uid or remote.annotations == len(known):
         return []
     present = label_studio.annotation_tasks(project.id)
     created = {task for annotation, task in present.items() if annotation not in known}
     deleted = {task for annotation, task in known.items() if annotation not in present}
-    store.replace_annotations(project.uid, present)
+    store.annotations.replace(project.uid, present)
     return [str(task) for task in sorted(created | deleted)]

@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///data/backend.sqlite3", description="SQLAlchemy URL: SQLite, or postgresql+psycopg://…"
     )
+    keep_versions: int = Field(
+        10,
+        ge=0,
+        description="Newest versions of a project that keep their files, besides the current and pinned ones; 0: all.",
+    )
     model_cache: int = Field(4, ge=1, description="Model versions one web process keeps open.")
 
     # Serving
@@ -64,21 +69,26 @@ class Settings(BaseSettings):
         10, ge=0, description="Changed tasks that start a training run; 0 leaves training to the button."
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak learning rate; by default 5e-5, and 3e-4 for the embedded encoder."
+        None, gt=0, le=1, description="Peak learning rate; by default 5e-5, for narrow encoders (embedded) 5e-4."
     )
     num_train_epochs: float | None = Field(
         None, gt=0, description="Passes over the training documents; by default 3, more when they are few."
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
-    train_batch_size: int = Field(16, ge=1, description="Training examples per optimiser step.")
+    train_batch_size: int = Field(32, ge=1, le=4096, description="Training examples per optimiser step.")
+    warm_start: bool = Field(True, description="Go on from the current version; false: from the base model each time.")
     train_seed: int = Field(42, ge=0, description="Seed of every random choice in a training run.")
     promotion_tolerance: float = Field(
-        0.02,
+        0.005,
         ge=0,
         le=1,
-        description="F1 a candidate may lose, beyond the noise of the held-out set, and still be promoted.",
+        description="F1 a candidate may certainly lose on the held-out documents and still be promoted.",
     )
+    suspects: bool = Field(True, description="Look for labels that are probably mistakes after each training run.")
     run_attempts: int = Field(3, ge=1, description="Times a training run whose process died is tried.")
+    accelerate_config: Path | None = Field(
+        None, description="File made by `accelerate config`: runs are started by `accelerate launch` as it says."
+    )
 
     @field_validator("log_level")
     @classmethod
@@ -86,6 +96,13 @@ class Settings(BaseSettings):
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("use DEBUG, INFO, WARNING or ERROR")
         return value.upper()
+
+    @field_validator("accelerate_config")
+    @classmethod
+    def _existing_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}: make it with `accelerate config --config_file {value}`")
+        return value
 
     @field_validator("device", "precision", mode="before")
     @classmethod

@@ -1,13 +1,15 @@
-"""What a worker does for the loop: carry out runs, refresh predictions, mend what was left undone."""
+"""What a worker does for the loop: carry out runs and reviews, refresh predictions, mend what was left undone."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 
 from huey.consumer import Consumer
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import LabelStudioError
 from backend.jobs import open_loop
@@ -16,7 +18,7 @@ from backend.loop import Loop
 from backend.reconcile import lost_changes
 from backend.refresh import refresh
 from backend.settings import Settings
-from backend.tables import Project, Run
+from backend.tables import LIVE, Project, Run
 from backend.training.process import RunProcesses
 from label_config import LabelConfig
 
@@ -24,6 +26,9 @@ log = logging.getLogger(__name__)
 
 STALLED_SECONDS = 60.0
 """A run whose process wrote no heartbeat for so long is taken for dead."""
+
+EXIT_SECONDS = 30.0
+"""What a run's process gets to end by itself after its outcome is in its row."""
 
 REFRESH_HOLD_SECONDS = 180.0
 """How long a refresh may be silent before another worker takes it over: Label Studio's slowest answer, twice."""
@@ -42,16 +47,23 @@ class Worker:
         self._loop = loop
         self._store = loop.store
         self._label_studio = label_studio
-        self._processes = RunProcesses()
+        self._processes = RunProcesses(loop.settings.accelerate_config)
+        self._reviews = RunProcesses(module="backend.training.review")
         self._training = threading.Lock()
 
     def work_off_runs(self) -> None:
-        """Carry out queued runs until none is left; return at once while this worker trains already."""
+        """Carry out queued runs until none is left, then reviews that are due; return at once while that goes on.
+
+        A review is ended within two seconds after a run is queued, and done again when there is nothing to train.
+        """
         if not self._training.acquire(blocking=False):
             return
         try:
-            while not self._processes.stopping.is_set() and (run := self._store.claim_run()):
-                self._carry_out(run)
+            while not self._processes.stopping.is_set():
+                if run := self._store.runs.claim():
+                    self._carry_out(run)
+                elif not self._review_next():
+                    break
         finally:
             self._training.release()
 
@@ -61,41 +73,90 @@ class Worker:
             run.id,
             environment=self._loop.settings.environment(),
             log_file=self._loop.registry.log_file(run.project, run.id),
+            wanted=lambda: self._is_wanted(run),
         )
         if self._processes.stopping.is_set():
             return
         if death:
             self._revive(run, death)
-        ended = self._store.run(run.id)
-        log.info("run %s of project %s: %s %s", run.id, run.project, ended.state, ended.error or ended.version)
+        self._loop.registry.clear_staging()
+        ended = self._store.runs.get(run.id)
+        log.info("run %s of project %s: %s %s", run.id, run.project, ended.state, ended.error or ended.version or "")
         if ended.state == "finished":
             self._loop.wake.refresh(run.project)
+            self._loop.prune(run.project)
             self._loop.train_if_due(run.project)
+
+    def _review_next(self) -> bool:
+        """Look for wrong labels in a project that has been trained since; ``False`` where there is none to look at."""
+        if not self._loop.settings.suspects or self._trains():
+            return False
+        review = self._store.reviews.claim()
+        if review is None:
+            return False
+        log.info("review %s of project %s starts", review.id, review.project)
+        death = self._reviews.carry_out(
+            review.id,
+            environment=self._loop.settings.environment(),
+            log_file=self._loop.registry.log_file(review.project, "review"),
+            wanted=lambda: not self._trains(review.project),
+        )
+        if self._reviews.stopping.is_set() or self._trains(review.project):
+            self._store.reviews.release(review.id)
+        elif death:
+            log.warning("review %s of project %s: %s", review.id, review.project, death)
+            self._store.reviews.fail(review.id, death)
+        return True
+
+    def _trains(self, uid: str | None = None) -> bool:
+        """Whether a run waits for a worker, or one of this project is going on some machine."""
+        try:
+            return bool(
+                self._store.runs.latest(states=("queued",), limit=1)
+                or (uid and self._store.runs.latest(project=uid, states=LIVE, limit=1))
+            )
+        except SQLAlchemyError as error:  # a database that cannot be asked ends no review
+            log.warning("project %s: %s", uid, error)
+            return False
+
+    def _is_wanted(self, run: Run) -> bool:
+        """Whether a run's process may go on: nobody cancelled the run, and no other process was given it."""
+        try:
+            now = self._store.runs.get(run.id)
+        except SQLAlchemyError as error:  # a database that cannot be asked ends no run
+            log.warning("run %s: %s", run.id, error)
+            return True
+        if now.finished_at is None:
+            return (now.state, now.attempt) == ("started", run.attempt)
+        return now.state != "cancelled" and time.time() < now.finished_at + EXIT_SECONDS
 
     def _revive(self, run: Run, death: str) -> None:
         if run.attempt < self._loop.settings.run_attempts:
             log.warning("run %s is queued again: %s", run.id, death)
-            self._store.requeue_run(run.id, attempt=run.attempt)
+            self._store.runs.requeue(run.id, attempt=run.attempt)
         else:
             reason = f"{death} It was tried {run.attempt} times."
-            self._store.end_run(run.id, "failed", attempt=run.attempt, error=reason)
+            self._store.runs.end(run.id, "failed", attempt=run.attempt, error=reason)
 
     def stop(self) -> None:
         """End this worker's run processes; their runs are queued again for whoever works next."""
         for run_id in self._processes.stop_all():
-            self._store.requeue_run(run_id, counted=False)
+            self._store.runs.requeue(run_id, counted=False)
+        for review_id in self._reviews.stop_all():
+            self._store.reviews.release(review_id)
+        self._loop.registry.clear_staging()
 
     def refresh_predictions(self, uid: str) -> None:
         """Bring the current version's predictions to Label Studio, again if that was asked for meanwhile."""
         holder = secrets.token_hex(8)
         try:
-            while self._hold_refresh(uid, holder) and (request := self._store.refresh_due(uid)) is not None:
-                if self._refresh(self._store.project(uid), holder):
-                    self._store.refresh_served(uid, request)
+            while self._hold_refresh(uid, holder) and (request := self._store.refreshes.due(uid)) is not None:
+                if self._refresh(self._store.projects.get(uid), holder):
+                    self._store.refreshes.served(uid, request)
         except LabelStudioError as error:
             log.warning("project %s: predictions not refreshed, tried again within a minute: %s", uid, error)
         finally:
-            self._store.hold_refresh(uid, seconds=0, holder=holder)
+            self._store.refreshes.hold(uid, seconds=0, holder=holder)
 
     def _refresh(self, project: Project, holder: str) -> bool:
         version = project.current_version
@@ -104,7 +165,7 @@ class Worker:
         label_studio = self._label_studio(self._loop.settings, project)
 
         def still_wanted() -> bool:
-            current = self._store.project(project.uid).current_version
+            current = self._store.projects.get(project.uid).current_version
             return current == version and self._hold_refresh(project.uid, holder)
 
         done = refresh(
@@ -119,15 +180,16 @@ class Worker:
         return done.complete
 
     def _hold_refresh(self, uid: str, holder: str) -> bool:
-        return self._store.hold_refresh(uid, seconds=REFRESH_HOLD_SECONDS, holder=holder)
+        return self._store.refreshes.hold(uid, seconds=REFRESH_HOLD_SECONDS, holder=holder)
 
     def reconcile(self) -> None:
         """Mend what a crash or a lost message left undone; called every minute and when a worker starts."""
-        for run in self._store.stalled_runs(silent_for=STALLED_SECONDS):
+        for run in self._store.runs.stalled(silent_for=STALLED_SECONDS):
             self._revive(run, "The training process or its machine went away.")
+        self._loop.registry.clear_staging()
         self._loop.wake.training()
-        for project in self._store.projects():
-            if self._store.refresh_due(project.uid) is not None:
+        for project in self._store.projects.all():
+            if self._store.refreshes.due(project.uid) is not None:
                 self._loop.wake.refresh(project.uid)
             self._reconcile_labels(project)
 

@@ -58,8 +58,8 @@ def corpus_version(train: Sequence[Document], *, cache: Path = CACHE) -> Path:
 
 def _train(train: Sequence[Document], folder: Path) -> None:
     # Imported here: torch takes seconds to load, and a kept version does without.
+    from backend.recipe import Recipe
     from backend.training.build import build_version
-    from backend.training.fine_tune import Recipe
 
     staged = folder.with_name(f".{VERSION}-{os.getpid()}")
     try:

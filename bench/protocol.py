@@ -42,7 +42,7 @@ from pathlib import Path
 os.nice(10)
 from backend.demo.samples import load_samples
 from backend.training.build import build_version
-from backend.training.fine_tune import Recipe
+from backend.recipe import Recipe
 from label_config import LabelConfig, template
 labels = LabelConfig.from_xml(template("restaurant")).labels
 def progress(phase, fraction):

@@ -120,7 +120,7 @@ def baseline_server(version: Path, folder: Path) -> Server:
 
 def _publish(version: Path, labels: Sequence[str], settings: Settings) -> None:
     store = Store(settings.database_url)
-    store.remember_project(UID, title="Restaurants", label_config=generate(labels))
+    store.projects.remember(UID, title="Restaurants", label_config=generate(labels))
     registry = Registry(settings.model_dir, store)
     with registry.staging("bench") as staged:
         shutil.copytree(version, staged, dirs_exist_ok=True)

@@ -27,8 +27,8 @@ def sample_documents() -> list[Document]:
 def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Document]) -> Built:
     """One version trained with the embedded encoder, and what building it reported."""
     # Imported here: torch takes seconds to load, and most tests do without.
+    from backend.recipe import Recipe
     from backend.training.build import build_version
-    from backend.training.fine_tune import Recipe
 
     folder = tmp_path_factory.mktemp("versions") / "ner-v1"
     return build_version(

@@ -24,15 +24,15 @@ class Watch:
     processes: Processes
 
     def current_version(self) -> Version | None:
-        known = self.loop.store.find_project(self.project.uid)
+        known = self.loop.store.projects.find(self.project.uid)
         if known is None or known.current_version is None:
             return None
-        return self.loop.store.version(self.project.uid, known.current_version)
+        return self.loop.store.versions.get(self.project.uid, known.current_version)
 
     def new_version(self, before: str | None, tick: Callable[[str], None]) -> Version:
         """Wait until another version than ``before`` serves; raise `DemoError` with the reason if none will."""
         for _ in self._every_half_second("a new version"):
-            runs = self.loop.store.runs(project=self.project.uid, limit=1)
+            runs = self.loop.store.runs.latest(project=self.project.uid, limit=1)
             version = self.current_version()
             if version and version.name != before:
                 return version

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from backend.inference.tagger import Precision, Tagger
+from backend.recipe import Recipe
+from backend.training.crew import Job, Leader
 from backend.training.evaluate import Metrics, evaluate
 from backend.training.export import export
-from backend.training.fine_tune import Recipe, fine_tune
+from backend.training.fine_tune import fine_tune
 from backend.training.model_card import model_card
 from backend.training.precision import decide_precision
 from backend.training.split import Split, split
@@ -37,11 +38,12 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime", "seq
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished version: its folder, labels, scores on the test side (``None`` if that is empty), and what
-    ``metrics.json`` says besides them."""
+    """A finished version: its folder, labels, the documents of the test side, the scores on them (``None`` if there
+    are none), and what ``metrics.json`` says besides these."""
 
     folder: Path
     labels: tuple[str, ...]
+    test: tuple[Document, ...]
     metrics: Metrics | None
     info: dict[str, Any]
 
@@ -55,13 +57,17 @@ def build_version(
     folder: Path,
     progress: Progress,
     precision: Precision = "auto",
+    start: Path | None = None,
+    leader: Leader | None = None,
 ) -> Built:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
+    Training goes on from the version in the folder ``start``, or begins with the recipe's base model. The ``leader``'s
+    other processes take part in it.
     With ``precision`` ``auto`` it may be published in int8 too (`decide_precision`), and what is scored is what serves.
     ``progress`` gets a phase of `PHASES` and the fraction of it that is done; what it raises ends the run. Besides the
     model, ``folder`` gets ``metrics.json``, the documents as ``snapshot.conll`` and a model card. On failure it is
-    left as far as it came; working files beside it are removed in any case. Raises `TrainingError`.
+    left as far as it came. Raises `TrainingError`.
     """
     clock = _Clock()
     progress("preparing", 0.0)
@@ -69,18 +75,11 @@ def build_version(
     sides = split(known)
     folder.mkdir(parents=True, exist_ok=True)
     progress("preparing", 1.0)
-    with (
-        tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work_dir,
-        clock.phase("training"),
-    ):
-        model, tokenizer, trained = fine_tune(
-            sides.train,
-            sides.validation,
-            labels=labels,
-            recipe=recipe,
-            work_dir=Path(work_dir),
-            progress=lambda fraction: progress("training", fraction),
-        )
+    with clock.phase("training"):
+        job = Job(sides.train, sides.validation, tuple(labels), recipe, start)
+        if leader:
+            leader.tell(job)
+        model, tokenizer, trained = fine_tune(**job._asdict(), progress=lambda fraction: progress("training", fraction))
     with clock.phase("exporting"):
         progress("exporting", 0.0)
         export(model, tokenizer, folder)
@@ -102,7 +101,7 @@ def build_version(
     }
     _write_down(folder, known, info, validation=validation, test=test)
     progress("evaluating", 1.0)
-    return Built(folder=folder, labels=tuple(labels), metrics=test, info=info)
+    return Built(folder=folder, labels=tuple(labels), test=sides.test, metrics=test, info=info)
 
 
 def _scores(tagger: Tagger, sides: Split) -> tuple[Metrics | None, Metrics | None]:

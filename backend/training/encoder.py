@@ -27,21 +27,23 @@ from converters.bio import tag_set
 EMBEDDED = "embedded"
 
 
-def default_learning_rate(name: str) -> float:
-    """Peak learning rate that suits a base model: 3e-4 for the embedded encoder, 5e-5 for any other."""
-    return embedded.LEARNING_RATE if name == EMBEDDED else 5e-5
+def load_classifier(
+    name: str, labels: Sequence[str], *, start: Path | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Load a model that scores the BIO tags of ``labels``, and its tokenizer.
 
-
-def load_classifier(name: str, labels: Sequence[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """Load a base model with a new head that scores the BIO tags of ``labels``, and its tokenizer.
-
-    ``name`` is ``embedded``, a local folder or a name on the Hugging Face hub. Weights are read from safetensors
-    only and no code of a repository is run. The head's weights come from torch's global random generator. Raises
-    `BaseModelUnavailable`, within about a minute where there is no way to the hub.
+    It is the encoder ``name`` (``embedded``, a local folder or a name on the Hugging Face hub) under a new head; or,
+    where the folder of an earlier version is given as ``start``, that version, with the head's rows of all tags that
+    it knows and new rows for the others. Weights are read from safetensors only and no code of a repository is run.
+    New weights come from torch's global random generator. Raises `BaseModelUnavailable`, within about a minute where
+    there is no way to the hub.
     """
     tags = tag_set(labels)
     with quiet():
-        model, tokenizer = embedded.load(tags) if name == EMBEDDED else _open(name, tags)
+        if start is not None:
+            model, tokenizer = _continued(start, tags)
+        else:
+            model, tokenizer = embedded.load(tags) if name == EMBEDDED else _open(name, tags)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise BaseModelUnavailable(f"The base model {name} has no fast tokenizer (tokenizer.json): {hub.REMEDY}.")
     _adapt(tokenizer, model)
@@ -64,6 +66,24 @@ def quiet() -> Iterator[None]:
             transformers.logging.enable_progress_bar()
         if hub_bars:
             enable_progress_bars()
+
+
+def _continued(version: Path, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
+    model, tokenizer = _from_pretrained(version, tags)
+    before = AutoModelForTokenClassification.from_pretrained(version, use_safetensors=True, local_files_only=True)
+    known = [(new, before.config.label2id[tag]) for new, tag in enumerate(tags) if tag in before.config.label2id]
+    rows, places = [new for new, _ in known], [old for _, old in known]
+    head, head_before = _head(model), _head(before)
+    head.reset_parameters()
+    with torch.no_grad():
+        for values, old in zip(head.parameters(), head_before.parameters(), strict=True):
+            values[rows] = old[places]
+    return model, tokenizer
+
+
+def _head(model: PreTrainedModel) -> torch.nn.Linear:
+    """The last linear layer of a token classifier, one row a tag."""
+    return [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
 
 
 def _open(name: str, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:

@@ -1,70 +1,45 @@
-"""Fine-tuning: a base model learns the labelled documents, with Hugging Face's Trainer."""
+"""Fine-tuning: a base model, or the current version, learns the labelled documents."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import (
-    EvalPrediction,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    PrinterCallback,
-    ProgressCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
+from accelerate.utils import set_seed
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from backend.inference.decode import Floats, Viterbi, gather
-from backend.inference.session import log_softmax
-from backend.settings import Settings
-from backend.training.encoder import default_learning_rate, load_classifier, quiet
-from backend.training.evaluate import score
-from backend.training.examples import IGNORED, Collator, Examples, make_examples
-from converters.bio import starts, tag_set, transitions
+from backend.recipe import Recipe
+from backend.training.average import Average
+from backend.training.devices import Devices
+from backend.training.embeddings import compact_embeddings
+from backend.training.encoder import load_classifier
+from backend.training.examples import IGNORED, Collator, Example, make_examples
+from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
+from backend.training.schedule import LOOKS, WARMUP, default_epochs, epoch_batches, rate_at
+from backend.training.validation import Score, Validation
 from converters.document import Document
 
-MIN_EPOCHS = 3
-MAX_EPOCHS = 30
-
-USEFUL_STEPS = 240
-"""Optimiser steps within which a new head settles; few documents are passed over more often to reach them."""
-
-_WARMUP = 0.1
-_TIE_BREAK = 1e-3
+LABEL_SMOOTHING = 0.1
+"""Probability that training gives to all tags alike, which keeps the model from learning doubtful labels by heart
+(Szegedy et al. 2016, doi:10.1109/CVPR.2016.308)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a version is trained. ``None`` leaves a choice to the base model or to the number of documents."""
+class Lap:
+    """What training looked like after ``epoch`` passes: mean loss in nats a word since the last look, and the score on
+    the validation documents, if there are any."""
 
-    base: str
-    learning_rate: float | None = None
-    epochs: float | None = None
-    weight_decay: float = 0.01
-    batch_size: int = 16
-    seed: int = 42
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Recipe:
-        """The recipe that the deployment's environment variables ask for."""
-        return cls(
-            base=settings.baseline_model_name,
-            learning_rate=settings.learning_rate,
-            epochs=settings.num_train_epochs,
-            weight_decay=settings.weight_decay,
-            batch_size=settings.train_batch_size,
-            seed=settings.train_seed,
-        )
+    epoch: float
+    loss: float
+    validation: Score | None
 
 
 def fine_tune(
@@ -73,131 +48,149 @@ def fine_tune(
     *,
     labels: Sequence[str],
     recipe: Recipe,
-    work_dir: Path,
     progress: Callable[[float], None],
+    start: Path | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, dict[str, Any]]:
     """Train a token classifier; return it in evaluation mode, its tokenizer and what was actually done.
 
-    With validation documents, the epoch with the best entity F1 on them is kept, ties going to the lower loss;
-    without, the last. ``progress`` is called with the fraction of steps done; whatever it raises stops training and
-    is passed on. On the CPU the same seed gives the same model. Checkpoints stay inside ``work_dir``.
+    It goes on from the version in the folder ``start``, or begins with ``recipe.base``. What is returned is a running
+    average of the weights: with validation documents, as it was at the look with the best entity F1 on them, ties going
+    to the lower loss; without, at the end. ``progress`` is called with the fraction done; whatever it raises stops
+    training and is passed on. On the CPU the same seed gives the same model. Under ``accelerate launch`` all processes
+    call this with the same arguments, share each batch and end with the same weights.
     """
     set_seed(recipe.seed)
-    model, tokenizer = load_classifier(recipe.base, labels)
+    model, tokenizer = load_classifier(recipe.base, labels, start=start)
     examples = make_examples(train, labels=labels, tokenizer=tokenizer)
-    held_out = make_examples(validation, labels=labels, tokenizer=tokenizer) if validation else None
-    epochs = recipe.epochs or default_epochs(len(examples.items), recipe.batch_size)
-    rate = recipe.learning_rate or default_learning_rate(recipe.base)
-    with quiet():
-        trainer = Trainer(
-            model=model,
-            args=_arguments(recipe, work_dir, epochs=epochs, rate=rate, choose=bool(held_out and held_out.items)),
-            train_dataset=examples.items,
-            eval_dataset=held_out.items if held_out and held_out.items else None,
-            data_collator=Collator(pad_id=tokenizer.pad_token_id or 0),
-            compute_metrics=_Choice(held_out, labels) if held_out else None,
-            callbacks=[_Report(progress)],
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.remove_callback(ProgressCallback)
-        trainer.train()
+    held_out = make_examples(validation, labels=labels, tokenizer=tokenizer)
+    devices = Devices.found()
+    collate = Collator(pad_id=tokenizer.pad_token_id or 0)
+    with ExitStack() as stack:
+        torch.nn.Module.to(model, devices.device)
+        stack.callback(torch.nn.Module.to, model, "cpu")
+        stack.enter_context(compact_embeddings(model, _pieces([*examples.items, *held_out.items])))
+        judge = Validation(held_out, labels, devices, collate) if held_out.items else None
+        training = _Training(model, examples.items, judge, recipe=recipe, devices=devices, collate=collate)
+        training.carry_out(progress)
     info = {
+        "start": start.name if start else None,
         "examples": len(examples.items),
-        "epochs": epochs,
-        "steps": trainer.state.global_step,
-        "learning_rate": rate,
-        "device": _device(trainer.args.device),
+        "epochs": training.epochs,
+        "steps": training.steps,
+        "learning_rate": training.rate,
+        "layer_decay": LAYER_DECAY,
+        "label_smoothing": LABEL_SMOOTHING,
+        "warm_up": WARMUP,
+        "laps": [asdict(lap) for lap in training.laps],
+        "chosen": training.chosen,
+        "device": devices.name,
+        "processes": devices.processes,
+        "precision": devices.precision,
     }
     return model.eval(), tokenizer, info
 
 
-def default_epochs(examples: int, batch_size: int) -> float:
-    """Passes over the training examples: three, or as many as make `USEFUL_STEPS`, but never over `MAX_EPOCHS`."""
-    steps = math.ceil(examples / batch_size)
-    return float(min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(USEFUL_STEPS / steps))))
+def _pieces(items: Sequence[Example]) -> set[int]:
+    return {piece for item in items for piece in item["input_ids"]}
 
 
-def _arguments(recipe: Recipe, work_dir: Path, *, epochs: float, rate: float, choose: bool) -> TrainingArguments:
-    cuda = torch.cuda.is_available()
-    choice: dict[str, Any] = {"eval_strategy": "no", "save_strategy": "no"}
-    if choose:
-        choice = {
-            "eval_strategy": "epoch",
-            "save_strategy": "best",
-            "save_total_limit": 1,
-            "save_only_model": True,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "choice",
-            "greater_is_better": True,
-        }
-    return TrainingArguments(
-        output_dir=str(work_dir),
-        num_train_epochs=epochs,
-        learning_rate=rate,
-        weight_decay=recipe.weight_decay,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=4 * recipe.batch_size,
-        lr_scheduler_type="linear",
-        warmup_steps=_WARMUP,
-        seed=recipe.seed,
-        bf16=cuda and torch.cuda.is_bf16_supported(),
-        dataloader_pin_memory=cuda,
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        **choice,
-    )
+class _Training:
+    """The optimiser steps of one run over one model, whose weights they change.
 
+    ``laps`` tells what was seen on the way, ``chosen`` the epoch whose weights were kept.
+    """
 
-class _Report(TrainerCallback):
-    """Tells how far training is, after every optimiser step."""
-
-    def __init__(self, progress: Callable[[float], None]) -> None:
-        self._progress = progress
-
-    def on_step_end(
+    def __init__(
         self,
-        args: TrainingArguments,  # noqa: ARG002
-        state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
+        model: PreTrainedModel,
+        items: Sequence[Example],
+        judge: Validation | None,
+        *,
+        recipe: Recipe,
+        devices: Devices,
+        collate: Collator,
     ) -> None:
-        if state.is_world_process_zero and state.max_steps:
-            self._progress(min(1.0, state.global_step / state.max_steps))
+        self._model, self._items, self._judge = model, items, judge
+        self._recipe, self._devices, self._collate = recipe, devices, collate
+        self._lengths = [len(item["input_ids"]) for item in items]
+        self._words = [sum(label != IGNORED for label in item["labels"]) for item in items]
+        self._at_once = recipe.batch_size
+        self.epochs = recipe.epochs or default_epochs(len(items), recipe.batch_size)
+        self.rate = recipe.learning_rate or peak_rate(model)
+        self.steps = max(1, round(self.epochs * len(self._epoch(0))))
+        self.laps: list[Lap] = []
+        self.chosen = self.epochs
 
+    def carry_out(self, progress: Callable[[float], None]) -> None:
+        """Take all steps, looking at the validation documents on the way, and leave the best weights in the model."""
+        optimizer = Optimizer(self._model, rate=self.rate, weight_decay=self._recipe.weight_decay)
+        average = Average(optimizer.parameters, steps=self.steps)
+        lap_length = math.ceil(self.steps / min(LOOKS, math.ceil(self.epochs)))
+        loss, words = torch.zeros((), device=self._devices.device), 0
+        best: tuple[Score, list[torch.Tensor]] | None = None
+        self._model.train()
+        for step, batch in enumerate(islice(self._batches(), self.steps), start=1):
+            loss += self._gradients(batch, optimizer)
+            words += sum(self._words[index] for index in batch)
+            optimizer.step(rate_at((step - 0.5) / self.steps))
+            average.update()
+            if step % lap_length == 0 or step == self.steps:
+                with average.applied():
+                    found = self._look(step, self._devices.sum(loss) / max(words, 1))
+                if found and (best is None or found > best[0]):
+                    best, self.chosen = (found, average.copy()), self.laps[-1].epoch
+                loss, words = torch.zeros_like(loss), 0
+            progress(step / self.steps)
+        average.put(best[1] if best else average.copy())
 
-class _Choice:
-    """Scores the validation documents as serving would: whole words, Viterbi, strict entities."""
+    def _look(self, step: int, loss: float) -> Score | None:
+        found = self._judge.score(self._model) if self._judge else None
+        self.laps.append(Lap(round(self.epochs * step / self.steps, 2), loss, found))
+        return found
 
-    def __init__(self, held_out: Examples, labels: Sequence[str]) -> None:
-        self._held_out = held_out
-        self._tags = tag_set(labels)
-        self._viterbi = Viterbi(transitions(self._tags), starts(self._tags))
-        self._gold = [[self._tags[tag] for tag in tags] for tags in held_out.gold]
+    def _batches(self) -> Iterator[list[int]]:
+        for epoch in count():
+            yield from self._epoch(epoch)
 
-    def __call__(self, outcome: EvalPrediction) -> dict[str, float]:
-        """Return ``f1``, and ``choice``: F1 less a thousandth of the loss, which decides between equal epochs."""
-        labels = np.asarray(outcome.label_ids)
-        decided = labels != IGNORED
-        logits = np.asarray(outcome.predictions, dtype=np.float32)
-        scores = [log_softmax(logits[row, mask]) for row, mask in enumerate(decided)]
-        f1 = score(self._gold, self._decoded(scores)).f1
-        loss = -np.concatenate(
-            [rows[np.arange(len(rows)), labels[row, decided[row]]] for row, rows in enumerate(scores)]
-        ).mean()
-        return {"f1": f1, "choice": f1 - _TIE_BREAK * min(float(loss), 1.0)}
+    def _epoch(self, number: int) -> list[list[int]]:
+        seed = f"{self._recipe.seed}-{number}"
+        return epoch_batches(self._lengths, batch_size=self._recipe.batch_size, seed=seed)
 
-    def _decoded(self, scores: Sequence[Floats]) -> list[list[str]]:
-        emissions = gather(
-            self._held_out.windows,
-            scores,
-            sizes=[len(tags) for tags in self._gold],
-            outside=self._tags.index("O"),
-            tags=len(self._tags),
-        )
-        return [[self._tags[tag] for tag in ids] for ids in self._viterbi.decode(emissions)]
+    def _gradients(self, batch: Sequence[int], optimizer: Optimizer) -> torch.Tensor:
+        """Leave the gradients of the mean loss a word of the whole batch; return this process's part of its sum.
 
+        A batch that does not fit into the device's memory is computed in halves, from then on.
+        """
+        mine = self._devices.share(batch)
+        while True:
+            try:
+                loss = self._backward(mine, words=sum(self._words[index] for index in batch))
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error) or self._at_once == 1:
+                    raise
+            else:
+                self._devices.sum_gradients(optimizer.parameters)
+                return loss
+            # Outside the handler, whose traceback would keep the tensors that filled the memory.
+            self._at_once = math.ceil(min(self._at_once, len(mine)) / 2)
+            optimizer.forget()
+            clear_device_cache(garbage_collection=True)
 
-def _device(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    def _backward(self, batch: Sequence[int], *, words: int) -> torch.Tensor:
+        total = torch.zeros((), device=self._devices.device)
+        for start in range(0, len(batch), self._at_once):
+            items = [self._items[index] for index in batch[start : start + self._at_once]]
+            inputs = {name: each.to(self._devices.device) for name, each in self._collate(items).items()}
+            targets = inputs.pop("labels").flatten()
+            with self._devices.autocast():
+                logits = self._model(**inputs).logits
+            loss = cross_entropy(
+                logits.float().flatten(0, 1),
+                targets,
+                ignore_index=IGNORED,
+                reduction="sum",
+                label_smoothing=LABEL_SMOOTHING,
+            )
+            (loss / max(words, 1)).backward()
+            total += loss.detach()
+        return total

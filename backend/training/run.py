@@ -6,38 +6,76 @@ is not zero only where even that was impossible.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import stat
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
 from backend.label_studio import open_label_studio
 from backend.logs import configure_logging
+from backend.recipe import Recipe
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
 from backend.tables import Project, Run
 from backend.training.evaluate import Metrics, evaluate
+from backend.training.faults import explained
 from backend.training.gate import judge
 from backend.training.progress import RunProgress
-from backend.training.split import split
 from converters import Document, read_tasks
 from label_config import LabelConfig, UnsupportedLabelConfig
+
+if TYPE_CHECKING:
+    from backend.training.crew import Leader
 
 log = logging.getLogger(__name__)
 
 
-def main(run_id: str) -> None:
-    """Carry out a claimed run."""
+def main(run_id: str, *, lifeline: int | None = None) -> None:
+    """Carry out a claimed run; ``lifeline`` as in `RunProgress`.
+
+    Where `accelerate launch` has started several processes, all but one only take part in its fine-tuning.
+    """
     settings = load_settings()
     configure_logging(settings.log_level)
     os.nice(10)  # annotators come first: their requests share the cores with this process
+    if settings.accelerate_config is None:
+        _lead(settings, run_id, None, lifeline)
+        return
+    from backend.training.crew import Leader, is_leader
+
+    if not is_leader():
+        take_part()
+        return
+    leader = Leader()
+    try:
+        _lead(settings, run_id, leader, lifeline)
+    finally:
+        leader.tell(None)
+
+
+def take_part() -> None:
+    """Fine-tune beside the leading process, which does all the rest."""
+    from backend.training.crew import told
+    from backend.training.fine_tune import fine_tune
+
+    job = told()
+    if job:
+        fine_tune(**job._asdict(), progress=lambda _: None)
+
+
+def _lead(settings: Settings, run_id: str, leader: Leader | None, lifeline: int | None) -> None:
     store = Store(settings.database_url)
-    run = store.run(run_id)
-    with RunProgress(store, run) as progress:
+    run = store.runs.get(run_id)
+    with RunProgress(store, run, lifeline=lifeline) as progress:
         try:
-            _carry_out(settings, store, run, progress)
+            with explained(settings.model_dir):
+                _carry_out(settings, store, run, progress, leader)
         except RunCancelled as error:
             log.warning("%s", error)
         except (BackendError, UnsupportedLabelConfig) as error:
@@ -48,29 +86,33 @@ def main(run_id: str) -> None:
             progress.end("failed", error=f"{type(error).__name__}: {error}")
 
 
-def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress) -> None:
-    project = store.project(run.project)
+def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress, leader: Leader | None) -> None:
+    project = store.projects.get(run.project)
+    recipe = Recipe.from_settings(settings, project.extra_params, run.wishes)
     config, documents, revision = _snapshot(settings, store, project, progress)
 
     # torch and transformers take seconds to import; a run without a snapshot fails before that.
     from backend.training.build import build_version
-    from backend.training.fine_tune import Recipe
 
     registry = Registry(settings.model_dir, store, device="cpu", precision=settings.precision)
-    with registry.staging(run.id) as folder:
+    with registry.staging(run.id, attempt=run.attempt) as folder, explained(settings.model_dir):
         built = build_version(
             documents,
             labels=config.labels,
             name=registry.next_name(project.uid),
-            recipe=Recipe.from_settings(settings),
+            recipe=recipe,
             folder=folder,
             progress=progress,
             precision=settings.precision,
+            start=_start(registry, store.projects.get(project.uid), recipe),
+            leader=leader,
         )
+        serving = store.projects.get(project.uid).current_version
         verdict = judge(
             built.metrics,
-            _current_metrics(registry, store.project(project.uid), documents),
-            labels_grew=_labels_grew(store, store.project(project.uid), config),
+            _metrics_of(serving, registry, project, built.test),
+            labels=built.labels,
+            current_labels=store.versions.get(project.uid, serving).labels if serving else (),
             tolerance=settings.promotion_tolerance,
         )
         progress("publishing", 0.0)
@@ -81,14 +123,9 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
             run=run.id,
             labels=built.labels,
             metrics=built.metrics.to_dict() if built.metrics else {},
+            verdict=verdict.reason,
+            enter=lambda version: progress.publish(version, promote=verdict.promote, revision=revision),
         )
-    if verdict.promote:
-        registry.promote(project.uid, version.name, verdict=verdict.reason)
-        store.want_refresh(project.uid)
-    else:
-        store.set_verdict(project.uid, version.name, verdict.reason)
-    store.settle_changes(project.uid, revision)
-    progress.end("finished", version=version.name)
     log.info("%s %s", version.name, verdict.reason)
 
 
@@ -101,9 +138,9 @@ def _snapshot(
     remote = label_studio.project(project.id)
     if remote.uid != project.uid:
         raise UnknownProject(project.uid)
-    store.remember_project(project.uid, title=remote.title, label_config=remote.label_config)
-    store.replace_annotations(project.uid, label_studio.annotation_tasks(project.id))
-    revision = store.project(project.uid).revision  # what changes from here on is for the next run
+    store.projects.remember(project.uid, title=remote.title, label_config=remote.label_config)
+    store.annotations.replace(project.uid, label_studio.annotation_tasks(project.id))
+    revision = store.projects.get(project.uid).revision  # what changes from here on is for the next run
     progress("fetching", 0.5)
     config = LabelConfig.from_xml(remote.label_config)
     documents, report = read_tasks(label_studio.labelled_tasks(project.id), config)
@@ -112,23 +149,37 @@ def _snapshot(
     return config, documents, revision
 
 
-def _current_metrics(registry: Registry, project: Project, documents: Sequence[Document]) -> Metrics | None:
-    """The serving version's scores on the same held-out documents; ``None`` where there is nothing to compare."""
-    if project.current_version is None:
+def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
+    """Folder of the version to go on from: the current one, unless it began with another base model."""
+    if not recipe.warm_start or project.current_version is None:
+        return None
+    folder = registry.folder(project.uid, project.current_version)
+    try:
+        before = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        log.warning("training begins with the base model: %s cannot be read: %s", folder, error)
+        return None
+    return folder if before["recipe"]["base"] == recipe.base else None
+
+
+def _metrics_of(
+    version: str | None, registry: Registry, project: Project, documents: Sequence[Document]
+) -> Metrics | None:
+    """The serving version's scores on the candidate's documents; ``None`` where there is nothing to compare."""
+    if version is None:
         return None
     try:
-        current = registry.open(project.uid, project.current_version)
+        current = registry.open(project.uid, version)
     except ModelError as error:
         log.warning("the current version cannot be compared: %s", error)
         return None
-    return evaluate(current, split(documents).test)
+    return evaluate(current, documents)
 
 
-def _labels_grew(store: Store, project: Project, config: LabelConfig) -> bool:
-    if project.current_version is None:
-        return False
-    return not set(config.labels) <= set(store.version(project.uid, project.current_version).labels)
+def _pipe_from_worker() -> int | None:
+    stdin = sys.stdin.fileno() if sys.stdin else None
+    return stdin if stdin is not None and stat.S_ISFIFO(os.fstat(stdin).st_mode) else None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], lifeline=_pipe_from_worker())

@@ -27,11 +27,19 @@ class Split:
 def side(document_id: str) -> Side:
     """Side of a document: 80 % train, 10 % validation, 10 % test.
 
-    It depends on nothing but the id (first 8 bytes of its SHA-256, modulo ten), so a task never changes side,
-    however many are labelled later: what once was a test document never leaks into training.
+    A task never changes side, however many are labelled later: what once was a test document never leaks into
+    training.
+    """
+    return _TENTHS[part(document_id, 10)]
+
+
+def part(document_id: str, parts: int) -> int:
+    """Which of so many equal parts a document belongs to, from 0 on.
+
+    It depends on nothing but the id (first 8 bytes of its SHA-256, modulo ``parts``).
     """
     digest = hashlib.sha256(document_id.encode("utf-8", "surrogatepass")).digest()
-    return _TENTHS[int.from_bytes(digest[:8], "big") % 10]
+    return int.from_bytes(digest[:8], "big") % parts
 
 
 def split(documents: Sequence[Document]) -> Split:

@@ -48,7 +48,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    return make_settings(start_training_each_n_updates=3)
+    return make_settings(start_training_each_n_updates=3, suspects=False)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def publish(registry: Registry, store: Store, tmp_path: Path) -> Callable[..., V
     def publish(
         name: str = "ner-v1", *, uid: str = UID, files: Path | None = None, current: bool = True, **columns: Any
     ) -> Version:
-        store.remember_project(uid, title="Restaurants", label_config=LABEL_CONFIG)
+        store.projects.remember(uid, title="Restaurants", label_config=LABEL_CONFIG)
         staged = tmp_path / "staged" / uid / name
         staged.parent.mkdir(parents=True, exist_ok=True)
         if files:
@@ -188,6 +188,6 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def any_store(any_url: str) -> Iterator[Store]:
     """A store on each kind of database, and in it the project ``UID``."""
     store = Store(any_url)
-    store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG)
+    store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG)
     yield store
     store.close()

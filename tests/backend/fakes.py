@@ -9,6 +9,8 @@ from typing import Any
 from backend.errors import LabelStudioError
 from backend.inference.tagger import Tagging
 from backend.label_studio import OpenTask, Prediction, RemoteProject
+from backend.store import Store
+from backend.store.changes import settle_changes
 from converters.document import Span
 
 UID = "7.1795221978"
@@ -42,6 +44,12 @@ def remote_project(**known: Any) -> RemoteProject:
     """What Label Studio says of project 7."""
     said = {"id": 7, "uid": UID, "title": "Restaurants", "label_config": LABEL_CONFIG}
     return RemoteProject(**{**said, "tasks": 0, "annotations": 0, "model_version": "", **known})
+
+
+def settle(store: Store, revision: int, uid: str = UID) -> None:
+    """Forget a project's changes, as the end of a run does that took them in."""
+    with store._database.write() as session:
+        settle_changes(session, uid, revision)
 
 
 class Woken:

@@ -108,7 +108,7 @@ def test_wrong_method_is_explained_as_json(path: str, method: str, client: Flask
 def test_crash_is_logged_and_not_shown(
     testing: bool, app: Flask, loop: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crash(uid: str | None = None) -> None:
+    def crash(uid: str | None, **_: object) -> None:
         raise RuntimeError("the s3cret detail")
 
     app.testing = testing
@@ -126,7 +126,7 @@ def test_crash_is_logged_and_not_shown(
 def test_foreseen_failure_is_one_sentence_with_its_status(
     error: Exception, status: int, client: FlaskClient, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(uid: str | None = None) -> None:
+    def fail(uid: str | None, **_: object) -> None:
         raise error
 
     monkeypatch.setattr(loop, "versions", fail)
@@ -145,7 +145,7 @@ def test_foreseen_failure_is_one_sentence_with_its_status(
 def test_status_line_is_short_ascii_and_one_line(
     sentence: str, line: str, client: FlaskClient, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(uid: str | None = None) -> None:
+    def fail(uid: str | None, **_: object) -> None:
         raise ModelError(sentence)
 
     monkeypatch.setattr(loop, "versions", fail)

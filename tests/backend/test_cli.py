@@ -12,16 +12,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backend import __main__ as module
+from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Version
+from backend.tables import Run, Version
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
 Command = Callable[..., Result]
 
-COMMANDS = ("serve", "work", "connect", "train", "versions", "promote", "demo")
+COMMANDS = ("serve", "work", "connect", "train", "cancel", "versions", "promote", "pin", "unpin", "demo")
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> FakeLabelStudio:
 @pytest.fixture
 def met(store: Store) -> str:
     """A project this service knows."""
-    return store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
+    return store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], []])
@@ -79,6 +80,8 @@ def test_module_is_the_program(tmp_path: Path) -> None:
         ["unknown"],
         ["versions"],
         ["promote", "--project", "7"],
+        ["pin", "ner-v1"],
+        ["cancel"],
         ["versions", "--project", "seven"],
         ["versions", "--project", "-7"],
         ["versions", "--project", ""],
@@ -124,8 +127,7 @@ def test_project_is_looked_up_in_label_studio_without_a_token(command: Command) 
 
 def test_versions_show_what_serves_and_why(command: Command, publish: Publish, store: Store) -> None:
     publish("ner-v1", metrics={"f1": 0.5})
-    publish("ner-v2", metrics={}, current=False)
-    store.set_verdict(UID, "ner-v2", "rejected: worse")
+    publish("ner-v2", metrics={}, current=False, verdict="rejected: worse")
     result = command("versions", "--project", "7")
     assert result.exit_code == 0
     second, first = result.output.splitlines()
@@ -143,7 +145,7 @@ def test_project_not_met_yet_is_looked_up_in_label_studio(
     command: Command, studio: FakeLabelStudio, store: Store
 ) -> None:
     assert command("versions", "--project", "7").exit_code == 0
-    assert (store.project(UID).title, store.project(UID).label_config) == ("Restaurants", LABEL_CONFIG)
+    assert (store.projects.get(UID).title, store.projects.get(UID).label_config) == ("Restaurants", LABEL_CONFIG)
 
 
 def test_newest_project_of_a_number_is_meant(command: Command, publish: Publish) -> None:
@@ -158,8 +160,31 @@ def test_promote_makes_an_earlier_version_serve(command: Command, publish: Publi
     publish("ner-v2")
     result = command("promote", "--project", "7", "ner-v1")
     assert result.output == "ner-v1 serves now; its predictions are on their way to Label Studio.\n"
-    assert store.project(UID).current_version == "ner-v1"
-    assert store.refresh_due(UID) == 1
+    assert store.projects.get(UID).current_version == "ner-v1"
+    assert store.refreshes.due(UID) == 1
+
+
+def test_versions_show_which_are_pinned_and_which_have_no_files(command: Command, publish: Publish) -> None:
+    for name in ("ner-v1", "ner-v2", "ner-v3"):
+        publish(name)
+    assert command("pin", "--project", "7", "ner-v2").output == "ner-v2 is pinned.\n"
+    publish("ner-v4")
+    assert command("unpin", "--project", "7", "ner-v3").output == "ner-v3 is not pinned any more.\n"
+    lines = command("versions", "--project", "7").output.splitlines()
+    assert [line.partition("first")[2] for line in lines] == ["", "", " [pinned]", ""]
+
+
+def test_pruned_version_cannot_be_pinned(command: Command, publish: Publish, registry: Registry) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    registry.remove(UID, "ner-v1")
+    assert command("versions", "--project", "7").output.splitlines()[1].endswith("it is the first [files removed]")
+    for words in (["pin"], ["promote"]):
+        result = command(*words, "--project", "7", "ner-v1")
+        assert result.exit_code == 1
+        assert result.output == (
+            "Error: The files of model version 'ner-v1' were removed to save space: use ner-v2, or train a new one.\n"
+        )
 
 
 # train
@@ -167,7 +192,7 @@ def test_promote_makes_an_earlier_version_serve(command: Command, publish: Publi
 
 def test_train_queues_a_run(command: Command, met: str, store: Store) -> None:
     result = command("train", "--project", "7")
-    (run,) = store.runs()
+    (run,) = store.runs.latest()
     assert result.output == f"Run {run.id} is queued.\n"
     assert (run.state, run.reason) == ("queued", "command line")
 
@@ -180,25 +205,68 @@ def test_train_waits_for_the_end_of_the_run(
 
     def carry_out() -> None:
         until = time.monotonic() + 10
-        while (run := store.claim_run()) is None and time.monotonic() < until:
+        while (run := store.runs.claim()) is None and time.monotonic() < until:
             time.sleep(0.02)
         assert run is not None
         if state == "finished":
-            store.end_run(run.id, "finished", version="ner-v1")
+            store.runs.end(run.id, "finished", version="ner-v1")
         else:
-            store.end_run(run.id, "failed", error="There are 0 labelled tasks.")
+            store.runs.end(run.id, "failed", error="There are 0 labelled tasks.")
 
     worker = threading.Thread(target=carry_out)
     worker.start()
     result = command("train", "--project", "7", "--wait")
     worker.join()
-    (run,) = store.runs()
+    (run,) = store.runs.latest()
     if state == "finished":
         assert result.exit_code == 0
         assert f"Run {run.id} finished: version ner-v1, promoted: it is the first." in result.output
     else:
         assert result.exit_code == 1
         assert f"Error: Run {run.id} failed: There are 0 labelled tasks." in result.output
+
+
+def test_cancelled_run_ends_the_wait(command: Command, met: str, store: Store) -> None:
+    def cancel() -> None:
+        until = time.monotonic() + 10
+        while not store.runs.latest() and time.monotonic() < until:
+            time.sleep(0.02)
+        store.runs.end(store.runs.latest()[0].id, "cancelled")
+
+    worker = threading.Thread(target=cancel)
+    worker.start()
+    result = command("train", "--project", "7", "--wait")
+    worker.join()
+    assert result.exit_code == 1
+    assert result.output.endswith(f"Error: Run {store.runs.latest()[0].id} was cancelled.\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, ""), (1.0, ", about 1 s left"), (59.4, ", about 59 s left"), (59.6, ", about 1 min left"),
+     (200.0, ", about 3 min left"), (7300.0, ", about 121 min left")],
+)  # fmt: skip
+def test_time_left_is_shown_in_round_figures(seconds: float | None, shown: str) -> None:
+    assert module._time_left(Run(eta_seconds=seconds)) == shown
+
+
+# cancel
+
+
+def test_run_is_cancelled_by_the_beginning_of_its_id(command: Command, met: str, store: Store) -> None:
+    run, _ = store.runs.queue(met, "button")
+    result = command("cancel", run.id[:5])
+    assert (result.exit_code, result.output) == (0, f"Run {run.id} is cancelled.\n")
+    assert store.runs.get(run.id).state == "cancelled"
+    again = command("cancel", run.id)
+    assert again.exit_code == 1
+    assert again.output == f"Error: Training run {run.id} has ended already: it was cancelled.\n"
+
+
+def test_unknown_run_is_one_sentence(command: Command) -> None:
+    result = command("cancel", "nope")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: There is no training run 'nope'")
 
 
 # connect

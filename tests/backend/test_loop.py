@@ -4,17 +4,26 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from backend.errors import InvalidRequest, ModelError, UnknownProject, UnknownVersion
+from backend.errors import (
+    Conflict,
+    InvalidRequest,
+    ModelError,
+    UnknownProject,
+    UnknownRun,
+    UnknownVersion,
+    VersionPruned,
+)
 from backend.loop import UNTRAINED, Loop
 from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
 from backend.tables import Change, Version
-from tests.backend.fakes import LABEL_CONFIG, UID, Woken
+from tests.backend.fakes import LABEL_CONFIG, UID, Woken, settle
 
 Publish = Callable[..., Version]
 THRESHOLD = 3
@@ -22,7 +31,7 @@ THRESHOLD = 3
 
 @pytest.fixture(autouse=True)
 def _project(store: Store) -> None:
-    store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG)
+    store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG)
 
 
 def changed(store: Store) -> set[str]:
@@ -44,14 +53,14 @@ def test_submitted_skipped_and_updated_annotations_count_their_task_once(loop: L
     loop.annotations_saved(UID, {10: 1})
     loop.annotations_saved(UID, {11: 1})
     assert changed(store) == {"1"}
-    assert store.annotations(UID) == {10: 1, 11: 1}
+    assert store.annotations.of(UID) == {10: 1, 11: 1}
 
 
 def test_deleted_annotation_counts_its_task(loop: Loop, store: Store) -> None:
-    loop.store.remember_annotations(UID, {10: 1})
+    loop.store.annotations.remember(UID, {10: 1})
     loop.annotations_deleted(UID, [10])
     assert changed(store) == {"1"}
-    assert store.annotations(UID) == {}
+    assert store.annotations.of(UID) == {}
 
 
 def test_deleted_annotation_never_seen_counts_too(loop: Loop, store: Store) -> None:
@@ -69,14 +78,14 @@ def test_imported_tasks_without_labels_are_predicted(loop: Loop, store: Store, w
     publish("ner-v1")
     loop.tasks_created(UID, labelled=[], unlabelled=[3])
     assert woken.refreshes == [UID]
-    assert store.refresh_due(UID) == 1
+    assert store.refreshes.due(UID) == 1
 
 
 def test_deleted_tasks_count_if_they_were_labelled(loop: Loop, store: Store) -> None:
-    loop.store.remember_annotations(UID, {10: 1, 11: 1, 20: 2})
+    loop.store.annotations.remember(UID, {10: 1, 11: 1, 20: 2})
     loop.tasks_deleted(UID, [1, 3])
     assert changed(store) == {"1"}
-    assert store.annotations(UID) == {20: 2}
+    assert store.annotations.of(UID) == {20: 2}
 
 
 def test_changes_of_a_project_never_met_are_refused(loop: Loop) -> None:
@@ -116,30 +125,64 @@ def test_burst_of_changes_yields_one_run(loop: Loop) -> None:
 
 def test_changes_during_a_run_wait_and_then_start_one_run(loop: Loop, store: Store) -> None:
     loop.tasks_changed(UID, ["1", "2", "3"])
-    run = store.claim_run()
+    run = store.runs.claim()
     assert run is not None
-    snapshot = store.project(UID).revision
+    snapshot = store.projects.get(UID).revision
     for task in ("3", "4", "5", "6"):
         loop.tasks_changed(UID, [task])
     assert len(loop.runs(UID)) == 1
 
-    store.settle_changes(UID, snapshot)
-    store.end_run(run.id, "finished", attempt=1)
+    settle(store, snapshot)
+    store.runs.end(run.id, "finished", attempt=1)
     loop.train_if_due(UID)
     loop.train_if_due(UID)
-    waiting = store.runs(project=UID, states=["queued"])
+    waiting = store.runs.latest(project=UID, states=["queued"])
     assert [each.reason for each in waiting] == ["4 changed tasks"]
 
 
 def test_too_few_changes_during_a_run_start_none(loop: Loop, store: Store) -> None:
     run = loop.train(UID, reason="button")
-    store.claim_run()
+    store.runs.claim()
     loop.tasks_changed(UID, ["1", "2"])
-    store.end_run(run.id, "finished")
+    store.runs.end(run.id, "finished")
     loop.train_if_due(UID)
     assert [each.state for each in loop.runs(UID)] == ["finished"]
     loop.tasks_changed(UID, ["3"])
     assert {each.state for each in loop.runs(UID)} == {"finished", "queued"}
+
+
+def test_failed_run_is_followed_by_another_at_the_next_change(loop: Loop, store: Store) -> None:
+    loop.tasks_changed(UID, ["1", "2", "3"])
+    run = store.runs.claim()
+    assert run is not None
+    store.runs.end(run.id, "failed", error="No answer.")
+    assert len(loop.runs(UID)) == 1
+    loop.tasks_changed(UID, ["3"])
+    assert [each.reason for each in loop.runs(UID)] == ["3 changed tasks"] * 2
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_cancelled_run_is_followed_by_another_after_as_many_changes_again(
+    started: bool, loop: Loop, store: Store
+) -> None:
+    loop.tasks_changed(UID, ["1", "2", "3"])
+    (run,) = loop.runs(UID)
+    if started:
+        store.runs.claim()
+    loop.tasks_changed(UID, ["4"])
+    loop.cancel(run.id)
+    for task in ("4", "5", "5"):
+        loop.tasks_changed(UID, [task])
+        assert len(loop.runs(UID)) == 1
+    assert store.changes.count(UID) == 5
+    loop.tasks_changed(UID, ["1"])
+    assert [each.reason for each in loop.runs(UID)] == ["5 changed tasks", "3 changed tasks"]
+
+
+def test_run_by_hand_after_a_cancelled_one_starts_at_once(loop: Loop) -> None:
+    loop.tasks_changed(UID, ["1", "2", "3"])
+    loop.cancel(loop.runs(UID)[0].id)
+    assert loop.train(UID, reason="button").state == "queued"
 
 
 def test_threshold_of_zero_leaves_training_to_the_button(
@@ -162,7 +205,7 @@ def test_button_pressed_twice_queues_one_run(loop: Loop, woken: Woken) -> None:
 
 def test_button_during_a_run_queues_the_next(loop: Loop, store: Store) -> None:
     first = loop.train(UID, reason="button")
-    store.claim_run()
+    store.runs.claim()
     assert loop.train(UID, reason="again").id != first.id
     assert [run.state for run in loop.runs(UID)] == ["queued", "started"]
 
@@ -170,6 +213,44 @@ def test_button_during_a_run_queues_the_next(loop: Loop, store: Store) -> None:
 def test_project_never_met_is_not_trained(loop: Loop) -> None:
     with pytest.raises(UnknownProject):
         loop.train("9.1", reason="button")
+
+
+def test_cancelled_run_ends_at_once_and_frees_its_place(loop: Loop, store: Store) -> None:
+    started = loop.train(UID, reason="button")
+    store.runs.claim()
+    waiting = loop.train(UID, reason="again")
+    for run in (waiting, started):
+        ended = loop.cancel(run.id)
+        assert (ended.state, ended.phase, ended.eta_seconds) == ("cancelled", "cancelled", None)
+        assert ended.finished_at is not None
+    assert store.runs.claim() is None
+    assert loop.train(UID, reason="button").id not in (waiting.id, started.id)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("finished", "it finished"), ("failed", "it failed"), ("cancelled", "it was cancelled")]
+)
+def test_ended_run_cannot_be_cancelled(state: Any, told: str, loop: Loop, store: Store) -> None:
+    run = loop.train(UID, reason="button")
+    store.runs.end(run.id, state)
+    with pytest.raises(Conflict, match=rf"^Training run {run.id} has ended already: {told}\.$"):
+        loop.cancel(run.id)
+    assert loop.run(run.id).state == state
+
+
+def test_unknown_run_cannot_be_cancelled(loop: Loop) -> None:
+    with pytest.raises(UnknownRun):
+        loop.cancel("nope")
+
+
+def test_log_of_a_run_is_read_by_its_id(loop: Loop, registry: Registry) -> None:
+    run = loop.train(UID, reason="button")
+    assert loop.run_log(run.id) == ""
+    registry.log_file(UID, run.id).write_text("".join(f"line {number}\n" for number in range(300)))
+    assert loop.run_log(run.id).splitlines() == [f"line {number}" for number in range(100, 300)]
+    assert loop.run_log(run.id, lines=1) == "line 299"
+    with pytest.raises(UnknownRun):
+        loop.run_log("../../../etc/passwd")
 
 
 # Projects and predictions
@@ -237,10 +318,10 @@ def test_promotion_by_hand_says_so_and_asks_for_a_refresh(
     publish("ner-v1")
     publish("ner-v2", current=False)
     loop.promote(UID, "ner-v2")
-    assert store.project(UID).current_version == "ner-v2"
-    assert store.version(UID, "ner-v2").verdict == "promoted by hand"
+    assert store.projects.get(UID).current_version == "ner-v2"
+    assert store.versions.get(UID, "ner-v2").verdict == "promoted by hand"
     assert woken.refreshes == [UID]
-    assert store.refresh_due(UID) == 1
+    assert store.refreshes.due(UID) == 1
 
 
 def test_failed_promotion_changes_nothing(loop: Loop, store: Store, woken: Woken, publish: Publish) -> None:
@@ -249,7 +330,7 @@ def test_failed_promotion_changes_nothing(loop: Loop, store: Store, woken: Woken
         loop.promote(UID, "ner-v9")
     with pytest.raises(UnknownProject):
         loop.promote("9.1", "ner-v1")
-    assert store.project(UID).current_version == "ner-v1"
+    assert store.projects.get(UID).current_version == "ner-v1"
     assert woken.refreshes == []
 
 
@@ -265,3 +346,35 @@ def test_versions_of_one_project_and_of_all(loop: Loop, publish: Publish) -> Non
     ]
     with pytest.raises(UnknownProject):
         loop.versions("9.1")
+
+
+def test_pruned_version_is_listed_and_neither_answers_nor_serves(
+    loop: Loop, publish: Publish, fake_models: list[str]
+) -> None:
+    for name in ("ner-v1", "ner-v2", "ner-v3"):
+        publish(name)
+    assert loop.predict(UID, ["sushi"], version="ner-v1").version == "ner-v1"
+    loop.delete_version(UID, "ner-v1")
+    assert [version.name for version in loop.versions(UID)] == ["ner-v3", "ner-v2", "ner-v1"]
+    assert [version.name for version in loop.versions(UID, usable=True)] == ["ner-v3", "ner-v2"]
+    told = "The files of model version 'ner-v1' were removed to save space: use ner-v3 or ner-v2, or train a new one"
+    for use in (lambda: loop.predict(UID, ["sushi"], version="ner-v1"), lambda: loop.promote(UID, "ner-v1")):
+        with pytest.raises(VersionPruned, match=told):
+            use()
+
+
+def test_serving_and_pinned_versions_are_not_deleted(loop: Loop, publish: Publish, registry: Registry) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    assert loop.pin(UID, "ner-v1", True).pinned
+    for name, why in (("ner-v1", "is pinned"), ("ner-v2", "serves")):
+        with pytest.raises(Conflict, match=why):
+            loop.delete_version(UID, name)
+        assert registry.folder(UID, name).is_dir()
+    loop.pin(UID, "ner-v1", False)
+    loop.delete_version(UID, "ner-v1")
+    assert not registry.folder(UID, "ner-v1").exists()
+    with pytest.raises(UnknownVersion):
+        loop.delete_version(UID, "ner-v9")
+    with pytest.raises(UnknownProject):
+        loop.pin("9.1", "ner-v1", True)

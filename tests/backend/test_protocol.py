@@ -18,12 +18,13 @@ from backend.errors import ModelError
 from backend.inference.tagger import Tagging
 from backend.jobs import open_loop
 from backend.loop import UNTRAINED, Loop
+from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
 from backend.tables import Version
 from converters.document import Span
 from tests import samples
-from tests.backend.fakes import LABEL_CONFIG, UID, SushiTagger, Woken, event, saved
+from tests.backend.fakes import LABEL_CONFIG, UID, SushiTagger, Woken, event, saved, settle
 
 Publish = Callable[..., Version]
 
@@ -68,7 +69,7 @@ def assert_explained(answer: TestResponse, status: int, *words: str) -> None:
 @pytest.fixture
 def met(store: Store) -> str:
     """A project this service knows."""
-    return store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
+    return store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
 
 
 # Health and setup
@@ -83,13 +84,49 @@ def test_health_is_up(client: FlaskClient) -> None:
 def test_setup_names_the_version_and_opens_no_model(
     client: FlaskClient, store: Store, publish: Publish, fake_models: list[str]
 ) -> None:
-    body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": {"a": 1}}
+    body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": {"epochs": 5}}
     assert client.post("/setup", json=body).json == {"model_version": UNTRAINED}
     publish("ner-v1")
     assert client.post("/setup", json=body).json == {"model_version": "ner-v1"}
     assert fake_models == []
-    project = store.project(UID)
-    assert (project.label_config, project.extra_params) == (LABEL_CONFIG, {"a": 1})
+    project = store.projects.get(UID)
+    assert (project.label_config, project.extra_params) == (LABEL_CONFIG, {"epochs": 5})
+
+
+@pytest.mark.parametrize(
+    ("extra_params", "kept"),
+    [
+        (None, {}),
+        ("", {}),
+        ({}, {}),
+        ('{"learning_rate": 1e-4, "warm_start": false}', {"learning_rate": 1e-4, "warm_start": False}),
+    ],
+)
+def test_extra_params_may_come_as_typed_text(
+    client: FlaskClient, store: Store, extra_params: object, kept: dict[str, object]
+) -> None:
+    body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params}
+    assert client.post("/setup", json=body).status_code == 200
+    assert store.projects.get(UID).extra_params == kept
+
+
+@pytest.mark.parametrize(
+    ("extra_params", "sentence"),
+    [
+        ("epochs=5", "must be a JSON object"),
+        ([5], "must be a JSON object"),
+        ({"epoch": 5}, "epoch is not known, use epochs, learning_rate"),
+        ({"epochs": 0}, "epochs: input should be greater than 0"),
+        ({"learning_rate": "fast", "seed": -1}, "learning_rate: input should be a valid number"),
+    ],
+)
+def test_extra_params_that_training_cannot_meet_are_refused_with_a_sentence(
+    client: FlaskClient, store: Store, extra_params: object, sentence: str
+) -> None:
+    answer = client.post("/setup", json={"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params})
+    assert answer.status_code == 400
+    assert sentence in answer.json["error"]
+    assert store.projects.find(UID) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +146,7 @@ def test_access_token_is_kept_only_from_the_configured_label_studio(
 ) -> None:
     body = {"project": UID, "schema": LABEL_CONFIG, "hostname": hostname, "access_token": "t0ken"}
     assert client.post("/setup", json=body).status_code == HTTPStatus.OK
-    assert store.project(UID).access_token == kept
+    assert store.projects.get(UID).access_token == kept
 
 
 # Predict
@@ -377,7 +414,7 @@ def test_version_whose_files_are_gone_is_explained(client: FlaskClient, publish:
 )
 def test_unknown_action_is_answered_like_a_known_one(body: dict[str, Any], client: FlaskClient, store: Store) -> None:
     assert post(client, body) == {"status": "ignored"}
-    assert store.projects() == []
+    assert store.projects.all() == []
 
 
 @pytest.mark.parametrize(
@@ -398,27 +435,27 @@ def test_event_counts_the_tasks_whose_labels_changed(
 ) -> None:
     for _ in range(2):
         post(client, body)
-    assert store.count_changes(UID) == tasks
-    assert store.project(UID).title == "Restaurants"
+    assert store.changes.count(UID) == tasks
+    assert store.projects.get(UID).title == "Restaurants"
 
 
 def test_deleted_task_counts_if_it_was_labelled(client: FlaskClient, store: Store) -> None:
     post(client, saved(1))
-    store.settle_changes(UID, store.project(UID).revision)
+    settle(store, store.projects.get(UID).revision)
     post(client, event("TASKS_DELETED", tasks=[{"id": 1}, {"id": 2}]))
-    assert store.count_changes(UID) == 1
+    assert store.changes.count(UID) == 1
 
 
 def test_burst_of_events_queues_one_run(client: FlaskClient, store: Store, woken: Woken) -> None:
     for number in range(30):
         assert post(client, saved(number)) == {"status": "counted"}
-    assert [run.reason for run in store.runs(project=UID)] == ["3 changed tasks"]
+    assert [run.reason for run in store.runs.latest(project=UID)] == ["3 changed tasks"]
     assert woken.trainings == 1
 
 
 def test_start_training_answers_the_run_as_the_job(client: FlaskClient, store: Store, woken: Woken) -> None:
     answer = post(client, event("START_TRAINING"))
-    assert answer == {"job": store.runs(project=UID)[0].id}
+    assert answer == {"job": store.runs.latest(project=UID)[0].id}
     assert post(client, event("START_TRAINING")) == answer
     assert woken.trainings == 2
 
@@ -428,7 +465,7 @@ def test_project_renamed_in_label_studio_is_renamed_here(client: FlaskClient, st
     body = event("PROJECT_UPDATED")
     body["project"] |= {"title": "Menus", "label_config": NO_PAIR}
     post(client, body)
-    assert (store.project(UID).title, store.project(UID).label_config) == ("Menus", NO_PAIR)
+    assert (store.projects.get(UID).title, store.projects.get(UID).label_config) == ("Menus", NO_PAIR)
 
 
 # Training
@@ -436,13 +473,13 @@ def test_project_renamed_in_label_studio_is_renamed_here(client: FlaskClient, st
 
 def test_train_of_older_label_studios_answers_the_run(client: FlaskClient, met: str, store: Store) -> None:
     answer = client.post("/train", json={"project": met})
-    assert (answer.status_code, answer.json) == (HTTPStatus.CREATED, {"job": store.runs()[0].id})
+    assert (answer.status_code, answer.json) == (HTTPStatus.CREATED, {"job": store.runs.latest()[0].id})
 
 
 def test_train_with_a_configuration_introduces_the_project(client: FlaskClient, store: Store) -> None:
     answer = client.post("/train", json={"project": UID, "label_config": LABEL_CONFIG})
     assert answer.status_code == HTTPStatus.CREATED
-    assert store.project(UID).label_config == LABEL_CONFIG
+    assert store.projects.get(UID).label_config == LABEL_CONFIG
 
 
 def test_job_status_tells_the_state_of_a_run(client: FlaskClient, met: str, store: Store) -> None:
@@ -452,10 +489,10 @@ def test_job_status_tells_the_state_of_a_run(client: FlaskClient, met: str, stor
         told: dict[str, Any] = answer.json
         return told
 
-    run, _ = store.queue_run(met, "button")
+    run, _ = store.runs.queue(met, "button")
     assert status()["job_status"] == "queued"
-    store.claim_run()
-    store.update_run(run.id, attempt=1, phase="training", progress=0.45678, eta_seconds=12.0)
+    store.runs.claim()
+    store.runs.update(run.id, attempt=1, phase="training", progress=0.45678, eta_seconds=12.0)
     started = status()
     assert [started[key] for key in ("job_status", "phase", "progress", "eta_seconds")] == [
         "started",
@@ -463,7 +500,7 @@ def test_job_status_tells_the_state_of_a_run(client: FlaskClient, met: str, stor
         0.457,
         12.0,
     ]
-    store.end_run(run.id, "finished", version="ner-v1")
+    store.runs.end(run.id, "finished", version="ner-v1")
     finished = status()
     assert (finished["job_status"], finished["progress"], finished["model_version"]) == ("finished", 1.0, "ner-v1")
     assert finished["created_at"] <= finished["started_at"] <= finished["ended_at"]
@@ -473,8 +510,8 @@ def test_job_status_tells_the_state_of_a_run(client: FlaskClient, met: str, stor
 def test_run_without_a_version_has_failed_for_label_studio(
     state: Any, client: FlaskClient, met: str, store: Store
 ) -> None:
-    run, _ = store.queue_run(met, "button")
-    store.end_run(run.id, state, error="No labels.")
+    run, _ = store.runs.queue(met, "button")
+    store.runs.end(run.id, state, error="No labels.")
     answer = client.post("/job_status", json={"job": run.id}).json
     assert (answer["job_status"], answer["phase"], answer["error"]) == ("failed", state, "No labels.")
 
@@ -556,3 +593,12 @@ def test_context_is_of_one_task(client: FlaskClient, publish: Publish, fake_mode
     publish("ner-v1")
     tasks = [task("thai, thai", 1), task("thai, thai", 2)]
     assert predict(client, *tasks, params=marked(0, 4)) == predict(client, *tasks)
+
+
+def test_versions_without_files_are_not_offered(
+    client: FlaskClient, publish: Publish, registry: Registry, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    registry.remove(UID, "ner-v1")
+    assert client.get(f"/versions?project={UID}").json == {"versions": ["ner-v2"]}

@@ -11,7 +11,7 @@ from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
 
 @pytest.fixture
 def project(store: Store) -> Project:
-    return store.remember_project(UID, label_config=LABEL_CONFIG)
+    return store.projects.remember(UID, label_config=LABEL_CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_annotations_that_differ_name_the_changed_tasks(
 ) -> None:
     studio = FakeLabelStudio()
     studio.owners = present
-    store.remember_annotations(UID, known)
+    store.annotations.remember(UID, known)
     assert lost_changes(store, studio, project) == lost
-    assert store.annotations(UID) == present
+    assert store.annotations.of(UID) == present
     assert lost_changes(store, studio, project) == []
 
 
@@ -48,11 +48,11 @@ def test_recreated_project_of_the_same_number_is_a_stranger(project: Project, st
     studio = FakeLabelStudio("7.1999999999")
     studio.owners = {10: 1}
     assert lost_changes(store, studio, project) == []
-    assert store.annotations(UID) == {}
+    assert store.annotations.of(UID) == {}
 
 
 def test_unreachable_label_studio_changes_nothing(project: Project, store: Store) -> None:
-    store.remember_annotations(UID, {10: 1})
+    store.annotations.remember(UID, {10: 1})
     with pytest.raises(LabelStudioUnreachable):
         lost_changes(store, FakeLabelStudio(down=LabelStudioUnreachable("no")), project)
-    assert store.annotations(UID) == {10: 1}
+    assert store.annotations.of(UID) == {10: 1}

@@ -53,6 +53,9 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> N
         ("NUM_TRAIN_EPOCHS", "-3"),
         ("PROMOTION_TOLERANCE", "2"),
         ("RUN_ATTEMPTS", "0"),
+        ("KEEP_VERSIONS", "-1"),
+        ("ACCELERATE_CONFIG", "missing.yaml"),
+        ("ACCELERATE_CONFIG", "/"),
         ("LOG_LEVEL", "LOUD"),
         ("DEVICE", "tpu"),
         ("PRECISION", "int4"),
@@ -70,6 +73,14 @@ def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKERS", "few")
     with pytest.raises(SettingsError, match=r"PORT: .+; WORKERS: "):
         load_settings()
+
+
+def test_missing_accelerate_config_says_how_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_CONFIG", "gpus.yaml")
+    with pytest.raises(SettingsError, match=r"no file gpus\.yaml: make it with `accelerate config --config_file gpus"):
+        load_settings()
+    Path("gpus.yaml").touch()
+    assert load_settings().accelerate_config == Path("gpus.yaml")
 
 
 @pytest.mark.parametrize("name", ["BASIC_AUTH_USER", "BASIC_AUTH_PASS"])

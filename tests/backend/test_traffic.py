@@ -57,7 +57,7 @@ def test_every_recorded_request_gets_a_json_object(name: str, client: FlaskClien
 @pytest.mark.parametrize(("name", "uid"), [("setup", FIRST), ("setup_basic_auth", SECOND)])
 def test_setup_is_answered_with_the_version(name: str, uid: str, client: FlaskClient, store: Store) -> None:
     assert send(client, name).json == {"model_version": UNTRAINED}
-    project = store.project(uid)
+    project = store.projects.get(uid)
     assert project.label_config == recorded(name)["json"]["schema"]
     assert project.access_token == "scrubbed"
 
@@ -68,7 +68,7 @@ def test_setup_from_another_host_leaves_its_token(
     settings = make_settings(label_studio_url="http://localhost:8080")
     client = create_app(settings, Loop(settings, store, registry, Woken())).test_client()
     send(client, "setup")
-    assert store.project(FIRST).access_token is None
+    assert store.projects.get(FIRST).access_token is None
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -122,7 +122,7 @@ def test_events_count_the_tasks_whose_labels_changed(
 ) -> None:
     for name in names:
         send(client, name)
-    assert [project.uid for project in store.projects()] == [uid]
+    assert [project.uid for project in store.projects.all()] == [uid]
     assert changed(store, uid) == tasks
 
 
@@ -130,13 +130,13 @@ def test_events_and_setup_mean_the_same_project(client: FlaskClient, store: Stor
     send(client, "setup")
     send(client, "webhook_annotation_created")
     send(client, "webhook_project_updated")
-    (project,) = store.projects()
+    (project,) = store.projects.all()
     assert (project.uid, project.title) == (FIRST, "stub2")
 
 
 def test_added_label_is_known_from_its_event(client: FlaskClient, store: Store) -> None:
     send(client, "webhook_project_updated_label_added")
-    assert 'value="Chef"' in store.project(SECOND).label_config
+    assert 'value="Chef"' in store.projects.get(SECOND).label_config
 
 
 def test_start_training_answers_a_job_whose_status_can_be_asked(client: FlaskClient) -> None:

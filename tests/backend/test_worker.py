@@ -7,22 +7,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from backend import worker as module
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
 from backend.jobs import open_loop
 from backend.loop import Loop
+from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
 from backend.tables import Version
 from backend.worker import Worker
-from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, Woken
+from tests.backend.conftest import ROOT
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, Woken, settle
 
 Publish = Callable[..., Version]
 Script = Callable[[str], None]
@@ -32,7 +36,7 @@ OTHER = "8.1795221978"
 
 @pytest.fixture(autouse=True)
 def _project(store: Store) -> None:
-    store.remember_project(UID, title="Restaurants", label_config=LABEL_CONFIG)
+    store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG)
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ def test_killed_run_is_tried_again_and_then_fails_with_the_reason(
     run_process("kill -KILL $$")
     run = loop.train(UID, reason="button")
     worker.work_off_runs()
-    dead = store.run(run.id)
+    dead = store.runs.get(run.id)
     assert (dead.state, dead.attempt) == ("failed", 3)
     assert dead.error == (
         "The training process was killed, most likely because memory ran out (lower TRAIN_BATCH_SIZE). "
@@ -94,7 +98,7 @@ def test_number_of_attempts_is_a_setting(
     loop.settings = make_settings(run_attempts=1)
     run = loop.train(UID, reason="button")
     working(loop, studio).work_off_runs()
-    dead = store.run(run.id)
+    dead = store.runs.get(run.id)
     assert (dead.state, dead.attempt) == ("failed", 1)
     assert dead.error == "The training process ended with exit code 3; its log says why. It was tried 1 times."
     assert loop.registry.log_file(UID, run.id).read_text() == "the reason\n"
@@ -106,7 +110,7 @@ def test_first_attempt_that_dies_costs_the_project_nothing(
     run_process(f"[ -e {tmp_path}/second ] && exit 0; touch {tmp_path}/second; kill -KILL $$")
     run = loop.train(UID, reason="button")
     worker.work_off_runs()
-    assert (store.run(run.id).state, store.run(run.id).attempt) == ("started", 2)
+    assert (store.runs.get(run.id).state, store.runs.get(run.id).attempt) == ("started", 2)
 
 
 def test_cancelled_run_is_not_tried_again(worker: Worker, loop: Loop, store: Store, run_process: Script) -> None:
@@ -114,9 +118,9 @@ def test_cancelled_run_is_not_tried_again(worker: Worker, loop: Loop, store: Sto
     run = loop.train(UID, reason="button")
     thread = threading.Thread(target=worker.work_off_runs)
     thread.start()
-    wait_for(lambda: store.end_run(run.id, "cancelled") if store.run(run.id).state == "started" else False)
+    wait_for(lambda: store.runs.end(run.id, "cancelled") if store.runs.get(run.id).state == "started" else False)
     thread.join(10)
-    assert (store.run(run.id).state, store.run(run.id).attempt) == ("cancelled", 1)
+    assert (store.runs.get(run.id).state, store.runs.get(run.id).attempt) == ("cancelled", 1)
 
 
 def test_stopped_worker_ends_its_run_and_queues_it_again(
@@ -130,45 +134,45 @@ def test_stopped_worker_ends_its_run_and_queues_it_again(
     worker.stop()
     thread.join(10)
     assert not thread.is_alive()
-    assert (store.run(run.id).state, store.run(run.id).attempt) == ("queued", 0)
+    assert (store.runs.get(run.id).state, store.runs.get(run.id).attempt) == ("queued", 0)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
     worker.work_off_runs()  # it takes no run any more
-    assert store.run(run.id).state == "queued"
+    assert store.runs.get(run.id).state == "queued"
 
 
 def test_worker_trains_one_run_at_a_time(
     worker: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
 ) -> None:
-    store.remember_project(OTHER)
+    store.projects.remember(OTHER)
     run_process(f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
     loop.train(UID, reason="button")
     thread = threading.Thread(target=worker.work_off_runs)
     thread.start()
-    wait_for(lambda: store.runs(states=["started"]))
+    wait_for(lambda: store.runs.latest(states=["started"]))
     loop.train(OTHER, reason="button")
     worker.work_off_runs()  # returns at once
-    assert [run.state for run in store.runs()] == ["queued", "started"]
+    assert [run.state for run in store.runs.latest()] == ["queued", "started"]
     (tmp_path / "go").touch()
     thread.join(10)
-    assert {run.state for run in store.runs()} == {"started"}  # these processes wrote no end
+    assert {run.state for run in store.runs.latest()} == {"started"}  # these processes wrote no end
 
 
 def test_finished_run_refreshes_and_starts_the_next_that_is_due(
     worker: Worker, loop: Loop, store: Store, woken: Woken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def carry_out(self: object, run_id: str, **_: object) -> None:
-        revision = store.project(UID).revision
-        if store.run(run_id).reason == "button":
-            store.record_changes(UID, ["1", "2", "3"])  # they miss the snapshot
-        store.settle_changes(UID, revision)
-        store.end_run(run_id, "finished", version="ner-v1")
+        revision = store.projects.get(UID).revision
+        if store.runs.get(run_id).reason == "button":
+            store.changes.record(UID, ["1", "2", "3"])  # they miss the snapshot
+        settle(store, revision)
+        store.runs.end(run_id, "finished", version="ner-v1")
 
     monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
     loop.train(UID, reason="button")
     worker.work_off_runs()
-    assert [(run.reason, run.state) for run in store.runs()] == [
+    assert [(run.reason, run.state) for run in store.runs.latest()] == [
         ("3 changed tasks", "finished"),
         ("button", "finished"),
     ]
@@ -179,14 +183,121 @@ def test_failed_run_refreshes_nothing_and_starts_no_other(
     worker: Worker, loop: Loop, store: Store, woken: Woken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def carry_out(self: object, run_id: str, **_: object) -> None:
-        store.end_run(run_id, "failed", error="No labels.")
+        store.runs.end(run_id, "failed", error="No labels.")
 
     monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
-    store.record_changes(UID, ["1", "2", "3"])
+    store.changes.record(UID, ["1", "2", "3"])
     loop.train(UID, reason="button")
     worker.work_off_runs()
-    assert [run.state for run in store.runs()] == ["failed"]
+    assert [run.state for run in store.runs.latest()] == ["failed"]
     assert woken.refreshes == []
+
+
+def left_behind(loop: Loop) -> list[Path]:
+    return list((loop.registry.model_dir / ".staging").glob("*"))
+
+
+def test_cancelled_run_is_gone_in_five_seconds_with_its_files_and_the_next_one_starts(
+    worker: Worker, loop: Loop, store: Store, run_process: Script, publish: Publish, tmp_path: Path
+) -> None:
+    publish("ner-v1")
+    staging = loop.registry.model_dir / ".staging"
+    run_process(
+        f"[ -e {tmp_path}/pid ] && exit 0; echo $$ > {tmp_path}/pid; trap '' TERM; "
+        f"mkdir -p {staging}/$3-1/.version-checkpoints {staging}/$3-1/version; while :; do sleep 0.05; done"
+    )
+    run = loop.train(UID, reason="button")
+    thread = threading.Thread(target=worker.work_off_runs)
+    thread.start()
+    wait_for((staging / f"{run.id}-1" / "version").exists)
+    following = loop.train(UID, reason="button")
+    cancelled_at = time.monotonic()
+    assert loop.cancel(run.id).state == "cancelled"
+    assert store.runs.get(run.id).state == "cancelled"
+    thread.join(10)
+    assert time.monotonic() - cancelled_at < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert left_behind(loop) == []
+    assert (store.runs.get(run.id).state, store.runs.get(run.id).attempt) == ("cancelled", 1)
+    assert store.runs.get(following.id).state == "started"
+    assert store.projects.current_version(UID) == "ner-v1"
+
+
+def test_run_given_to_another_worker_ends_here(worker: Worker, loop: Loop, store: Store, run_process: Script) -> None:
+    run_process("exec sleep 60")
+    run = loop.train(UID, reason="button")
+    thread = threading.Thread(target=worker.work_off_runs)
+    thread.start()
+    wait_for(lambda: store.runs.started())
+    store.runs.requeue(run.id)
+    assert store.runs.claim() is not None
+    thread.join(10)
+    assert not thread.is_alive()
+    assert (store.runs.get(run.id).state, store.runs.get(run.id).attempt) == ("started", 2)
+
+
+def test_process_that_does_not_end_after_its_outcome_is_ended(
+    worker: Worker, loop: Loop, store: Store, run_process: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EXIT_SECONDS", 0.0)
+    run_process("exec sleep 60")
+    run = loop.train(UID, reason="button")
+    thread = threading.Thread(target=worker.work_off_runs)
+    thread.start()
+    wait_for(lambda: store.runs.end(run.id, "finished") if store.runs.started() else False)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert store.runs.get(run.id).state == "finished"
+
+
+def test_database_that_does_not_answer_ends_no_run(
+    worker: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = loop.train(UID, reason="button")
+    store.runs.claim()
+    run = store.runs.get(run.id)
+    assert worker._is_wanted(run)
+
+    def locked(run_id: str) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(store.runs, "get", locked)
+    assert worker._is_wanted(run)
+    assert "database is locked" in caplog.text
+
+
+def test_killed_run_leaves_no_files(worker: Worker, loop: Loop, run_process: Script, tmp_path: Path) -> None:
+    staging = loop.registry.model_dir / ".staging"
+    run_process(
+        f"ls {staging} >> {tmp_path}/seen; for n in 1 2 3; do mkdir -p {staging}/$3-$n/version; done; kill -KILL $$"
+    )
+    run = loop.train(UID, reason="button")
+    worker.work_off_runs()
+    assert left_behind(loop) == []
+    assert loop.run(run.id).attempt == 3
+    # The second and the third attempt find what is theirs, and nothing that an earlier one left.
+    assert (tmp_path / "seen").read_text().split() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "left"), [("failed", ["ner-v3", "ner-v2", "ner-v1"]), ("finished", ["ner-v3", "ner-v2"])]
+)
+def test_finished_run_prunes_old_versions(
+    state: Any, left: list[str], make_settings: Callable[..., Settings], loop: Loop, store: Store,
+    studio: FakeLabelStudio, publish: Publish, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    loop.settings = make_settings(keep_versions=1)
+    for number in (1, 2, 3):
+        publish(f"ner-v{number}", current=number == 2)
+
+    def carry_out(self: object, run_id: str, **_: object) -> None:
+        store.runs.end(run_id, state)
+
+    monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
+    loop.train(UID, reason="button")
+    working(loop, studio).work_off_runs()
+    assert [version.name for version in loop.versions(UID, usable=True)] == left
 
 
 # Reconcile
@@ -196,13 +307,13 @@ def test_stalled_run_is_queued_again(
     worker: Worker, loop: Loop, store: Store, woken: Woken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = loop.train(UID, reason="button")
-    store.claim_run()
+    store.runs.claim()
     woken.trainings = 0
     worker.reconcile()
-    assert store.run(run.id).state == "started"
+    assert store.runs.get(run.id).state == "started"
     monkeypatch.setattr(module, "STALLED_SECONDS", -1)
     worker.reconcile()
-    assert store.run(run.id).state == "queued"
+    assert store.runs.get(run.id).state == "queued"
     assert woken.trainings == 2
 
 
@@ -212,18 +323,29 @@ def test_run_that_stalls_too_often_fails(
     monkeypatch.setattr(module, "STALLED_SECONDS", -1)
     run = loop.train(UID, reason="button")
     for _ in range(3):
-        store.claim_run()
+        store.runs.claim()
         worker.reconcile()
-    assert store.run(run.id).state == "failed"
-    assert store.run(run.id).error == "The training process or its machine went away. It was tried 3 times."
+    assert store.runs.get(run.id).state == "failed"
+    assert store.runs.get(run.id).error == "The training process or its machine went away. It was tried 3 times."
+
+
+def test_files_of_dead_runs_are_removed_and_those_of_a_run_elsewhere_are_not(
+    worker: Worker, loop: Loop, store: Store
+) -> None:
+    run = loop.train(UID, reason="button")
+    store.runs.claim()  # by a worker on another machine
+    for left in (f"{run.id}-1", "0123456789ab-1"):
+        (loop.registry.model_dir / ".staging" / left / "version").mkdir(parents=True)
+    worker.reconcile()
+    assert [folder.name for folder in left_behind(loop)] == [f"{run.id}-1"]
 
 
 def test_labels_that_arrived_unseen_start_a_run(worker: Worker, store: Store, studio: FakeLabelStudio) -> None:
     studio.annotate(1, 2, 3)
     worker.reconcile()
-    assert [run.reason for run in store.runs(project=UID)] == ["3 changed tasks"]
+    assert [run.reason for run in store.runs.latest(project=UID)] == ["3 changed tasks"]
     worker.reconcile()
-    assert store.count_changes(UID) == 3
+    assert store.changes.count(UID) == 3
 
 
 def test_failing_label_studio_leaves_the_other_projects(
@@ -232,11 +354,11 @@ def test_failing_label_studio_leaves_the_other_projects(
     down = FakeLabelStudio(down=LabelStudioUnreachable("Label Studio does not answer"))
     other = FakeLabelStudio(OTHER, tasks=1)
     other.annotate(1)
-    store.remember_project(OTHER)
-    store.want_refresh(UID)
+    store.projects.remember(OTHER)
+    store.refreshes.want(UID)
     studios = {UID: down, OTHER: other}
     Worker(loop, lambda settings, project: studios[project.uid]).reconcile()
-    assert store.count_changes(OTHER) == 1
+    assert store.changes.count(OTHER) == 1
     assert "Label Studio does not answer" in caplog.text
 
 
@@ -248,7 +370,7 @@ def test_project_without_a_token_leaves_the_other_projects(loop: Loop, caplog: p
 def test_refresh_left_undone_is_woken(worker: Worker, store: Store, woken: Woken) -> None:
     worker.reconcile()
     assert woken.refreshes == []
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     worker.reconcile()
     assert woken.refreshes == [UID]
 
@@ -265,11 +387,11 @@ def test_current_version_is_brought_to_label_studio(
     worker: Worker, loop: Loop, store: Store, studio: FakeLabelStudio, publish: Publish, fake_models: list[str]
 ) -> None:
     publish("ner-v1")
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     worker.refresh_predictions(UID)
     assert studio.predicted("ner-v1") == set(range(1, 10))
     assert studio.shown == "ner-v1"
-    assert store.refresh_due(UID) is None
+    assert store.refreshes.due(UID) is None
     imports = len(studio.imports)
     worker.refresh_predictions(UID)
     assert len(studio.imports) == imports
@@ -278,10 +400,10 @@ def test_current_version_is_brought_to_label_studio(
 def test_project_without_a_version_has_nothing_to_refresh(
     worker: Worker, store: Store, studio: FakeLabelStudio
 ) -> None:
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     worker.refresh_predictions(UID)
     assert studio.imports == []
-    assert store.refresh_due(UID) is None
+    assert store.refreshes.due(UID) is None
 
 
 def test_project_never_met_has_nothing_to_refresh(worker: Worker, studio: FakeLabelStudio) -> None:
@@ -296,7 +418,7 @@ def test_refresh_ends_when_another_version_is_promoted(
 ) -> None:  # fmt: skip
     publish("ner-v1")
     publish("ner-v2", current=False)
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     original = studio.import_predictions
 
     def promoting(project_id: int, predictions: Any) -> int:
@@ -309,7 +431,7 @@ def test_refresh_ends_when_another_version_is_promoted(
     assert studio.predicted("ner-v1") == {1, 2, 3, 4}
     assert studio.predicted("ner-v2") == set(range(1, 10))
     assert studio.shown == "ner-v2"
-    assert store.refresh_due(UID) is None
+    assert store.refreshes.due(UID) is None
 
 
 def test_refresh_wanted_again_meanwhile_is_done_again(
@@ -317,20 +439,20 @@ def test_refresh_wanted_again_meanwhile_is_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     original = studio.import_predictions
 
     def importing(project_id: int, predictions: Any) -> int:
         if len(studio.texts) == 9:  # tasks are imported while the first ones are predicted
             studio.texts[10] = "more sushi"
-            store.want_refresh(UID)
+            store.refreshes.want(UID)
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", importing)
     worker.refresh_predictions(UID)
     assert studio.imports == [9, 1]
     assert studio.predicted("ner-v1") == set(range(1, 11))
-    assert store.refresh_due(UID) is None
+    assert store.refreshes.due(UID) is None
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -338,7 +460,7 @@ def test_refresh_runs_once_at_a_time(
     worker: Worker, loop: Loop, store: Store, studio: FakeLabelStudio, publish: Publish, fake_models: list[str]
 ) -> None:
     publish("ner-v1")
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     line = threading.Barrier(6)
 
     def refresh(number: int) -> None:
@@ -348,7 +470,7 @@ def test_refresh_runs_once_at_a_time(
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(refresh, range(6)))
     assert studio.imports == [4, 4, 1]
-    assert store.refresh_due(UID) is None
+    assert store.refreshes.due(UID) is None
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -357,21 +479,21 @@ def test_refresh_taken_over_by_another_worker_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     monkeypatch.setattr(module, "REFRESH_HOLD_SECONDS", -1)  # as if each batch took longer than that
     original = studio.import_predictions
 
     def taken_over(project_id: int, predictions: Any) -> int:
-        assert store.hold_refresh(UID, seconds=60, holder="another worker")
+        assert store.refreshes.hold(UID, seconds=60, holder="another worker")
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", taken_over)
     worker.refresh_predictions(UID)
     assert studio.imports == [4]
     assert studio.shown == ""
-    assert store.refresh_due(UID) == 1
-    assert store.hold_refresh(UID, seconds=60, holder="another worker")
-    assert not store.hold_refresh(UID, seconds=60, holder="a third one")
+    assert store.refreshes.due(UID) == 1
+    assert store.refreshes.hold(UID, seconds=60, holder="another worker")
+    assert not store.refreshes.hold(UID, seconds=60, holder="a third one")
 
 
 @pytest.mark.parametrize("error", [LabelStudioUnreachable("no answer"), LabelStudioRefused("no token")])
@@ -380,17 +502,83 @@ def test_refresh_that_failed_is_due_and_free_for_the_next(
     fake_models: list[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.want_refresh(UID)
+    store.refreshes.want(UID)
     studio.down = error
     worker.refresh_predictions(UID)
     assert str(error) in caplog.text
-    assert store.refresh_due(UID) == 1
+    assert store.refreshes.due(UID) == 1
     studio.down = None
     worker.refresh_predictions(UID)
     assert studio.shown == "ner-v1"
 
 
 # The process
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Address of a Label Studio that takes calls and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture(params=["plain", "accelerate"])
+def real_run(
+    request: pytest.FixtureRequest, silent: str, make_settings: Callable[..., Settings], tmp_path: Path,
+    store: Store, registry: Registry, woken: Woken, monkeypatch: pytest.MonkeyPatch,
+) -> Loop:  # fmt: skip
+    """A loop whose runs are real processes that wait for Label Studio."""
+    config = None
+    if request.param == "accelerate":
+        config = tmp_path / "accelerate.yaml"
+        config.write_text(
+            "compute_environment: LOCAL_MACHINE\ndistributed_type: 'NO'\nnum_processes: 1\nuse_cpu: true\n"
+        )
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    settings = make_settings(label_studio_url=silent, label_studio_api_key="0" * 40, accelerate_config=config)
+    return Loop(settings, store, registry, woken)
+
+
+def running(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_run_that_waits_for_an_answer_is_gone_in_five_seconds(
+    real_run: Loop, store: Store, studio: FakeLabelStudio
+) -> None:
+    run = real_run.train(UID, reason="button")
+    thread = threading.Thread(target=working(real_run, studio).work_off_runs)
+    thread.start()
+    wait_for(lambda: store.runs.get(run.id).phase == "fetching", 60)
+    processes = [each for each in psutil.Process().children(recursive=True) if run.id in each.cmdline()]
+    assert len(processes) == (2 if real_run.settings.accelerate_config else 1)
+    cancelled_at = time.monotonic()
+    real_run.cancel(run.id)
+    thread.join(20)
+    assert time.monotonic() - cancelled_at < 5
+    assert not running(processes)
+
+
+def test_run_whose_worker_is_killed_is_queued_again_and_ends(
+    real_run: Loop, store: Store, child_environment: Callable[[Settings], dict[str, str]], tmp_path: Path
+) -> None:
+    run = real_run.train(UID, reason="button")
+    script = (
+        "from backend.jobs import open_loop; from backend.settings import load_settings; "
+        "from backend.worker import Worker; Worker(open_loop(load_settings())[0]).work_off_runs()"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", script], env=child_environment(real_run.settings), cwd=tmp_path)
+    try:
+        wait_for(lambda: store.runs.get(run.id).phase == "fetching", 60)
+        processes = psutil.Process(worker.pid).children(recursive=True)
+    finally:
+        worker.kill()
+        worker.wait()
+    wait_for(lambda: store.runs.get(run.id).state == "queued")
+    wait_for(lambda: not running(processes))
 
 
 def test_worker_process_carries_out_what_is_queued_and_ends_on_sigterm(

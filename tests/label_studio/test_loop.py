@@ -63,7 +63,7 @@ def predictions(site: Site, task: int) -> list[dict[str, Any]]:
 
 
 def changed(site: Site, story: Story) -> int:
-    return site.loop.store.count_changes(story.uid)
+    return site.loop.store.changes.count(story.uid)
 
 
 def ended(site: Site, run: Run) -> Run | None:
@@ -84,7 +84,7 @@ def test_connect_makes_both_sides_trust_each_other(site: Site, story: Story) -> 
     [hook] = site.api("GET", f"/api/webhooks/?project={story.project.id}")
     assert hook["headers"]["Authorization"].startswith("Basic ")
     assert site.api("GET", f"/api/projects/{story.project.id}")["show_collab_predictions"] is True
-    assert site.loop.store.project(story.uid).label_config == CONFIG
+    assert site.loop.store.projects.get(story.uid).label_config == CONFIG
 
 
 def test_connect_again_changes_nothing(site: Site, story: Story) -> None:
@@ -229,7 +229,7 @@ def test_crossing_the_threshold_trains_a_version_that_pre_labels_at_once(site: S
     assert THRESHOLD == 3
     task = unlabelled(site, story)[2]
     site.label_studio.annotate(task, [])
-    run = site.wait("a queued run", lambda: site.loop.store.runs(project=story.uid, states=LIVE))[0]
+    run = site.wait("a queued run", lambda: site.loop.store.runs.latest(project=story.uid, states=LIVE))[0]
     assert run.reason == "3 changed tasks"
     done = site.wait("the second version", lambda: ended(site, run))
     assert (done.state, done.version) == ("finished", "ner-v2"), done.error
@@ -302,4 +302,4 @@ def test_a_project_without_labels_fails_its_run_with_a_reason_and_the_loop_goes_
     done = site.wait("the run's end", lambda: ended(site, run), seconds=90)
     assert done.state == "failed"
     assert "label" in (done.error or "")
-    assert site.loop.store.project(project.uid).current_version is None
+    assert site.loop.store.projects.get(project.uid).current_version is None

@@ -10,10 +10,10 @@ import yaml
 
 from backend.errors import NotEnoughLabels, RunCancelled
 from backend.inference.tagger import Tagger
+from backend.recipe import Recipe
 from backend.training import build as module
 from backend.training.build import Built, build_version
 from backend.training.evaluate import evaluate
-from backend.training.fine_tune import Recipe
 from backend.training.model_card import model_card
 from backend.training.split import split
 from converters.document import Document, Span
@@ -71,7 +71,7 @@ def test_model_card_is_for_a_reader(built: Built) -> None:
     assert front["pipeline_tag"] == "token-classification"
     assert front["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
     assert front["model-index"][0]["name"] == "ner-v1"
-    assert "The test side is small (3 tasks, 6 regions)" in card
+    assert "measured on only 3 held-out tasks (6 regions)" in card
     assert "`Cuisine`" in card
 
 

@@ -8,7 +8,8 @@ import torch
 
 from backend.errors import BaseModelUnavailable
 from backend.training import hub
-from backend.training.encoder import default_learning_rate, load_classifier
+from backend.training.encoder import load_classifier
+from converters.bio import tag_set
 
 LABELS = ["Dish", "Place"]
 
@@ -79,6 +80,32 @@ def test_pickled_weights_are_refused(saved: Path, tmp_path: Path) -> None:
         load_classifier(str(tmp_path), LABELS)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("embedded", 3e-4), ("distilbert/distilbert-base-uncased", 5e-5)])
-def test_learning_rate_suits_the_encoder(name: str, expected: float) -> None:
-    assert default_learning_rate(name) == expected
+def version_of(tmp_path: Path, labels: tuple[str, ...]) -> Path:
+    torch.manual_seed(3)
+    model, tokenizer = load_classifier("embedded", labels)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("Dish", "Cuisine", "Location"),
+        ("Location", "Dish", "Cuisine"),  # in another order
+        ("Dish", "Cuisine", "Location", "Price"),  # one added
+        ("Cuisine",),  # two removed
+        ("Dish", "Kitchen", "Location"),  # one renamed
+    ],
+)
+def test_going_on_from_a_version_keeps_what_it_knows_of_each_label(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    folder = version_of(tmp_path, LABELS)
+    before, _ = load_classifier("embedded", LABELS, start=folder)
+    model, _ = load_classifier("embedded", labels, start=folder)
+    assert model.config.id2label == dict(enumerate(tag_set(labels)))
+    for tag, row in model.config.label2id.items():
+        known = before.config.label2id.get(tag)
+        same = [bool(torch.equal(model.classifier.weight[row], each)) for each in before.classifier.weight]
+        assert same == [index == known for index in range(len(same))]
+    encoder = before.distilbert.transformer.layer[0].ffn.lin1.weight
+    assert torch.equal(model.distilbert.transformer.layer[0].ffn.lin1.weight, encoder)

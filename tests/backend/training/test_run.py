@@ -7,13 +7,17 @@ Studio, in ``tests/backend/test_worker.py``.
 from __future__ import annotations
 
 import os
+import re
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from backend.errors import BaseModelUnavailable
 from backend.settings import Settings
@@ -21,7 +25,8 @@ from backend.store import Store
 from backend.tables import Run, Version
 from backend.training import run as module
 from backend.training.build import Built
-from backend.training.evaluate import Metrics
+from backend.training.evaluate import score
+from backend.training.split import split
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
@@ -35,8 +40,8 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> FakeLabelStudio:
-    studio = FakeLabelStudio(tasks=40)
-    studio.annotate(*range(1, 41))
+    studio = FakeLabelStudio(tasks=80)
+    studio.annotate(*range(1, 81))
     monkeypatch.setattr(module, "open_label_studio", lambda settings, project: studio)
     return studio
 
@@ -50,26 +55,23 @@ def train(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, tmp
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)  # no .env of a developer
         monkeypatch.setattr(os, "nice", lambda increment: increment)
-        store.remember_project(UID, label_config=LABEL_CONFIG)
-        store.queue_run(UID, "test")
-        run = store.claim_run()
+        store.projects.remember(UID, label_config=LABEL_CONFIG)
+        store.runs.queue(UID, "test")
+        run = store.runs.claim()
         assert run is not None
         module.main(run.id)
         assert not list(settings.model_dir.glob(".staging/*"))
-        return store.run(run.id)
+        return store.runs.get(run.id)
 
     return train
 
 
-def metrics(f1: float) -> Metrics:
-    return Metrics(documents=4, precision=f1, recall=f1, f1=f1, support=4, per_label={})
-
-
 @pytest.fixture
 def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Make versions of a given F1 without training; the list says of how many documents each was made."""
+    """Make versions without training, which find all that is held out or nothing; the list says of how many documents
+    each was made."""
 
-    def build(f1: float = 0.9, *, during: Callable[[], object] = lambda: None) -> list[int]:
+    def build(*, right: bool = True, during: Callable[[], object] = lambda: None) -> list[int]:
         built: list[int] = []
 
         def build_version(documents: Any, *, labels: Any, name: str, folder: Path, progress: Any, **_: Any) -> Built:
@@ -78,7 +80,9 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
             during()
             progress("exporting", 0.0)
             built.append(len(documents))
-            return Built(folder=folder, labels=tuple(labels), metrics=metrics(f1), info={"name": name})
+            test = split(documents).test
+            metrics = score([["B-Dish"]] * len(test), [["B-Dish" if right else "O"]] * len(test))
+            return Built(folder=folder, labels=tuple(labels), test=test, metrics=metrics, info={"name": name})
 
         monkeypatch.setattr("backend.training.build.build_version", build_version)
         return built
@@ -142,12 +146,12 @@ def test_project_that_cannot_be_labelled_fails_the_run(studio: FakeLabelStudio, 
 
 def test_project_without_labels_fails_the_run(studio: FakeLabelStudio, store: Store, train: Train) -> None:
     studio.owners.clear()
-    store.remember_project(UID)
-    store.record_changes(UID, ["1"])
+    store.projects.remember(UID)
+    store.changes.record(UID, ["1"])
     run = train()
     assert (run.state, run.documents) == ("failed", 0)
     assert run.error == "There are 0 labelled tasks: label more tasks, then start training again."
-    assert store.count_changes(UID) == 1
+    assert store.changes.count(UID) == 1
 
 
 # Outcomes
@@ -157,20 +161,21 @@ def test_first_version_is_published_and_promoted(
     studio: FakeLabelStudio, store: Store, settings: Settings, build: Callable[..., list[int]], train: Train
 ) -> None:
     built = build()
-    store.remember_project(UID)
-    store.record_changes(UID, ["1", "2"])
+    store.projects.remember(UID)
+    store.changes.record(UID, ["1", "2"])
     run = train()
-    assert (run.state, run.version, run.progress, run.documents) == ("finished", "ner-v1", 1.0, 40)
-    assert built == [40]
-    version = store.version(UID, "ner-v1")
-    assert (version.run, version.labels, version.metrics["f1"]) == (run.id, list(LABELS), 0.9)
-    assert version.verdict == "promoted: F1 0.900, with no version to compare"
+    assert (run.state, run.version, run.progress, run.documents) == ("finished", "ner-v1", 1.0, 80)
+    assert built == [80]
+    version = store.versions.get(UID, "ner-v1")
+    assert (version.run, version.labels, version.metrics["f1"]) == (run.id, list(LABELS), 1.0)
+    score = "F1 1.000 (measured on only 6 held-out tasks: too few to say more)"
+    assert version.verdict == f"promoted: {score}, with no version to compare"
     assert (settings.model_dir / UID / "ner-v1" / "config.json").is_file()
-    project = store.project(UID)
+    project = store.projects.get(UID)
     assert (project.current_version, project.title) == ("ner-v1", "Restaurants")
-    assert store.refresh_due(UID) == 1
-    assert store.count_changes(UID) == 0
-    assert store.annotations(UID) == studio.owners
+    assert store.refreshes.due(UID) == 1
+    assert store.changes.count(UID) == 0
+    assert store.annotations.of(UID) == studio.owners
 
 
 def test_worse_version_is_kept_and_not_promoted(
@@ -178,12 +183,12 @@ def test_worse_version_is_kept_and_not_promoted(
     train: Train,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    build(0.1)
+    build(right=False)
     run = train()
     assert (run.state, run.version) == ("finished", "ner-v2")
-    assert store.project(UID).current_version == "ner-v1"
-    assert store.version(UID, "ner-v2").verdict.startswith("rejected: F1 0.100 against 1.000 on the same")
-    assert store.refresh_due(UID) is None
+    assert store.projects.get(UID).current_version == "ner-v1"
+    assert store.versions.get(UID, "ner-v2").verdict.startswith("rejected: F1 0.000 against 1.000 on the same")
+    assert store.refreshes.due(UID) is None
     assert fake_models == ["ner-v1"]
 
 
@@ -192,38 +197,89 @@ def test_version_with_new_labels_is_promoted_whatever_its_figures(
     train: Train,
 ) -> None:  # fmt: skip
     publish("ner-v1", labels=("Dish",))
-    build(0.1)
+    build(right=False)
     train()
-    assert store.project(UID).current_version == "ner-v2"
-    assert "it knows new labels" in store.version(UID, "ner-v2").verdict
+    assert store.projects.get(UID).current_version == "ner-v2"
+    assert "it knows new labels" in store.versions.get(UID, "ner-v2").verdict
 
 
 def test_current_version_that_cannot_be_opened_is_replaced(
     studio: FakeLabelStudio, store: Store, publish: Publish, build: Callable[..., list[int]], train: Train
 ) -> None:
     publish("ner-v1")  # an empty folder
-    build(0.1)
+    build(right=False)
     train()
-    assert store.project(UID).current_version == "ner-v2"
+    assert store.projects.get(UID).current_version == "ner-v2"
 
 
 def test_labels_that_change_during_a_run_wait_for_the_next(
     studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
 ) -> None:
-    store.remember_project(UID)
-    store.record_changes(UID, ["1", "2", "3"])
-    build(during=lambda: store.record_changes(UID, ["3", "4"]))
+    store.projects.remember(UID)
+    store.changes.record(UID, ["1", "2", "3"])
+    build(during=lambda: store.changes.record(UID, ["3", "4"]))
     train()
-    assert store.count_changes(UID) == 2
+    assert store.changes.count(UID) == 2
 
 
 def test_cancelled_run_publishes_nothing(
     studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
 ) -> None:
-    build(during=lambda: store.end_run(store.runs()[0].id, "cancelled"))
+    build(during=lambda: store.runs.end(store.runs.latest()[0].id, "cancelled"))
     run = train()
     assert (run.state, run.error) == ("cancelled", None)
-    assert store.versions(UID) == []
+    assert store.versions.of(UID) == []
+
+
+def test_run_cancelled_while_it_publishes_leaves_the_current_version(
+    studio: FakeLabelStudio, store: Store, settings: Settings, publish: Publish, fake_models: list[str],
+    build: Callable[..., list[int]], train: Train, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    publish("ner-v1")
+    store.changes.record(UID, ["1"])
+    build()
+
+    def flush(folder: Path) -> None:
+        store.runs.end(store.runs.latest()[0].id, "cancelled")
+
+    monkeypatch.setattr("backend.registry._flush", flush)
+    assert train().state == "cancelled"
+    assert [version.name for version in store.versions.of(UID)] == ["ner-v1"]
+    assert store.projects.current_version(UID) == "ner-v1"
+    assert not (settings.model_dir / UID / "ner-v2").exists()
+    assert store.changes.count(UID) == 1
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Writes beyond 4 MB of a file fail."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 * 10**6, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_run_without_room_fails_with_the_remedy_and_leaves_the_current_version(
+    studio: FakeLabelStudio, store: Store, settings: Settings, publish: Publish, fake_models: list[str],
+    build: Callable[..., list[int]], train: Train,
+) -> None:  # fmt: skip
+    publish("ner-v1")
+
+    def write() -> None:
+        (checkpoints,) = settings.model_dir.glob(".staging/*/version")
+        save_file({"weight": np.zeros(2_000_000, np.float32)}, checkpoints / "model.safetensors")
+
+    build(during=write)
+    run = train()
+    assert run.state == "failed"
+    assert re.fullmatch(
+        rf"A file below {settings.model_dir} may not become as large as a model \(\d+\.\d GB are free there\): "
+        r"raise the worker's limit \(`ulimit -f`\), then start training again\.",
+        run.error or "",
+    )
+    assert store.projects.current_version(UID) == "ner-v1"
+    assert [version.name for version in store.versions.of(UID)] == ["ner-v1"]
 
 
 @pytest.mark.parametrize(
@@ -231,6 +287,11 @@ def test_cancelled_run_publishes_nothing(
     [
         (BaseModelUnavailable("The base model cannot be had."), "The base model cannot be had."),
         (RuntimeError("boom"), "RuntimeError: boom"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes."),
+            "Memory ran out during training: lower TRAIN_BATCH_SIZE, choose a smaller BASELINE_MODEL_NAME, "
+            "or give the worker more memory.",
+        ),
     ],
 )
 def test_failure_is_written_to_the_run(
@@ -243,5 +304,5 @@ def test_failure_is_written_to_the_run(
     build(during=fail)
     run = train()
     assert (run.state, run.error) == ("failed", sentence)
-    assert store.versions(UID) == []
-    assert store.project(UID).current_version is None
+    assert store.versions.of(UID) == []
+    assert store.projects.get(UID).current_version is None
