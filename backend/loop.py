@@ -123,11 +123,15 @@ class Loop:
         change. After a cancelled one as many further tasks must change: whoever ended it did not mean until the next
         annotation.
         """
-        threshold = self.settings.start_training_each_n_updates
-        if not threshold or self.store.runs.latest(project=uid, states=LIVE, limit=1):
-            return
-        if self.store.changes.count(uid, since=self._revision_of_cancellation(uid)) >= threshold:
+        if not self.store.runs.latest(project=uid, states=LIVE, limit=1) and self.due_in(uid) == 0:
             self.train(uid, reason=f"{self.store.changes.count(uid)} changed tasks")
+
+    def due_in(self, uid: str) -> int | None:
+        """How many more tasks must change until a run is queued; ``None`` where only the button starts one."""
+        threshold = self.settings.start_training_each_n_updates
+        if not threshold:
+            return None
+        return max(0, threshold - self.store.changes.count(uid, since=self._revision_of_cancellation(uid)))
 
     def _revision_of_cancellation(self, uid: str) -> int:
         latest = self.store.runs.latest(project=uid, limit=1)

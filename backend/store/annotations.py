@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from backend.database import Database
 from backend.tables import Annotation
@@ -37,6 +37,12 @@ class Annotations:
         with self._database.read() as session:
             query = select(Annotation.annotation, Annotation.task).where(Annotation.project == uid)
             return dict(session.execute(query).all())
+
+    def count_tasks(self, uid: str) -> int:
+        """How many tasks of a project have annotations."""
+        with self._database.read() as session:
+            query = select(func.count(Annotation.task.distinct())).where(Annotation.project == uid)
+            return session.scalar(query) or 0
 
     def forget(self, uid: str, annotations: Sequence[int]) -> dict[int, int]:
         """Drop deleted annotations; return the tasks of those that were known."""

@@ -189,10 +189,11 @@ def _training(info: dict[str, Any]) -> str:
         f"It {began}: {trained['epochs']:g} epochs, {trained['steps']} steps of {recipe['batch_size']} examples of "
         f"similar length, AdamW with peak learning rate {trained['learning_rate']:g} at the head and × "
         f"{trained['layer_decay']:g} for each layer below, rising for {trained['warm_up']:.0%} of the steps and "
-        f"falling to 0 after, weight decay {recipe['weight_decay']:g}, label smoothing {trained['label_smoothing']:g}, "
-        f"seed {recipe['seed']}, in {trained['precision']} on {trained['device']}{several}. Kept is the running average "
-        f"of the weights after {trained['chosen']:g} epochs{_chosen_by(trained)}. {seconds:.0f} s in all. Library "
-        f"versions are in `metrics.json`: {json.dumps(info['libraries'])}."
+        f"falling to 0 after, weight decay {recipe['weight_decay']:g}, label smoothing "
+        f"{trained['label_smoothing']:g}, seed {recipe['seed']}, in {trained['precision']} on "
+        f"{trained['device']}{several}. Kept is the running average of the weights after "
+        f"{trained['chosen']:g} epochs{_chosen_by(trained)}. {seconds:.0f} s in all. Library versions are in "
+        f"`metrics.json`: {json.dumps(info['libraries'])}."
     )
 
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from backend.errors import UnknownProject
+from backend.loop import Loop
+from backend.overview import overview
+from backend.settings import Settings
+from backend.store import Store
+from backend.tables import Version
+from tests.backend.fakes import UID
+
+
+def test_new_project_has_nothing_but_a_threshold(loop: Loop) -> None:
+    loop.meet(UID, title="Restaurants")
+    seen = overview(loop, UID)
+    assert (seen.labelled, seen.changed, seen.threshold, seen.due_in) == (0, 0, 3, 3)
+    assert (seen.running, seen.last, seen.current, seen.f1, seen.review) == (None, None, None, None, None)
+    assert (seen.versions, seen.suspects) == (0, 0)
+
+
+def test_labels_count_by_task_and_a_live_run_is_shown(loop: Loop, store: Store) -> None:
+    loop.meet(UID)
+    loop.annotations_saved(UID, {11: 1, 12: 1})
+    assert (overview(loop, UID).labelled, overview(loop, UID).changed, overview(loop, UID).due_in) == (1, 1, 2)
+    loop.annotations_saved(UID, {13: 2, 14: 3})
+    seen = overview(loop, UID)
+    assert seen.running is not None
+    assert (seen.labelled, seen.due_in, seen.running.state) == (3, None, "queued")
+    store.runs.claim()
+    waiting = loop.train(UID, reason="button")
+    running = overview(loop, UID).running
+    assert running is not None
+    assert running.id == seen.running.id
+    loop.cancel(running.id)
+    loop.cancel(waiting.id)
+    ended = overview(loop, UID)
+    assert ended.last is not None
+    assert (ended.running, ended.last.state, ended.due_in) == (None, "cancelled", 3)
+
+
+def test_current_version_and_its_score(loop: Loop, publish: Callable[..., Version]) -> None:
+    publish("ner-v1", metrics={"f1": 0.5})
+    seen = overview(loop, UID)
+    assert seen.current is not None
+    assert (seen.current.name, seen.f1, seen.versions) == ("ner-v1", 0.5, 1)
+
+
+def test_without_a_threshold_nothing_is_due(loop: Loop, make_settings: Callable[..., Settings]) -> None:
+    loop.settings = make_settings(start_training_each_n_updates=0)
+    loop.meet(UID)
+    assert overview(loop, UID).due_in is None
+
+
+def test_unknown_project(loop: Loop) -> None:
+    with pytest.raises(UnknownProject):
+        overview(loop, UID)
