@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, RunCancelled, UnknownProject
@@ -116,12 +116,7 @@ def _snapshot(store: Store, project: Project, label_studio: LabelStudio) -> tupl
     revision = store.projects.get(project.uid).revision
     config = LabelConfig.from_xml(remote.label_config)
     documents, _ = read_tasks(label_studio.labelled_tasks(project.id), config)
-    known = set(config.labels)
-    return config, [_with_labels(document, known) for document in documents], revision
-
-
-def _with_labels(document: Document, known: set[str]) -> Document:
-    return replace(document, spans=tuple(span for span in document.spans if span.label in known))
+    return config, documents, revision
 
 
 def _suspect(doubt: Doubt, review: Review) -> Suspect:

@@ -29,8 +29,8 @@ class Doubt:
 
     ``given`` is the span in question, ``None`` where it is missing. ``found`` is what the model would mark in its
     place, each with its probability; ``view`` says the same to people. ``score`` is in [0, 1], 1.0 for a sure mistake:
-    1 minus the geometric mean of the probabilities of the given labels (or of none), over all words of ``given`` and
-    ``found``. So a wrong label or a missing region counts in full, a boundary in so far as words are in dispute.
+    1 minus the geometric mean of the probabilities of the given tags, over all words of ``given`` and ``found``. So a
+    wrong label or a missing region counts in full, a boundary in so far as words are in dispute.
     """
 
     document: str
@@ -121,15 +121,8 @@ class _Comparison:
             found=spans,
             kind=_kind(marked, spans),
             view=self._view(given, spans),
-            score=1.0 - self._probability_of_given(words),
+            score=1.0 - float(np.exp(self._scores[words, self._tags[words]].mean())),
         )
-
-    def _probability_of_given(self, words: Ints) -> float:
-        tags, best = self._tags[words], self._best[words]
-        labels = (tags + 1) // 2
-        if (labels == (best + 1) // 2).all():  # only where one region ends and the next begins is in question
-            return float(np.exp(self._scores[words, tags].mean()))
-        return float(np.exp(self._of_label[words, labels].mean()))
 
     def _span(self, region: _Region) -> Span:
         first, last = self._words[region.first], self._words[region.end - 1]

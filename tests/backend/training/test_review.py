@@ -1,0 +1,241 @@
+"""One review from its row to its end; its process, and who starts it, are in ``tests/backend/test_worker.py``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, OutOfMemory, RunCancelled
+from backend.inference.decode import Floats
+from backend.settings import Settings
+from backend.store import Store
+from backend.tables import Review
+from backend.training import review as module
+from backend.training.review import carry_out
+from converters.bio import spans_to_tags, tag_set
+from converters.document import Document
+from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
+
+TAGS = tag_set(LABELS)
+
+
+@pytest.fixture
+def studio() -> FakeLabelStudio:
+    """Sixty tasks, each “sushi number N” with the dish marked."""
+    studio = FakeLabelStudio(tasks=60)
+    studio.annotate(*range(1, 61))
+    return studio
+
+
+@pytest.fixture
+def review(store: Store) -> Review:
+    store.projects.remember(UID, label_config=LABEL_CONFIG)
+    begun = store.reviews.begin(UID)
+    assert begun is not None
+    return begun
+
+
+Checked = Callable[[Sequence[Document]], None]
+
+
+@pytest.fixture
+def cross_validated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Cross-validation without training: models that take the dishes of some tasks for cuisines."""
+
+    def use(*doubted: str, during: Checked = lambda _: None) -> None:
+        def cross_validate(
+            documents: Sequence[Document], *, labels: Sequence[str], recipe: object, progress: Callable[[float], None]
+        ) -> list[Floats]:
+            progress(0.5)
+            during(documents)
+            return [_emissions(document, document.id in doubted) for document in documents]
+
+        monkeypatch.setattr("backend.training.cross_validation.cross_validate", cross_validate)
+
+    return use
+
+
+def _emissions(document: Document, doubted: bool) -> Floats:
+    tags = spans_to_tags(document.text, document.spans).tags
+    wanted = [tag.replace("Dish", "Cuisine") if doubted else tag for tag in tags]
+    scores = np.full((len(tags), len(TAGS)), 0.01, dtype=np.float32)
+    scores[np.arange(len(tags)), [TAGS.index(tag) for tag in wanted]] = 0.94
+    return np.log(scores)
+
+
+def reviewed(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, progress: Any = lambda _: None
+) -> int:
+    return carry_out(settings, store, review, progress=progress, label_studio=lambda *_: studio)  # type: ignore[arg-type]
+
+
+def row(store: Store) -> Review:
+    found = store.reviews.get(UID)
+    assert found is not None
+    return found
+
+
+def test_what_models_doubt_is_written_down_with_their_view(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
+) -> None:
+    cross_validated("7", "9")
+    assert reviewed(settings, store, review, studio) == 2
+    seventh, ninth = store.reviews.suspects(UID)
+    assert (seventh.task, ninth.task) == ("7", "9")
+    assert (seventh.start, seventh.end, seventh.text, seventh.given) == (0, 5, "sushi", "Dish")
+    assert (seventh.kind, seventh.view) == ("wrong label", "Cuisine 0.95")
+    [found] = seventh.found
+    assert (found["start"], found["end"], found["label"]) == (0, 5, "Cuisine")
+    assert 0.97 < seventh.score < 1.0
+    assert row(store).tasks == 60
+    assert row(store).ended_at is not None
+
+
+def test_progress_is_passed_on_and_the_right_to_go_on_renewed(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "_HOLD_EACH_SECONDS", 0.0)
+    before, seen = row(store).until, []
+    cross_validated(during=lambda _: seen.append(row(store).until > before))
+    reviewed(settings, store, review, studio, progress=seen.append)
+    assert seen == [0.5, True]
+
+
+def test_review_that_another_process_was_given_ends_and_writes_nothing(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    store.reviews.release(review.id)
+    taken = store.reviews.begin(UID)
+    assert taken is not None
+    cross_validated("7")
+    with pytest.raises(RunCancelled, match="another process"):
+        reviewed(settings, store, review, studio)
+    monkeypatch.setattr(module, "_HOLD_EACH_SECONDS", 0.0)
+    cross_validated("7", during=lambda _: pytest.fail("it went on"))
+    with pytest.raises(RunCancelled, match="another process"):
+        reviewed(settings, store, review, studio)
+    assert (row(store).id, row(store).ended_at, store.reviews.count(UID)) == (taken.id, None, 0)
+
+
+def test_task_that_changes_meanwhile_is_left_out(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
+) -> None:
+    store.changes.record(UID, ["7"])
+    cross_validated("7", "9", during=lambda _: store.changes.record(UID, ["9"]) and None)
+    reviewed(settings, store, review, studio)
+    assert [suspect.task for suspect in store.reviews.suspects(UID)] == ["7"]
+
+
+def test_too_few_labelled_tasks_end_it_with_a_sentence(
+    settings: Settings, store: Store, review: Review, cross_validated: Callable[..., None]
+) -> None:
+    few = FakeLabelStudio(tasks=60)
+    few.annotate(1, 2, 3)
+    with pytest.raises(NotEnoughLabels):
+        reviewed(settings, store, review, few)
+    assert row(store).error == "Looking for wrong labels needs 50 labelled tasks, and there are 3: label more."
+    assert row(store).ended_at is not None
+
+
+def test_recreated_project_of_the_same_number_is_not_reviewed(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio
+) -> None:
+    studio.uid = "7.1999999999"
+    with pytest.raises(BackendError):
+        reviewed(settings, store, review, studio)
+    assert f"Project '{UID}' is unknown here" in (row(store).error or "")
+
+
+def test_absence_of_label_studio_leaves_it_due(settings: Settings, store: Store, review: Review) -> None:
+    down = FakeLabelStudio(down=LabelStudioUnreachable("Label Studio does not answer"))
+    with pytest.raises(LabelStudioUnreachable):
+        reviewed(settings, store, review, down)
+    assert (row(store).ended_at, row(store).error) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "noted"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), OutOfMemory, "Memory ran out"),
+        (ValueError("odd"), ValueError, "ValueError: odd"),
+    ],
+)
+def test_failure_is_written_down_and_passed_on(
+    error: Exception, raised: type[Exception], noted: str,
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
+) -> None:  # fmt: skip
+    def fail(_: object) -> None:
+        raise error
+
+    cross_validated(during=fail)
+    with pytest.raises(raised):
+        reviewed(settings, store, review, studio)
+    assert (row(store).error or "").startswith(noted)
+
+
+def test_what_no_database_stores_is_replaced(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    studio.texts[7] = "su\0\ud83d! number 7"
+    cross_validated("7")
+    reviewed(settings, store, review, studio)
+    [suspect] = store.reviews.suspects(UID)
+    assert suspect.text == "su\ufffd?!"
+
+
+# The process
+
+
+@pytest.fixture
+def process(
+    settings: Settings, store: Store, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], None]:
+    """What a worker starts, in this process."""
+
+    def main(review_id: str) -> None:
+        for name, value in settings.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)  # no .env of a developer
+        monkeypatch.setattr(os, "nice", lambda increment: increment)
+        monkeypatch.setattr(carry_out, "__kwdefaults__", {"label_studio": lambda *_: studio})
+        module.main(review_id)
+
+    return main
+
+
+def test_process_carries_out_the_review_that_was_claimed(
+    store: Store, review: Review, process: Callable[[str], None], cross_validated: Callable[..., None]
+) -> None:
+    cross_validated("7")
+    process(review.id)
+    assert store.reviews.count(UID) == 1
+    process(review.id)  # it has ended
+    assert store.reviews.count(UID) == 1
+
+
+def test_process_ends_in_order_when_the_review_fails(
+    store: Store, review: Review, studio: FakeLabelStudio, process: Callable[[str], None]
+) -> None:
+    studio.owners.clear()
+    process(review.id)
+    assert "there are 0" in (row(store).error or "")
+
+
+def test_process_whose_worker_is_gone_leaves_the_review_due(
+    store: Store, review: Review, process: Callable[[str], None], cross_validated: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    parents = iter((4711, 1))
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    cross_validated("7")
+    process(review.id)
+    assert "The worker is gone" in caplog.text
+    assert (row(store).ended_at, row(store).error) == (None, None)
