@@ -26,7 +26,8 @@ VERSION = "ner-v1"
 
 # What decides what a trained version holds, besides the documents.
 _SOURCES = (
-    "build", "embedded", "encoder", "examples", "export", "fine_tune", "precision", "quantize", "split",
+    "average", "build", "devices", "embedded", "embeddings", "encoder", "examples", "export", "fine_tune", "optimizer",
+    "precision", "quantize", "schedule", "split", "validation",
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from converters.document import Document
 Figures = dict[str, Any]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sentences", type=int, default=300, help="labelled when the first version is trained")
     parser.add_argument("--more", type=int, default=60, help="labelled in each round after it")
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how often all of it is done; figures are means")
     parser.add_argument("--data", type=Path, default=DEFAULT)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     corpus = Corpus.read(options.data)
     sizes = [options.sentences + options.more * number for number in range(options.rounds + 1)]
     runs = [play(corpus, sizes, seed=seed) for seed in range(1, options.seeds + 1)]

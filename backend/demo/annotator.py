@@ -12,6 +12,7 @@ from backend.demo.processes import DemoError
 from backend.demo.samples import Samples
 from backend.demo.watch import Watch
 from backend.tables import Version
+from backend.training.wording import f1_in_words
 from converters import Span, regions
 from label_config import LabelConfig
 
@@ -70,13 +71,8 @@ def _report(watch: Watch, before: Version, after: Version, answered: Answered, p
     seconds = (run.finished_at or 0.0) - (run.started_at or 0.0)
     return f"""
 The loop closes.
-  {before.name:<8} F1 {_f1(before)}  trained on the imported labels
+  {before.name:<8} {f1_in_words(before.metrics)}, trained on the imported labels
   answered  {answered.tasks} queries; {answered.right} of their {answered.regions} regions were pre-labelled right
-  {after.name:<8} F1 {_f1(after)}  trained by itself in {seconds:.0f} s ({run.reason}); {after.verdict}
+  {after.name:<8} {f1_in_words(after.metrics)}, trained by itself in {seconds:.0f} s ({run.reason}); {after.verdict}
   pre-labels {predicted} predictions of {after.name} in Label Studio, one for every unlabelled query, and shown there
 """
-
-
-def _f1(version: Version) -> str:
-    value = version.metrics.get("f1")
-    return f"{value:.3f}" if value is not None else "unknown"

@@ -24,6 +24,7 @@ from backend.jobs import open_loop
 from backend.label_studio import LabelStudio, RemoteProject
 from backend.settings import Settings, load_settings
 from backend.tables import Version
+from backend.training.wording import f1_in_words
 from label_config import LabelConfig, template
 
 EMAIL = "demo@example.com"
@@ -174,10 +175,8 @@ def _project(label_studio: LabelStudio, samples: Samples) -> RemoteProject:
 
 def _invitation(places: Places, project: RemoteProject, version: Version) -> str:
     page = f"{places.label_studio_url}/projects/{project.id}"
-    f1 = version.metrics.get("f1")
-    score = f" (F1 {f1:.2f} on held-out queries)" if f1 is not None else ""
     return f"""
-The loop is running; {version.name}{score} pre-annotates.
+The loop is running; {version.name} pre-annotates: {f1_in_words(version.metrics)}.
 
   Label Studio   {places.label_studio_url}
   login          {EMAIL}
@@ -189,7 +188,7 @@ Three things to try:
      each query comes with the model's regions. Correct and submit ten of them; a new version is
      trained, and the queries still open get its regions.
   2. Open {page}/settings/ml and choose ⋮ → Start Training:
-     the same, by hand. Watch it with `tail -f {places.folder}/logs/work.log`.
+     the same, by hand. Reload the page: the model's title tells how far it is, and then its F1.
   3. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
 
 Ctrl-C ends everything; `make demo` goes on where you left.

@@ -22,8 +22,9 @@ from backend.training.devices import Devices
 from backend.training.embeddings import compact_embeddings
 from backend.training.encoder import load_classifier
 from backend.training.examples import IGNORED, Collator, Example, make_examples
+from backend.training.heap import keep_freed_memory
 from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
-from backend.training.schedule import LOOKS, WARMUP, default_epochs, epoch_batches, rate_at
+from backend.training.schedule import LAPS, WARMUP, default_epochs, epoch_batches, rate_at
 from backend.training.validation import Score, Validation
 from converters.document import Document
 
@@ -34,8 +35,8 @@ LABEL_SMOOTHING = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """What training looked like after ``epoch`` passes: mean loss in nats a word since the last look, and the score on
-    the validation documents, if there are any."""
+    """What training looked like after ``epoch`` passes: mean loss in nats a word since the last lap, and the score on
+    the validation documents, if there are any and half of training is done."""
 
     epoch: float
     loss: float
@@ -59,6 +60,7 @@ def fine_tune(
     training and is passed on. On the CPU the same seed gives the same model. Under ``accelerate launch`` all processes
     call this with the same arguments, share each batch and end with the same weights.
     """
+    keep_freed_memory()
     set_seed(recipe.seed)
     model, tokenizer = load_classifier(recipe.base, labels, start=start)
     examples = make_examples(train, labels=labels, tokenizer=tokenizer)
@@ -125,7 +127,7 @@ class _Training:
         """Take all steps, looking at the validation documents on the way, and leave the best weights in the model."""
         optimizer = Optimizer(self._model, rate=self.rate, weight_decay=self._recipe.weight_decay)
         average = Average(optimizer.parameters, steps=self.steps)
-        lap_length = math.ceil(self.steps / min(LOOKS, math.ceil(self.epochs)))
+        lap_length = math.ceil(self.steps / min(LAPS, math.ceil(self.epochs)))
         loss, words = torch.zeros((), device=self._devices.device), 0
         best: tuple[Score, list[torch.Tensor]] | None = None
         self._model.train()
@@ -135,18 +137,20 @@ class _Training:
             optimizer.step(rate_at((step - 0.5) / self.steps))
             average.update()
             if step % lap_length == 0 or step == self.steps:
-                with average.applied():
-                    found = self._look(step, self._devices.sum(loss) / max(words, 1))
+                found = self._look(average) if 2 * step >= self.steps else None
+                mean_loss = self._devices.sum(loss) / max(words, 1)
+                self.laps.append(Lap(round(self.epochs * step / self.steps, 2), mean_loss, found))
                 if found and (best is None or found > best[0]):
                     best, self.chosen = (found, average.copy()), self.laps[-1].epoch
                 loss, words = torch.zeros_like(loss), 0
             progress(step / self.steps)
         average.put(best[1] if best else average.copy())
 
-    def _look(self, step: int, loss: float) -> Score | None:
-        found = self._judge.score(self._model) if self._judge else None
-        self.laps.append(Lap(round(self.epochs * step / self.steps, 2), loss, found))
-        return found
+    def _look(self, average: Average) -> Score | None:
+        if self._judge is None:
+            return None
+        with average.applied():
+            return self._judge.score(self._model)
 
     def _batches(self) -> Iterator[list[int]]:
         for epoch in count():

@@ -15,8 +15,9 @@ USEFUL_STEPS = 240
 MAX_PIECES = 4096
 """Padded word pieces in a batch: 8 windows of 512, or 32 of up to 128."""
 
-LOOKS = 10
-"""Most looks at the validation documents in a run; there is at most one an epoch."""
+LAPS = 10
+"""Most laps of a run; a lap is an epoch at least. In the second half of training each ends with a look at the
+validation documents."""
 
 WARMUP = 0.1
 """Share of training in which the learning rate rises."""
