@@ -13,7 +13,8 @@
     ├── SettingsError             500  an environment variable is missing or wrong
     ├── LabelStudioError          502
     │   ├── LabelStudioUnreachable
-    │   └── LabelStudioRefused
+    │   ├── LabelStudioRefused
+    │   └── LabelStudioRejected
     ├── ModelError                500  a version's files are missing or damaged
     └── TrainingError             500  a run cannot produce a version
         ├── NotEnoughLabels
@@ -85,6 +86,10 @@ class LabelStudioUnreachable(LabelStudioError):
 
 class LabelStudioRefused(LabelStudioError):
     pass
+
+
+class LabelStudioRejected(LabelStudioError):
+    """What was sent cannot be stored as it is; nothing of it was."""
 
 
 class ModelError(BackendError):

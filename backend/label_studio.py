@@ -7,14 +7,16 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from label_studio_sdk import LabelStudio as Client
 from label_studio_sdk.core.api_error import ApiError
+from label_studio_sdk.core.request_options import RequestOptions
 
-from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
+from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioRejected, LabelStudioUnreachable
 from backend.settings import Settings
 from backend.tables import Project
 
@@ -22,6 +24,13 @@ log = logging.getLogger(__name__)
 
 PAGE = 500
 _EXPORT_SECONDS = 600
+_IMPORT_SECONDS = 300
+
+# Label Studio cuts its lists of names at 500 characters, in no order.
+_CERTAINLY_WHOLE = 490
+
+# What is sent twice is stored twice, and the library would send it again when an answer is lost.
+_ONCE: RequestOptions = {"max_retries": 0, "timeout_in_seconds": _IMPORT_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +55,47 @@ class OpenTask:
     predicted_by: frozenset[str]
 
 
+class Page(NamedTuple):
+    """Some of a project's unlabelled tasks, by ascending id, and how many there were from the first of them on."""
+
+    tasks: list[OpenTask]
+    left: int
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One stored pre-label: ``regions`` in Label Studio's result format, ``score`` in [0, 1]."""
+    """One stored pre-label: ``regions`` in Label Studio's result format, ``score`` in [0, 1].
+
+    ``mislabeling`` is how probably the task's labels are wrong, in [0, 1].
+    """
 
     task: int
     regions: list[dict[str, Any]]
     score: float
     version: str
+    mislabeling: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBackend:
+    """An ML backend of a project; ``model_version`` is what it answered last."""
+
+    id: int
+    url: str
+    title: str
+    description: str
+    model_version: str
+    auth_method: str
+    basic_auth_user: str
+    extra_params: Any
 
 
 class LabelStudio:
     """One Label Studio server and the token that opens it.
 
     Every method raises `LabelStudioUnreachable` when the server does not answer and `LabelStudioRefused` when it
-    answers no; a request takes at most ``timeout`` seconds, the export ten minutes.
+    answers no; `LabelStudioRejected` when it has stored nothing of what was sent, for what it was. A request takes at
+    most ``timeout`` seconds, an import of predictions five minutes, the export ten.
     """
 
     def __init__(self, url: str, token: str | None, *, timeout: float = 60) -> None:
@@ -129,7 +164,7 @@ class LabelStudio:
     def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> int:
         """Import tasks in Label Studio's JSON format; return how many it created."""
         with self._translated(f"tasks of project {project_id}"):
-            answer = self._client.projects.import_tasks(project_id, request=_rows(tasks))
+            answer = self._client.projects.import_tasks(project_id, request=_rows(tasks), request_options=_ONCE)
         return answer.task_count or 0
 
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
@@ -143,33 +178,60 @@ class LabelStudio:
 
     def unlabelled_tasks(self, project_id: int) -> list[OpenTask]:
         """Every task without annotations, skipped ones included."""
+        return [task for page in self.unlabelled_pages(project_id) for task in page.tasks]
+
+    def unlabelled_pages(self, project_id: int, *, first: int = 0, last: int | None = None) -> Iterator[Page]:
+        """The same a page at a time; only those with ids from ``first`` to ``last``."""
         # Label Studio's own filter by model version matches parts of names: ner-v1 would be found in ner-v10.
         columns = "id,data,predictions_model_versions"
-        without = [_filter("total_annotations", "equal", "Number", 0)]
-        return [
-            OpenTask(task.id, task.data or {}, _names(task.predictions_model_versions))
-            for task in self._tasks(project_id, without, include=columns)
-        ]
+        chosen = [_filter("total_annotations", "equal", "Number", 0)]
+        if last is not None:
+            chosen.append(_filter("id", "less", "Number", last + 1))
+        for tasks, left in self._pages(project_id, chosen, include=columns, first=first):
+            yield Page([OpenTask(task.id, task.data or {}, self._predicted_by(task)) for task in tasks], left)
+
+    def _predicted_by(self, task: Any) -> frozenset[str]:
+        joined = task.predictions_model_versions
+        if isinstance(joined, str) and len(joined) > _CERTAINLY_WHOLE:
+            with self._translated(f"the predictions of task {task.id}"):
+                return frozenset(each.model_version or "" for each in self._client.predictions.list(task=task.id))
+        return _names(joined)
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
         """``{annotation id: task id}`` of every annotation, skipped ones included."""
         owners: dict[int, int] = {}
         for column in ("total_annotations", "cancelled_annotations"):
             having = [_filter(column, "greater", "Number", 0)]
-            for task in self._tasks(project_id, having, include="id,annotations_ids"):
+            pages = self._pages(project_id, having, include="id,annotations_ids")
+            for task in (task for tasks, _ in pages for task in tasks):
                 for annotation in str(task.annotations_ids or "").split(","):
                     if annotation.strip().isdigit():
                         owners[int(annotation)] = task.id
         return owners
 
-    def _tasks(self, project_id: int, filters: list[dict[str, Any]], *, include: str) -> list[Any]:
-        query = json.dumps({"filters": {"conjunction": "and", "items": filters}})
-        with self._translated(f"the tasks of project {project_id}"):
-            # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
-            pages: Any = self._client.tasks.list(
-                project=project_id, query=query, page_size=PAGE, fields="all", include=include
-            )
-            return list(pages)
+    def _pages(
+        self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0
+    ) -> Iterator[tuple[list[Any], int]]:
+        """Tasks by ascending id, and how many there were from the first of them on.
+
+        Each page begins behind the last id of the one before it: by number, a page would lose as many tasks as left
+        the selection meanwhile.
+        """
+        before = first - 1
+        while True:
+            items = [*filters, _filter("id", "greater", "Number", before)]
+            query = json.dumps({"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]})
+            with self._translated(f"the tasks of project {project_id}"):
+                # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
+                page: Any = self._client.tasks.list(
+                    project=project_id, query=query, page=1, page_size=PAGE, fields="all", include=include
+                )
+            tasks, left = page.items or [], page.response.total or 0
+            if tasks:
+                yield tasks, left
+            if not tasks or left <= len(tasks):
+                return
+            before = tasks[-1].id
 
     def annotate(self, task_id: int, regions: Sequence[Mapping[str, Any]]) -> int:
         """Submit an annotation as the token's owner; return its id."""
@@ -180,19 +242,63 @@ class LabelStudio:
     # Predictions
 
     def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
-        """Store pre-labels; return how many Label Studio kept, which may be fewer than were sent."""
+        """Store pre-labels; return how many Label Studio kept, which may be fewer than were sent.
+
+        Their ``mislabeling`` is lost: see `create_prediction`.
+        """
         rows = [
             {"task": each.task, "result": each.regions, "score": each.score, "model_version": each.version}
             for each in predictions
         ]
         with self._translated(f"predictions of project {project_id}"):
-            answer = self._client.projects.import_predictions(project_id, request=_rows(rows))
+            answer = self._client.projects.import_predictions(project_id, request=_rows(rows), request_options=_ONCE)
         return int(answer.created or 0)
 
     def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
         """``(unlabelled tasks with a prediction of this version, unlabelled tasks)``."""
         tasks = self.unlabelled_tasks(project_id)
         return sum(version in task.predicted_by for task in tasks), len(tasks)
+
+    def create_prediction(self, prediction: Prediction) -> datetime:
+        """Store one prediction with all its fields, a request for each; return when Label Studio did so, by its clock.
+
+        It counts as a change of the task.
+        """
+        with self._translated(f"a prediction of task {prediction.task}"):
+            created = self._client.predictions.create(
+                task=prediction.task,
+                result=_rows(prediction.regions),
+                score=prediction.score,
+                model_version=prediction.version,
+                mislabeling=prediction.mislabeling,
+                request_options=_ONCE,
+            )
+        return created.updated_at or datetime.now(UTC)
+
+    def delete_predictions(self, project_id: int, version: str) -> None:
+        """Delete all predictions of one model version."""
+        client = self._client._client_wrapper.httpx_client  # the SDK has no method for it
+        with self._translated(f"predictions of project {project_id}"):
+            path = f"api/projects/{project_id}/model-versions/"
+            answer = client.request(path, method="DELETE", json={"model_version": version})
+            if not answer.is_success:
+                raise ApiError(status_code=answer.status_code, body=answer.text)
+
+    def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
+        """Give the project's Data Manager a tab, or bring it up to date: the tasks with a prediction of ``version``
+        that have not changed after ``until``, the last changed first."""
+        filters = [
+            _filter("predictions_model_versions", "contains", "List", [version]),
+            _filter("updated_at", "less_or_equal", "Datetime", f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"),
+        ]
+        shown = {"filters": {"conjunction": "and", "items": filters}, "ordering": ["-tasks:updated_at"]}
+        with self._translated(f"the tabs of project {project_id}"):
+            tabs: Any = self._client.views
+            same = [tab for tab in tabs.list(project=project_id) if (tab.data or {}).get("title") == title]
+            if same:
+                tabs.update(str(same[0].id), project=project_id, data={**same[0].data, **shown})
+            else:
+                tabs.create(project=project_id, data={"title": title, **shown})
 
     # The ML backend
 
@@ -202,14 +308,43 @@ class LabelStudio:
         secured = {"auth_method": "NONE", "basic_auth_user": ""}
         if auth:
             secured = {"auth_method": "BASIC_AUTH", "basic_auth_user": auth[0], "basic_auth_pass": auth[1]}
-        known: dict[str, Any] = {"url": url, "title": title, "is_interactive": True, **secured}
+        known: dict[str, Any] = {"url": url, "is_interactive": True, **secured}
         with self._translated(f"the ML backend of project {project_id}"):
             same = [each for each in self._client.ml.list(project=project_id) if each.url == url]
             if same:
                 backend = self._client.ml.update(int(same[0].id or 0), project=project_id, **known)
             else:
-                backend = self._client.ml.create(project=project_id, **known)
+                backend = self._client.ml.create(project=project_id, title=title, **known)
         return int(backend.id or 0)
+
+    def backends(self, project_id: int) -> list[RemoteBackend]:
+        """A project's ML backends; Label Studio asks each of them for its version before it answers."""
+        with self._translated(f"the ML backends of project {project_id}"):
+            listed = self._client.ml.list(project=project_id)
+        return [
+            RemoteBackend(
+                id=int(each.id or 0),
+                url=each.url or "",
+                title=each.title or "",
+                description=each.description or "",
+                model_version=each.model_version or "",
+                auth_method=str(each.auth_method or "NONE"),
+                basic_auth_user=each.basic_auth_user or "",
+                extra_params=each.extra_params,
+            )
+            for each in listed
+        ]
+
+    def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
+        """Change what is written on an ML backend, and nothing else of it."""
+        # Label Studio tries the connection with what is sent, not with what it holds; an empty password is the old one.
+        held: dict[str, Any] = {"url": backend.url, "auth_method": backend.auth_method}
+        if backend.auth_method == "BASIC_AUTH":
+            held |= {"basic_auth_user": backend.basic_auth_user, "basic_auth_pass": ""}
+        if backend.extra_params is not None:
+            held["extra_params"] = backend.extra_params
+        with self._translated(f"the ML backend of project {project_id}"):
+            self._client.ml.update(backend.id, project=project_id, title=title, description=description, **held)
 
     def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
         """Make the webhook to ``url`` send this Authorization header: Label Studio creates it without one."""
@@ -254,12 +389,18 @@ def _rows(rows: Iterable[Mapping[str, Any]]) -> Any:
 
 
 def _names(joined: Any) -> frozenset[str]:
-    # One string from SQLite, a list from PostgreSQL.
-    return frozenset(joined.split(",") if isinstance(joined, str) else joined or ())
+    # "a,b" from SQLite; "a, b", or a list, from PostgreSQL.
+    return frozenset(name.strip() for name in joined.split(",")) if isinstance(joined, str) else frozenset(joined or ())
 
 
 def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+
+
+_KINDS: dict[int, type[LabelStudioError]] = {
+    **dict.fromkeys((400, 404, 413, 422), LabelStudioRejected),
+    **dict.fromkeys((429, 502, 503, 504), LabelStudioUnreachable),  # it, or a proxy for it
+}
 
 
 def _refusal(url: str, what: str, error: ApiError) -> LabelStudioError:
@@ -271,6 +412,5 @@ def _refusal(url: str, what: str, error: ApiError) -> LabelStudioError:
             f"Label Studio at {url} refuses the access token ({error.status_code}: {str(detail)[:200]}): "
             "set LABEL_STUDIO_API_KEY to a token that may open this project."
         )
-    return LabelStudioError(
-        f"Label Studio at {url} answered {error.status_code} for {what or 'a request'}: {str(detail)[:300]}"
-    )
+    kind = _KINDS.get(error.status_code or 0, LabelStudioError)
+    return kind(f"Label Studio at {url} answered {error.status_code} for {what or 'a request'}: {str(detail)[:300]}")

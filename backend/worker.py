@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -11,16 +10,17 @@ from collections.abc import Callable
 from huey.consumer import Consumer
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.errors import LabelStudioError
+from backend.errors import BackendError, LabelStudioError
 from backend.jobs import open_loop
 from backend.label_studio import LabelStudio, open_label_studio
 from backend.loop import Loop
+from backend.model_status import Cards
+from backend.preannotate import bring_up_to_date
 from backend.reconcile import lost_changes
-from backend.refresh import refresh
 from backend.settings import Settings
 from backend.tables import LIVE, Project, Run
 from backend.training.process import RunProcesses
-from label_config import LabelConfig
+from backend.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,6 @@ STALLED_SECONDS = 60.0
 
 EXIT_SECONDS = 30.0
 """What a run's process gets to end by itself after its outcome is in its row."""
-
-REFRESH_HOLD_SECONDS = 180.0
-"""How long a refresh may be silent before another worker takes it over: Label Studio's slowest answer, twice."""
-
 
 # One thread stays in a training run; the others refresh and reconcile meanwhile.
 _THREADS = 3
@@ -50,6 +46,8 @@ class Worker:
         self._processes = RunProcesses(loop.settings.accelerate_config)
         self._reviews = RunProcesses(module="backend.training.review")
         self._training = threading.Lock()
+        self._run: str | None = None
+        self.cards = Cards(loop, label_studio, lambda: self._run)
 
     def work_off_runs(self) -> None:
         """Carry out queued runs until none is left, then reviews that are due; return at once while that goes on.
@@ -69,6 +67,7 @@ class Worker:
 
     def _carry_out(self, run: Run) -> None:
         log.info("run %s of project %s starts, attempt %s", run.id, run.project, run.attempt)
+        self._run = run.id
         death = self._processes.carry_out(
             run.id,
             environment=self._loop.settings.environment(),
@@ -140,6 +139,7 @@ class Worker:
 
     def stop(self) -> None:
         """End this worker's run processes; their runs are queued again for whoever works next."""
+        self.cards.stop()
         for run_id in self._processes.stop_all():
             self._store.runs.requeue(run_id, counted=False)
         for review_id in self._reviews.stop_all():
@@ -148,39 +148,18 @@ class Worker:
 
     def refresh_predictions(self, uid: str) -> None:
         """Bring the current version's predictions to Label Studio, again if that was asked for meanwhile."""
-        holder = secrets.token_hex(8)
-        try:
-            while self._hold_refresh(uid, holder) and (request := self._store.refreshes.due(uid)) is not None:
-                if self._refresh(self._store.projects.get(uid), holder):
-                    self._store.refreshes.served(uid, request)
-        except LabelStudioError as error:
-            log.warning("project %s: predictions not refreshed, tried again within a minute: %s", uid, error)
-        finally:
-            self._store.refreshes.hold(uid, seconds=0, holder=holder)
+        with Turn(self._store, uid) as turn:
+            try:
+                if turn.take():
+                    self._refresh_while_due(uid, turn)
+            except BackendError as error:
+                log.warning("project %s: predictions not refreshed, tried again within a minute: %s", uid, error)
 
-    def _refresh(self, project: Project, holder: str) -> bool:
-        version = project.current_version
-        if version is None:
-            return True
-        label_studio = self._label_studio(self._loop.settings, project)
-
-        def still_wanted() -> bool:
-            current = self._store.projects.get(project.uid).current_version
-            return current == version and self._hold_refresh(project.uid, holder)
-
-        done = refresh(
-            label_studio,
-            project.id,
-            version=version,
-            tagger=self._loop.registry.tagger(project.uid, version),
-            config=LabelConfig.from_xml(label_studio.project(project.id).label_config),
-            keep_going=still_wanted,
-        )
-        log.info("project %s: %s predictions of %s stored", project.uid, done.stored, version)
-        return done.complete
-
-    def _hold_refresh(self, uid: str, holder: str) -> bool:
-        return self._store.refreshes.hold(uid, seconds=REFRESH_HOLD_SECONDS, holder=holder)
+    def _refresh_while_due(self, uid: str, turn: Turn) -> None:
+        while turn.held() and self._store.refreshes.due(uid) is not None:
+            label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
+            if done := bring_up_to_date(self._loop, label_studio, uid, turn):
+                log.info("project %s: %s predictions stored", uid, done.stored)
 
     def reconcile(self) -> None:
         """Mend what a crash or a lost message left undone; called every minute and when a worker starts."""
@@ -198,7 +177,9 @@ class Worker:
             changed = lost_changes(self._store, self._label_studio(self._loop.settings, project), project)
         except LabelStudioError as error:
             log.warning("project %s cannot be compared with Label Studio: %s", project.uid, error)
+            self._store.projects.note_comparison(project.uid, str(error))
         else:
+            self._store.projects.note_comparison(project.uid, None)
             if changed:
                 log.info("project %s: %s tasks changed unseen", project.uid, len(changed))
                 self._loop.tasks_changed(project.uid, changed)
@@ -209,6 +190,7 @@ def work(settings: Settings) -> None:
     loop, jobs = open_loop(settings)
     worker = jobs.worker = Worker(loop)
     jobs.reconcile()
+    worker.cards.start()
     try:
         Consumer(jobs.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
     finally:

@@ -14,11 +14,23 @@ from converters.document import Document
 from converters.export_file import load_tasks
 from converters.infer import infer_config
 from converters.report import ConversionReport
-from converters.streams import STANDARD, Progress, progress, reading, reading_text, rereadable, writing, writing_text
+from converters.streams import (
+    STANDARD,
+    Progress,
+    Writable,
+    progress,
+    reading,
+    reading_text,
+    rereadable,
+    writing,
+    writing_text,
+)
 from converters.tasks import write_tasks
 from label_config import LabelConfig, generate
 
 SIDECAR = ".jsonl"
+
+Form = Literal["conll", "bio", "json"]
 
 
 def label_studio_to_conll(
@@ -41,14 +53,55 @@ def _convert(source: str, target: str, conversion: Conversion) -> tuple[Written,
     return conversion.written, conversion.report
 
 
-def tasks_to_conll(
-    tasks: Iterable[dict[str, Any]], target: str, config: LabelConfig, *, how: Reading | None = None
+def export_tasks(
+    tasks: Iterable[dict[str, Any]],
+    target: str,
+    config: LabelConfig,
+    *,
+    form: Form = "conll",
+    how: Reading | None = None,
 ) -> tuple[Written, ConversionReport]:
-    """Write the labelled tasks as CoNLL-2003 to ``target``, its sidecar beside it; ``-`` is standard output, alone."""
+    """Write the labelled tasks in one of three forms to ``target``; ``-`` is standard output.
+
+    ``conll`` is CoNLL-2003, its sidecar beside it (not beside standard output), ``bio`` a word and its tag a row,
+    ``json`` the tasks as they are, one a line; the report is then that of the conversion they would have had.
+    """
     conversion = Conversion(config, how or Reading())
-    with _writing_conll(target) as (rows, sidecar):
-        conversion.write(tasks, rows, sidecar)
+    if form == "conll":
+        with _writing_conll(target) as (rows, sidecar):
+            conversion.write(tasks, rows, sidecar)
+    else:
+        with writing_text(target) as out:
+            if form == "bio":
+                conversion.write(tasks, _TwoColumns(out), None)
+            else:
+                conversion.write(_copied(tasks, out), _Nowhere(), None)
     return conversion.written, conversion.report
+
+
+class _TwoColumns:
+    """Takes CoNLL-2003 a document at a time and leaves word and tag of each row."""
+
+    def __init__(self, out: Writable) -> None:
+        self._out = out
+
+    def write(self, document: str, /) -> None:
+        _, _, rows = document.partition("\n\n")  # its header
+        self._out.write(rows.replace(" -X- _ ", " "))
+
+
+class _Nowhere:
+    def write(self, text: str, /) -> None:
+        """Take a text and forget it."""
+
+
+def _copied(tasks: Iterable[dict[str, Any]], out: Writable) -> Iterator[dict[str, Any]]:
+    separator = "["
+    for task in tasks:
+        out.write(f"{separator}\n{json.dumps(task)}")
+        separator = ","
+        yield task
+    out.write("[]\n" if separator == "[" else "\n]\n")
 
 
 @contextmanager

@@ -7,13 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
 
 from converters.bio import OUTSIDE, Loss, Tagged, spans_to_tags, split_tag
 from converters.conll_layout import HEADER, HEADER_ROW, as_column
 from converters.document import Document, Span
 from converters.sentences import split_sentences
 from converters.sidecar import sidecar_line
+from converters.streams import Writable
 from converters.words import Tokenizer
 from converters.words import words as unicode_words
 
@@ -43,9 +43,9 @@ class Written:
 
 def write_conll(
     documents: Iterable[Document],
-    stream: TextIO,
+    stream: Writable,
     *,
-    sidecar: TextIO | None = None,
+    sidecar: Writable | None = None,
     tokenizer: Tokenizer = unicode_words,
     sentences: bool = True,
     language: str = "en",

@@ -19,6 +19,7 @@ from converters.json_blocks import Block, Blocks
 from converters.label_studio import iter_documents
 from converters.processes import map_in_order
 from converters.report import ConversionReport, Problem
+from converters.streams import Writable
 from converters.words import TOKENIZERS
 from label_config import LabelConfig
 
@@ -42,7 +43,7 @@ class Conversion:
     written: Written = field(default_factory=Written)
     report: ConversionReport = field(default_factory=ConversionReport)
 
-    def write(self, tasks: Iterable[dict[str, Any]], rows: TextIO, sidecar: TextIO | None) -> None:
+    def write(self, tasks: Iterable[dict[str, Any]], rows: Writable, sidecar: Writable | None) -> None:
         """Convert tasks, holding no more than one."""
         how = self.how
         documents = iter_documents(tasks, self.config, self.report, annotator=how.annotator, agreement=how.agreement)

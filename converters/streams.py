@@ -11,12 +11,18 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypeVar
+from typing import BinaryIO, Protocol, TextIO, TypeVar
 
 STANDARD = "-"
 
 _T = TypeVar("_T")
 _QUIET_SECONDS = 2.0
+
+
+class Writable(Protocol):
+    """What takes text."""
+
+    def write(self, text: str, /) -> object: ...
 
 
 @contextmanager

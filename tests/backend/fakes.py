@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from backend.errors import LabelStudioError
+from backend.errors import LabelStudioError, LabelStudioRejected
 from backend.inference.tagger import Tagging
-from backend.label_studio import OpenTask, Prediction, RemoteProject
+from backend.label_studio import OpenTask, Page, Prediction, RemoteBackend, RemoteProject
 from backend.store import Store
 from backend.store.changes import settle_changes
 from converters.document import Span
@@ -88,7 +90,8 @@ class SushiTagger:
 class FakeLabelStudio:
     """One project of Label Studio, in memory, with the methods of `backend.label_studio.LabelStudio`.
 
-    ``down`` is raised by every call, ``gone`` are tasks that were deleted after they had been listed.
+    ``down`` is raised by every call, ``gone`` are tasks that cannot have a prediction, ``twice`` those that were sent
+    one of a version more than once. Pages hold ``page`` tasks.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -99,8 +102,12 @@ class FakeLabelStudio:
         self.stored: dict[tuple[int, str], Prediction] = {}
         self.shown = ""
         self.gone: set[int] = set()
+        self.twice: set[int] = set()
+        self.page = 500
+        self.ml_backends: list[RemoteBackend] = []
         self.down = down
         self.imports: list[int] = []
+        self.tabs: dict[str, tuple[str, datetime]] = {}
 
     def annotate(self, *tasks: int) -> None:
         for task in tasks:
@@ -136,13 +143,38 @@ class FakeLabelStudio:
             if task not in labelled
         ]
 
+    def unlabelled_pages(self, project_id: int, *, first: int = 0, last: int | None = None) -> Iterator[Page]:
+        while True:
+            tasks = [task for task in self.unlabelled_tasks(project_id) if task.id >= first]
+            tasks = [task for task in tasks if last is None or task.id <= last]
+            if not tasks:
+                return
+            yield Page(tasks[: self.page], len(tasks))
+            first = tasks[: self.page][-1].id + 1
+
     def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
         self._answer()
         self.imports.append(len(predictions))
         if self.gone & {each.task for each in predictions}:
-            raise LabelStudioError("Label Studio answered 400: a task does not exist")
+            raise LabelStudioRejected("Label Studio answered 400: a task does not exist")
+        self.twice |= {each.task for each in predictions if (each.task, each.version) in self.stored}
         self.stored.update({(each.task, each.version): each for each in predictions})
         return len(predictions)
+
+    def create_prediction(self, prediction: Prediction) -> datetime:
+        self._answer()
+        if prediction.task in self.gone:
+            raise LabelStudioRejected("Label Studio answered 400: the task does not exist")
+        self.stored[prediction.task, prediction.version] = prediction
+        return datetime.fromtimestamp(len(self.stored), UTC)
+
+    def delete_predictions(self, project_id: int, version: str) -> None:
+        self._answer()
+        self.stored = {key: each for key, each in self.stored.items() if key[1] != version}
+
+    def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
+        self._answer()
+        self.tabs[title] = (version, until)
 
     def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
         waiting = self.unlabelled_tasks(project_id)
@@ -153,6 +185,17 @@ class FakeLabelStudio:
         if not any(name == version for _, name in self.stored):
             raise LabelStudioError(f"Label Studio answered 400: it holds no prediction of {version}")
         self.shown = version
+
+    def backends(self, project_id: int) -> list[RemoteBackend]:
+        self._answer()
+        return list(self.ml_backends)
+
+    def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
+        self._answer()
+        self.ml_backends = [
+            replace(each, title=title, description=description) if each.id == backend.id else each
+            for each in self.ml_backends
+        ]
 
     def predicted(self, version: str) -> set[int]:
         """Tasks that have a prediction of a version."""

@@ -23,7 +23,7 @@ from backend.loop import Loop
 from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Version
+from backend.tables import Review, Run, Version
 from backend.worker import Worker
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, Woken, settle
@@ -300,6 +300,175 @@ def test_finished_run_prunes_old_versions(
     assert [version.name for version in loop.versions(UID, usable=True)] == left
 
 
+# Reviews
+
+
+@pytest.fixture
+def reviewing(loop: Loop, make_settings: Callable[..., Settings], studio: FakeLabelStudio) -> Worker:
+    """A worker that looks for wrong labels, and a project whose run has just finished."""
+    loop.settings = make_settings(start_training_each_n_updates=3)
+    finish_run(loop)
+    return working(loop, studio)
+
+
+def finish_run(loop: Loop, uid: str = UID) -> None:
+    run = loop.train(uid, reason="button")
+    loop.store.runs.claim()
+    loop.store.runs.end(run.id, "finished")
+
+
+def review_of(store: Store, uid: str = UID) -> Review:
+    review = store.reviews.get(uid)
+    assert review is not None
+    return review
+
+
+def test_labels_are_reviewed_once_after_a_finished_run(
+    reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
+) -> None:
+    run_process(f'echo "$@" >> {tmp_path}/started; echo seen')
+    reviewing.work_off_runs()
+    claimed = review_of(store)
+    assert (tmp_path / "started").read_text() == f"-m backend.training.review {claimed.id}\n"
+    assert loop.registry.log_file(UID, "review").read_text() == "seen\n"
+    reviewing.work_off_runs()  # that process wrote no end, so the review is its own until it is silent for long
+    assert review_of(store).id == claimed.id
+
+
+def test_nothing_is_reviewed_where_that_is_switched_off(
+    reviewing: Worker, loop: Loop, store: Store, settings: Settings, run_process: Script
+) -> None:
+    loop.settings = settings
+    run_process("kill -KILL $$")
+    reviewing.work_off_runs()
+    assert store.reviews.get(UID) is None
+
+
+def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.projects.remember(OTHER)
+    seen: list[str] = []
+
+    def carry_out(self: object, id: str, **_: object) -> None:
+        seen.append("run" if id in {run.id for run in store.runs.latest()} else "review")
+        if seen[-1] == "run":
+            store.runs.end(id, "finished")
+        else:
+            store.reviews.finish(id, [], tasks=60, revision=0)
+
+    monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
+    for uid in (UID, OTHER):
+        loop.train(uid, reason="button")
+    reviewing.work_off_runs()
+    assert seen == ["run", "run", "review", "review"]
+
+
+def test_no_review_starts_while_a_run_waits_for_another_worker(
+    reviewing: Worker, loop: Loop, store: Store, run_process: Script
+) -> None:
+    run_process("kill -KILL $$")
+    store.projects.remember(OTHER)
+    finish_run(loop, OTHER)
+    going = loop.train(OTHER, reason="button")
+    store.runs.claim()
+    loop.train(OTHER, reason="button")  # waits for the end of the one that is going elsewhere
+    reviewing.work_off_runs()
+    assert (store.reviews.get(UID), store.reviews.get(OTHER)) == (None, None)
+    store.runs.end(going.id, "finished")
+    reviewing.work_off_runs()
+    assert store.reviews.get(UID) is not None
+
+
+def test_queued_run_ends_a_review_which_is_done_again_afterwards(
+    reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
+) -> None:
+    run_process(
+        f"[ $2 = backend.training.run ] && exit 0; [ -e {tmp_path}/first ] && exit 0; "
+        f"echo $$ > {tmp_path}/pid; mv {tmp_path}/pid {tmp_path}/first; exec sleep 60"
+    )
+    thread = threading.Thread(target=reviewing.work_off_runs)
+    thread.start()
+    wait_for((tmp_path / "first").exists)
+    interrupted = review_of(store).id
+    queued_at = time.monotonic()
+    run = loop.train(UID, reason="button")
+    wait_for(lambda: store.runs.get(run.id).state == "started")
+    assert time.monotonic() - queued_at < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "first").read_text()), 0)
+    thread.join(10)
+    assert (review_of(store).ended_at, review_of(store).error) == (None, None)
+    store.runs.end(run.id, "failed")
+    reviewing.work_off_runs()
+    assert review_of(store).id != interrupted
+
+
+def test_run_on_another_machine_ends_a_review_of_its_project_alone(
+    reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
+) -> None:
+    run_process(f"touch {tmp_path}/going; exec sleep 60")
+    store.projects.remember(OTHER)
+    thread = threading.Thread(target=reviewing.work_off_runs)
+    thread.start()
+    wait_for((tmp_path / "going").exists)
+    started(store, OTHER)
+    thread.join(2.5)
+    assert thread.is_alive()
+    started(store, UID)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert review_of(store).until == 0.0
+
+
+def started(store: Store, uid: str) -> None:
+    """A run that another worker has claimed the moment it was queued."""
+    with store._database.write() as session:
+        session.add(Run(id=f"elsewhere {uid}", project=uid, reason="button", state="started"))
+
+
+def test_killed_review_is_marked_and_waits_for_the_next_run(
+    reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
+) -> None:
+    run_process(f"echo x >> {tmp_path}/tries; kill -KILL $$")
+    reviewing.work_off_runs()
+    dead = review_of(store)
+    assert dead.ended_at is not None
+    assert (dead.error or "").startswith("The training process was killed, most likely because memory ran out")
+    reviewing.work_off_runs()
+    finish_run(loop)
+    reviewing.work_off_runs()
+    assert (tmp_path / "tries").read_text() == "x\nx\n"
+
+
+def test_stopped_worker_ends_its_review_which_another_takes(
+    reviewing: Worker, loop: Loop, store: Store, studio: FakeLabelStudio, run_process: Script, tmp_path: Path
+) -> None:
+    run_process(f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60")
+    thread = threading.Thread(target=reviewing.work_off_runs)
+    thread.start()
+    wait_for((tmp_path / "pid").exists)
+    reviewing.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    interrupted = review_of(store)
+    assert (interrupted.until, interrupted.ended_at) == (0.0, None)
+    run_process("exit 0")
+    working(loop, studio).work_off_runs()
+    assert review_of(store).id != interrupted.id
+
+
+def test_database_that_does_not_answer_ends_no_review(
+    reviewing: Worker, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def locked(**_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(store.runs, "latest", locked)
+    assert not reviewing._trains(UID)
+    assert "database is locked" in caplog.text
+
+
 # Reconcile
 
 
@@ -480,7 +649,7 @@ def test_refresh_taken_over_by_another_worker_ends(
 ) -> None:  # fmt: skip
     publish("ner-v1")
     store.refreshes.want(UID)
-    monkeypatch.setattr(module, "REFRESH_HOLD_SECONDS", -1)  # as if each batch took longer than that
+    monkeypatch.setattr("backend.turns.HOLD_SECONDS", -1)  # as if this process had been suspended
     original = studio.import_predictions
 
     def taken_over(project_id: int, predictions: Any) -> int:
@@ -494,6 +663,18 @@ def test_refresh_taken_over_by_another_worker_ends(
     assert store.refreshes.due(UID) == 1
     assert store.refreshes.hold(UID, seconds=60, holder="another worker")
     assert not store.refreshes.hold(UID, seconds=60, holder="a third one")
+
+
+def test_project_that_was_created_anew_gets_no_strangers_predictions(
+    worker: Worker, store: Store, studio: FakeLabelStudio, publish: Publish, fake_models: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    publish("ner-v1")
+    store.refreshes.want(UID)
+    studio.uid = "7.1800000000"
+    worker.refresh_predictions(UID)
+    assert studio.imports == []
+    assert "it was created anew" in caplog.text
 
 
 @pytest.mark.parametrize("error", [LabelStudioUnreachable("no answer"), LabelStudioRefused("no token")])

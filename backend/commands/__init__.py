@@ -1,0 +1,1 @@
+"""``python -m backend``, one module a theme; `backend.__main__` gathers them."""

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backend.errors import LabelStudioUnreachable
+from tests.backend.commands.conftest import Command
+from tests.backend.fakes import FakeLabelStudio
+
+
+@pytest.fixture
+def studio(studio: FakeLabelStudio) -> FakeLabelStudio:
+    studio.texts = {1: "sushi near me", 2: "more sushi"}
+    studio.annotate(1, 2)
+    return studio
+
+
+@pytest.mark.parametrize(
+    ("form", "rows"),
+    [
+        ([], "-DOCSTART- -X- -X- O\n\nsushi -X- _ B-Dish\nnear -X- _ O\nme -X- _ O\n\n"),
+        (["--format", "conll"], "-DOCSTART- -X- -X- O\n\nsushi -X- _ B-Dish\nnear -X- _ O\nme -X- _ O\n\n"),
+        (["--format", "bio"], "sushi B-Dish\nnear O\nme O\n\n"),
+    ],
+)
+def test_labels_are_written_as_rows(
+    form: list[str], rows: str, command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    result = command("export", "--project", "7", "out.conll", *form)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out.conll").read_text().startswith(rows)
+    assert (tmp_path / "out.conll.jsonl").exists() == (form != ["--format", "bio"])
+    assert result.stderr.endswith("2 documents, 5 tokens, 2 entities written.\n")
+
+
+def test_tasks_are_written_as_label_studio_gives_them(
+    command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    command("export", "--project", "7", "out.json", "--format", "json")
+    assert json.loads((tmp_path / "out.json").read_text()) == studio.labelled_tasks(7)
+    studio.owners.clear()
+    command("export", "--project", "7", "out.json", "--format", "json")
+    assert json.loads((tmp_path / "out.json").read_text()) == []
+
+
+@pytest.mark.parametrize("form", ["conll", "bio", "json"])
+def test_report_names_what_was_left_out(form: str, command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    studio.texts[2] = "no"  # the region ends behind it
+    command("export", "--project", "7", "out", "--format", form, "--report", "report.json")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["tasks"], report["problems"]) == (2, {"outside_text": 1})
+    assert report["issues"][0]["task"] == "2"
+
+
+def test_standard_output_holds_the_rows_alone(command: Command, studio: FakeLabelStudio) -> None:
+    assert command("export", "--project", "7", "-", "--format", "bio").stdout.startswith("sushi B-Dish\nnear O\n")
+
+
+def test_folder_that_does_not_exist_is_one_sentence(command: Command, studio: FakeLabelStudio) -> None:
+    result = command("export", "--project", "7", "nowhere/out.conll")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: nowhere/")
+    assert result.stderr.endswith(": No such file or directory\n")
+
+
+def test_label_studio_that_is_away_is_one_sentence(command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    studio.down = LabelStudioUnreachable("Label Studio does not answer: check that it runs.")
+    result = command("export", "--project", "7", "out.conll")
+    assert (result.exit_code, result.output) == (1, "Error: Label Studio does not answer: check that it runs.\n")
+    assert not (tmp_path / "out.conll").exists()

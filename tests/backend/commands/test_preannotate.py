@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from backend.commands import preannotate as module
+from backend.errors import LabelStudioUnreachable
+from backend.label_studio import Prediction
+from backend.loop import Loop
+from backend.store import Store
+from backend.tables import Version
+from backend.worker import Worker
+from tests.backend.commands.conftest import Command
+from tests.backend.fakes import UID, FakeLabelStudio
+
+Publish = Callable[..., Version]
+
+
+@pytest.fixture
+def studio(studio: FakeLabelStudio, publish: Publish, fake_models: list[str]) -> FakeLabelStudio:
+    """A project of nine unlabelled tasks, and a version that serves."""
+    publish("ner-v1")
+    studio.texts = {number: f"sushi number {number}" for number in range(1, 10)}
+    return studio
+
+
+@pytest.fixture
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.refresh.BATCH", 4)
+
+
+def test_every_unlabelled_task_gets_a_prediction(command: Command, studio: FakeLabelStudio, store: Store) -> None:
+    store.refreshes.want(UID)
+    result = command("preannotate", "--project", "7")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("9 unlabelled tasks: 9 predictions of ner-v1 stored, in 0 s.\n")
+    assert studio.predicted("ner-v1") == set(range(1, 10))
+    assert studio.shown == "ner-v1"
+    assert store.refreshes.due(UID) is None
+    assert "0 predictions of ner-v1 stored, 9 were there" in command("preannotate", "--project", "7").stdout
+    assert studio.twice == set()
+
+
+def test_figures_as_json(command: Command, studio: FakeLabelStudio) -> None:
+    [done] = json.loads(command("preannotate", "--project", "7", "--json").stdout)
+    assert (done["project"], done["version"], done["unlabelled"], done["stored"]) == (UID, "ner-v1", 9, 9)
+    assert (done["present"], done["refused"]) == (0, [])
+    assert set(done["seconds"]) == {"reading", "predicting", "importing", "counting", "total"}
+
+
+def test_refused_tasks_are_named(command: Command, studio: FakeLabelStudio) -> None:
+    studio.gone = {3, 5}
+    result = command("preannotate", "--project", "7")
+    assert result.exit_code == 1
+    assert "7 predictions of ner-v1 stored" in result.stdout
+    assert result.stderr.endswith("Error: Label Studio keeps no prediction of 2 tasks: 3, 5.\n")
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_interrupted_it_says_what_stays_and_goes_on_there(
+    command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.refresh.SETTLE_SECONDS", -1.0)
+    original = studio.import_predictions
+
+    def store(project_id: int, predictions: Sequence[Prediction]) -> int:
+        if len(studio.imports) == 1:
+            studio.down = LabelStudioUnreachable("Label Studio does not answer.")
+        return original(project_id, predictions)
+
+    monkeypatch.setattr(studio, "import_predictions", store)
+    result = command("preannotate", "--project", "7")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "Error: Label Studio does not answer. 4 predictions are stored and stay; the same command goes on there.\n"
+    )
+    studio.down = None
+    monkeypatch.setattr(studio, "import_predictions", original)
+    assert "5 predictions of ner-v1 stored, 4 were there" in command("preannotate", "--project", "7").stdout
+    assert studio.twice == set()
+
+
+def test_project_without_a_version_says_what_to_do(command: Command, met: str, studio: FakeLabelStudio) -> None:
+    store_without = command("preannotate", "--project", "7", DATABASE_URL="sqlite:///other.sqlite3")
+    assert store_without.exit_code == 1
+    assert "no model version yet: run `python -m backend train --wait` first" in store_without.stderr
+
+
+def test_project_that_was_created_anew_gets_no_strangers_predictions(command: Command, studio: FakeLabelStudio) -> None:
+    studio.uid = "7.1800000000"
+    result = command("preannotate", "--project", "7")
+    assert result.exit_code == 1
+    assert "connect it with `python -m backend connect --project 7`" in result.stderr
+    assert studio.imports == []
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_worker_that_refreshes_at_the_same_time_doubles_nothing(
+    command: Command, studio: FakeLabelStudio, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
+    store.refreshes.want(UID)
+    worker = Worker(loop, lambda settings, project: studio)  # type: ignore[arg-type,return-value]
+    refreshing = threading.Thread(target=worker.refresh_predictions, args=(UID,))
+    original = studio.import_predictions
+
+    def slow(project_id: int, predictions: Sequence[Prediction]) -> int:
+        if not studio.imports:
+            threading.Event().wait(0.3)
+        return original(project_id, predictions)
+
+    monkeypatch.setattr(studio, "import_predictions", slow)
+    refreshing.start()
+    results = [command("preannotate", "--project", "7") for _ in range(2)]
+    refreshing.join(20)
+    assert [result.exit_code for result in results] == [0, 0]
+    assert studio.predicted("ner-v1") == set(range(1, 10))
+    assert studio.twice == set()
+    assert sum(studio.imports) == 9
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_version_promoted_meanwhile_is_the_one_that_is_brought(
+    command: Command, studio: FakeLabelStudio, publish: Publish, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("ner-v2", current=False)
+    original = studio.import_predictions
+
+    def promoting(project_id: int, predictions: Sequence[Prediction]) -> int:
+        if not studio.imports:
+            loop.promote(UID, "ner-v2")
+        return original(project_id, predictions)
+
+    monkeypatch.setattr(studio, "import_predictions", promoting)
+    assert "9 predictions of ner-v2 stored" in command("preannotate", "--project", "7").stdout
+    assert studio.shown == "ner-v2"
+
+
+def test_turn_of_a_dead_process_lapses(
+    command: Command, studio: FakeLabelStudio, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.05)
+    assert store.refreshes.hold(UID, seconds=0.5, holder="killed")
+    assert command("preannotate", "--project", "7").exit_code == 0

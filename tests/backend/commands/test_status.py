@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from backend.store import Store
+from backend.tables import Version
+from tests.backend.commands.conftest import Command
+from tests.backend.fakes import UID
+
+Publish = Callable[..., Version]
+
+
+def row(command: Command, *words: str) -> list[str]:
+    """Cells of the only row."""
+    _, line = command("status", *words).output.splitlines()
+    return re.split("  +", line)
+
+
+def test_without_a_project_it_says_how_to_connect_one(command: Command) -> None:
+    assert command("status").output == "No project yet: run `python -m backend connect --project ID`.\n"
+    assert json.loads(command("status", "--json").stdout) == []
+
+
+def test_new_project(command: Command, met: str) -> None:
+    assert row(command) == ["7 Restaurants", "0", "0 of 3", "after 3 more", "none yet", "–", "0"]
+
+
+def test_project_that_trains_and_serves(command: Command, publish: Publish, store: Store) -> None:
+    publish("ner-v1", metrics={"f1": 0.5})
+    store.annotations.remember(UID, {1: 1, 2: 2})
+    store.changes.record(UID, ["1", "2"])
+    run, _ = store.runs.queue(UID, "button")
+    assert row(command)[3] == "queued"
+    store.runs.claim()
+    store.runs.update(run.id, attempt=1, phase="training", progress=0.41, eta_seconds=130.0)
+    assert row(command) == [
+        "7 Restaurants", "2", "2 of 3", "started: training 41 %, about 2 min left", "ner-v1", "0.500", "0",
+    ]  # fmt: skip
+
+
+def test_trouble_is_told_below_the_table(command: Command, met: str, store: Store) -> None:
+    store.projects.note_comparison(UID, "Label Studio [does] not answer.")
+    assert command("status").output.splitlines()[-1] == "Project 7: Label Studio [does] not answer."
+
+
+def test_one_project_in_full(command: Command, publish: Publish, store: Store) -> None:
+    publish("ner-v1", metrics={"f1": 0.5, "documents": 84})
+    run, _ = store.runs.queue(UID, "button")
+    store.runs.end(run.id, "failed", error="No labels.")
+    shown = command("status", "--project", "7").output
+    assert shown.startswith("7 Restaurants\n")
+    for fact in (
+        r"labelled tasks +0", r"training +after 3 more", r"version +ner-v1", r"score +F1 0.500 on 84 held-out tasks",
+        rf"latest run +{run.id} failed 20.* UTC: No labels.", r"verdict +promoted: it is the first",
+    ):  # fmt: skip
+        assert re.search(f"^{fact}$", shown, re.MULTILINE), fact
+
+
+def test_everything_as_json(command: Command, publish: Publish, store: Store) -> None:
+    publish("ner-v1", metrics={"f1": 0.5})
+    run, _ = store.runs.queue(UID, "button")
+    seen: dict[str, Any]
+    [seen] = json.loads(command("status", "--json").stdout)
+    assert (seen["project"], seen["id"], seen["title"], seen["f1"]) == (UID, 7, "Restaurants", 0.5)
+    assert (seen["running"]["id"], seen["last"], seen["current"]["name"]) == (run.id, None, "ner-v1")
+    assert (seen["labelled"], seen["changed"], seen["threshold"], seen["due_in"]) == (0, 0, 3, None)
+    assert "access_token" not in json.dumps(seen)

@@ -1,0 +1,73 @@
+"""The project lead's way inside Label Studio: Settings → Model → ⋮ → Start Training, and what its card tells then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backend.connect import connect
+from backend.tables import LIVE
+from tests import samples
+from tests.label_studio.conftest import Site
+
+pytestmark = pytest.mark.label_studio
+
+
+def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_f1(site: Site) -> None:
+    labelled = samples.documents()
+    project = site.new_project("The card", labelled=labelled, unlabelled=["sushi near the station"])
+    number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
+    [ours] = site.label_studio.backends(project.id)
+    site.label_studio.describe_backend(project.id, ours, title="Ann's model", description="Made by Ann.")
+
+    def card() -> dict[str, Any]:
+        found: dict[str, Any] = site.api("GET", f"/api/ml/{number}")
+        return found
+
+    site.wait("the card of a project without a model", lambda: card()["title"] == "Ann's model ▸ no model yet", 60)
+    site.api("POST", f"/api/ml/{number}/train")  # the button
+    run = site.loop.runs(project.uid)[0]
+    going = site.wait("the run on the card", lambda: "train" in card()["title"] and card())
+    assert going["description"].startswith("Made by Ann.\n\n▸ Written by the ML backend:\n")
+
+    site.wait("the run's end", lambda: site.loop.run(run.id).state not in LIVE)
+    assert site.loop.run(run.id).state == "finished", site.loop.run(run.id).error
+    f1 = site.loop.versions(project.uid)[0].metrics["f1"]
+    done = site.wait("the version on the card", lambda: "ner-v1" in card()["title"] and card(), 60)
+    assert done["title"] == f"Ann's model ▸ ner-v1 (F1 {f1:.3f})"
+    assert f"ner-v1 serves: F1 {f1:.3f}" in done["description"]
+    assert (done["state"], done["auth_method"], done["basic_auth_pass_is_set"]) == ("CO", "BASIC_AUTH", True)
+    assert connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id == number
+    assert card()["title"] == done["title"]
+
+
+def test_failed_run_is_on_the_card(site: Site) -> None:
+    project = site.new_project("Nothing labelled, nothing learned", labelled=[], unlabelled=["a", "b"])
+    number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
+    site.api("POST", f"/api/ml/{number}/train")
+    described = site.wait(
+        "the failure", lambda: "failed" in (card := site.api("GET", f"/api/ml/{number}"))["title"] and card
+    )
+    assert described["title"] == "NER ▸ no model yet, training failed"
+    assert site.loop.runs(project.uid)[0].error in described["description"]
+
+
+def test_parameters_survive_what_is_written_on_the_card(site: Site) -> None:
+    project = site.new_project("Parameters", labelled=[], unlabelled=["a"])
+    number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
+    held = {
+        "url": site.places.backend_url,
+        "project": project.id,
+        "auth_method": "BASIC_AUTH",
+        "basic_auth_user": site.settings.basic_auth_user,
+        "basic_auth_pass": "",
+        "extra_params": {"epochs": 2},
+    }
+    site.api("PATCH", f"/api/ml/{number}", json=held)
+    [ours] = site.label_studio.backends(project.id)
+    assert ours.extra_params == {"epochs": 2}
+    site.label_studio.describe_backend(project.id, ours, title="NER", description="Seen.")
+    [after] = site.label_studio.backends(project.id)
+    assert (after.extra_params, after.description, after.url) == ({"epochs": 2}, "Seen.", site.places.backend_url)
+    assert site.loop.store.projects.get(project.uid).extra_params == {"epochs": 2}
