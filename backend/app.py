@@ -10,6 +10,7 @@ from contextlib import suppress
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from backend.dashboard import install
 from backend.errors import BackendError
 from backend.jobs import open_loop
 from backend.loop import Loop
@@ -21,11 +22,12 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, loop: Loop | None = None) -> Flask:
-    """The WSGI application: what Label Studio calls, behind Basic auth where that is configured."""
-    app = Flask(__name__)
-    app.extensions["loop"] = loop or open_loop(settings)[0]
+    """The WSGI application: what Label Studio calls and the dashboard, behind Basic auth where that is configured."""
+    app = Flask(__name__, static_folder=None)
+    app.extensions["loop"] = loop = loop or open_loop(settings)[0]
     _ask_for_credentials(app, settings)
     app.register_blueprint(protocol)
+    install(app, loop)
     app.register_error_handler(Exception, _explain)
     return app
 

@@ -26,7 +26,6 @@ def _loop() -> Loop:
     return loop
 
 
-@protocol.get("/")
 @protocol.get("/health")
 def health() -> Response:
     return jsonify(status="UP", model_class="NER")

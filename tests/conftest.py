@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tests import samples
 
 if TYPE_CHECKING:
     from backend.training.build import Built
+    from tests.site import Site
 
 # Threads of torch that wait by spinning take the cores from whatever else runs, three times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -45,3 +47,12 @@ def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Docum
 def version_folder(built: Built) -> Path:
     """Folder of a finished version. Read only: copy it to change it."""
     return built.folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A real Label Studio and a real service, one of each for the session."""
+    from tests.site import running_site
+
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site

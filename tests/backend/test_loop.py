@@ -22,7 +22,7 @@ from backend.loop import UNTRAINED, Loop
 from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Change, Version
+from backend.tables import Change, Suspect, Version
 from tests.backend.fakes import LABEL_CONFIG, UID, Woken, settle
 
 Publish = Callable[..., Version]
@@ -378,3 +378,26 @@ def test_serving_and_pinned_versions_are_not_deleted(loop: Loop, publish: Publis
         loop.delete_version(UID, "ner-v9")
     with pytest.raises(UnknownProject):
         loop.pin("9.1", "ner-v1", True)
+
+
+# Labels that are probably mistakes
+
+
+def test_suspects_are_forgotten_when_their_task_changes(loop: Loop, store: Store) -> None:
+    loop.meet(UID)
+    assert (loop.review(UID), loop.suspects(UID)) == (None, [])
+    review = store.reviews.begin(UID)
+    assert review is not None
+    seen = {"start": 0, "end": 5, "text": "sushi", "given": "Dish", "kind": "wrong label", "view": "", "found": []}
+    found = [Suspect(project=UID, task=str(task), score=task / 10, **seen) for task in (7, 8, 9)]
+    store.reviews.finish(review.id, found, tasks=60, revision=0)
+    assert [suspect.task for suspect in loop.suspects(UID, limit=2)] == ["9", "8"]
+    loop.annotations_saved(UID, {1001: 8})
+    assert [suspect.task for suspect in loop.suspects(UID)] == ["9", "7"]
+    assert loop.task_url(UID, "9") == "http://localhost:8080/projects/7/data?task=9"
+
+
+@pytest.mark.parametrize("ask", [Loop.suspects, Loop.review, lambda loop, uid: loop.task_url(uid, "1")])
+def test_unknown_project_has_no_suspects(loop: Loop, ask: Callable[[Loop, str], object]) -> None:
+    with pytest.raises(UnknownProject):
+        ask(loop, "9.1")

@@ -1,0 +1,212 @@
+"""The dashboard in a real browser: by keyboard, live, on a phone, in the dark, and to axe-core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from backend.loop import Loop
+from tests.browser.service import LABEL_CONFIG, UID, start_run
+
+pytestmark = pytest.mark.browser
+
+TEXT = "We ordered the pad thai and the ramen in Boston"
+expect.set_options(timeout=30_000)  # the machine may be busy with other tests
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in which nothing may be refused by the policy, fail, or be fetched from elsewhere."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    watch(page, complaints)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def watch(page: Page, complaints: list[str]) -> None:
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request", lambda asked: None if asked.url.startswith("http://127.0.0.1:") else complaints.append(asked.url)
+    )
+
+
+def project_page(url: str, uid: str = UID) -> str:
+    return f"{url}/projects/{uid}/"
+
+
+def violations(page: Page) -> list[str]:
+    found: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
+    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
+
+
+# Anyone can read it
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_every_page_is_accessible_and_fits_its_width(
+    width: int, scheme: Any, browser: Browser, shown: tuple[str, Loop]
+) -> None:
+    url, loop = shown
+    loop.meet("8.1795221978", title="Nothing labelled yet", label_config=LABEL_CONFIG)
+    loop.meet("9.1795221978", title="Pictures", label_config="<View/>")
+    loop.store.projects.note_comparison("9.1795221978", "Label Studio at http://ls refuses the access token.")
+    complaints: list[str] = []
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    watch(page, complaints)
+    paths = ("", "8.1795221978/", "9.1795221978/", f"{UID}/", f"{UID}/suspects", f"{UID}/runs/000000000007")
+    for path in paths:
+        page.goto(f"{url}/projects/{path}" if path else url)
+        assert violations(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    complaints.clear()
+    page.goto(f"{url}/projects/1.1/")  # unknown
+    assert violations(page) == []
+    context.close()
+    assert all("404" in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_running_project_with_regions_and_a_question_is_accessible(
+    width: int, scheme: Any, page: Page, own: tuple[str, Loop]
+) -> None:
+    url, loop = own
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    start_run(loop)
+    page.goto(project_page(url))
+    page.fill("#try-text", TEXT)
+    page.click("#try-form button")
+    page.wait_for_selector("mark")
+    assert violations(page) == []
+    page.click("#open-cancel-now")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# By keyboard
+
+
+def test_training_is_started_and_cancelled_by_keyboard(page: Page, own: tuple[str, Loop]) -> None:
+    url, loop = own
+    page.goto(project_page(url))
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    press_until(page, "Start training")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="is queued.")).to_be_visible()
+    (run,) = [each for each in loop.runs(UID) if each.state == "queued"]
+    press_until(page, "Cancel the running training")
+    page.keyboard.press("Enter")
+    question = page.get_by_role("dialog", name="Cancel the running training")
+    expect(question).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(page.locator("#open-cancel-now")).to_be_focused()
+    page.keyboard.press("Enter")
+    press_until(page, "End the run")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"Run {run.id} is cancelled.")).to_be_visible()
+    assert loop.run(run.id).state == "cancelled"
+
+
+def press_until(page: Page, name: str) -> None:
+    """Go on with the Tab key until a button of that name has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        said = page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()")
+        if said == name:
+            return
+    pytest.fail(f"Tab does not lead to {name!r}")
+
+
+def test_everything_that_takes_the_focus_shows_it(page: Page, shown: tuple[str, Loop]) -> None:
+    page.goto(project_page(shown[0]))
+    seen = 0
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        outline, tag = page.evaluate(
+            "[getComputedStyle(document.activeElement).outlineStyle, document.activeElement.tagName]"
+        )
+        if tag == "BODY":
+            break
+        assert outline != "none", page.evaluate("document.activeElement.outerHTML")
+        seen += 1
+    assert seen > 30
+
+
+# Live
+
+
+def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(page: Page, own: tuple[str, Loop]) -> None:
+    url, loop = own
+    page.goto(project_page(url))
+    page.evaluate("window.stayed = true")
+    page.fill("#try-text", "half a sentence")
+    run = start_run(loop)
+    loop.store.runs.update(run.id, attempt=1, phase="training", progress=0.25, eta_seconds=90)
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 0.25)
+    expect(page.locator(".running")).to_contain_text("Training 25 % about 2 min left")
+    loop.store.runs.update(run.id, attempt=1, phase="evaluating", progress=0.9, eta_seconds=9)
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 0.9)
+    expect(page.locator(".running")).to_contain_text("Evaluating 90 % about 9 s left")
+    loop.store.runs.end(run.id, "failed", error="The disk is full.")
+    expect(page.get_by_text("The last training failed")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.locator("#try-text")).to_have_value("half a sentence")
+    assert page.evaluate("window.stayed")
+
+
+def test_labels_are_counted_while_the_page_is_open(page: Page, own: tuple[str, Loop]) -> None:
+    url, loop = own
+    page.goto(project_page(url))
+    loop.annotations_saved(UID, {5000: 700})
+    expect(page.locator("[data-text=labelled]")).to_have_text("608")
+    expect(page.locator("[data-text=changed]")).to_have_text("8")
+
+
+# Try it
+
+
+def test_regions_have_the_projects_colours(page: Page, shown: tuple[str, Loop]) -> None:
+    page.goto(project_page(shown[0]))
+    page.fill("#try-text", f"🍣🍕 {TEXT}")
+    page.get_by_role("button", name="Show its regions").click()
+    expect(page.locator(".tried")).to_have_count(2)
+    region = page.locator("mark", has_text="pad thai").first
+    expect(region).to_have_css("background-color", "rgb(255, 181, 62)")
+    expect(region).to_have_css("color", "rgb(0, 0, 0)")
+    assert page.locator(".tried .text").first.inner_text().startswith("🍣🍕 We ordered the pad thai")
+
+
+# Without JavaScript
+
+
+def test_everything_works_without_javascript(browser: Browser, own: tuple[str, Loop]) -> None:
+    url, loop = own
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(project_page(url))
+    page.click("#open-delete-ner-v4")
+    page.get_by_role("button", name="Delete the files").click()
+    expect(page.get_by_text("The files of ner-v4 are deleted; its figures stay.")).to_be_visible()
+    assert not loop.registry.folder(UID, "ner-v4").exists()
+    page.fill("#try-text", TEXT)
+    page.click("#try-form button")
+    expect(page.locator("mark").first).to_contain_text("pad thai")
+    context.close()
