@@ -26,8 +26,8 @@ VERSION = "ner-v1"
 
 # What decides what a trained version holds, besides the documents.
 _SOURCES = (
-    "average", "build", "devices", "embedded", "embeddings", "encoder", "examples", "export", "fine_tune", "optimizer",
-    "precision", "quantize", "schedule", "split", "validation",
+    "average", "build", "devices", "dropout", "embedded", "embeddings", "encoder", "examples", "export", "fine_tune",
+    "optimizer", "precision", "quantize", "schedule", "split", "validation",
 )  # fmt: skip
 
 

@@ -19,12 +19,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from backend.recipe import Recipe
 from backend.training.average import Average
 from backend.training.devices import Devices
+from backend.training.dropout import quick_dropout
 from backend.training.embeddings import compact_embeddings
 from backend.training.encoder import load_classifier
 from backend.training.examples import IGNORED, Collator, Example, make_examples
 from backend.training.heap import keep_freed_memory
 from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
-from backend.training.schedule import LAPS, WARMUP, default_epochs, epoch_batches, rate_at
+from backend.training.schedule import FIRST_LOOK, LAPS, WARMUP, default_epochs, epoch_batches, rate_at
 from backend.training.validation import Score, Validation
 from converters.document import Document
 
@@ -36,7 +37,7 @@ LABEL_SMOOTHING = 0.1
 @dataclass(frozen=True, slots=True)
 class Lap:
     """What training looked like after ``epoch`` passes: mean loss in nats a word since the last lap, and the score on
-    the validation documents, if there are any and half of training is done."""
+    the validation documents, if it was asked for."""
 
     epoch: float
     loss: float
@@ -56,9 +57,10 @@ def fine_tune(
 
     It goes on from the version in the folder ``start``, or begins with ``recipe.base``. What is returned is a running
     average of the weights: with validation documents, as it was at the look with the best entity F1 on them, ties going
-    to the lower loss; without, at the end. ``progress`` is called with the fraction done; whatever it raises stops
-    training and is passed on. On the CPU the same seed gives the same model. Under ``accelerate launch`` all processes
-    call this with the same arguments, share each batch and end with the same weights.
+    to the lower loss; without, or where training is too short for several looks, at the end. ``progress`` is called
+    with the fraction done; whatever it raises stops training and is passed on. On the CPU the same seed gives the same
+    model. Under ``accelerate launch`` all processes call this with the same arguments, share each batch and end with
+    the same weights.
     """
     keep_freed_memory()
     set_seed(recipe.seed)
@@ -72,6 +74,7 @@ def fine_tune(
         stack.callback(torch.nn.Module.to, model, "cpu")
         stack.enter_context(compact_embeddings(model, _pieces([*examples.items, *held_out.items])))
         judge = Validation(held_out, labels, devices, collate) if held_out.items else None
+        stack.enter_context(quick_dropout(model))
         training = _Training(model, examples.items, judge, recipe=recipe, devices=devices, collate=collate)
         training.carry_out(progress)
     info = {
@@ -128,6 +131,8 @@ class _Training:
         optimizer = Optimizer(self._model, rate=self.rate, weight_decay=self._recipe.weight_decay)
         average = Average(optimizer.parameters, steps=self.steps)
         lap_length = math.ceil(self.steps / min(LAPS, math.ceil(self.epochs)))
+        ends = [step for step in range(1, self.steps + 1) if step % lap_length == 0 or step == self.steps]
+        candidates = [step for step in ends if step > FIRST_LOOK * self.steps]
         loss, words = torch.zeros((), device=self._devices.device), 0
         best: tuple[Score, list[torch.Tensor]] | None = None
         self._model.train()
@@ -136,8 +141,8 @@ class _Training:
             words += sum(self._words[index] for index in batch)
             optimizer.step(rate_at((step - 0.5) / self.steps))
             average.update()
-            if step % lap_length == 0 or step == self.steps:
-                found = self._look(average) if 2 * step >= self.steps else None
+            if step in ends:
+                found = self._look(average) if len(candidates) > 1 and step in candidates else None
                 mean_loss = self._devices.sum(loss) / max(words, 1)
                 self.laps.append(Lap(round(self.epochs * step / self.steps, 2), mean_loss, found))
                 if found and (best is None or found > best[0]):

@@ -35,7 +35,10 @@ class Optimizer:
 
     def step(self, factor: float) -> None:
         """Cut the gradients, update with ``factor`` times the peak rates, and forget the gradients."""
-        nn.utils.clip_grad_norm_(self.parameters, MAX_GRADIENT, foreach=True)
+        gradients = [each.grad for each in self.parameters if each.grad is not None]
+        norm = nn.utils.get_total_norm(gradients, foreach=True)
+        if norm.is_cuda or norm > MAX_GRADIENT:  # a GPU would have to be waited for
+            nn.utils.clip_grads_with_norm_(self.parameters, MAX_GRADIENT, norm, foreach=True)
         for group, peak in zip(self._adamw.param_groups, self._peaks, strict=True):
             group["lr"] = peak * factor
         self._adamw.step()

@@ -16,8 +16,11 @@ MAX_PIECES = 4096
 """Padded word pieces in a batch: 8 windows of 512, or 32 of up to 128."""
 
 LAPS = 10
-"""Most laps of a run; a lap is an epoch at least. In the second half of training each ends with a look at the
-validation documents."""
+"""Most laps of a run; a lap is an epoch at least."""
+
+FIRST_LOOK = 2 / 3
+"""From this share of training on, laps end with a look at the validation documents, if several do. Before, the learning
+rate is so high that what looks best is only lucky."""
 
 WARMUP = 0.1
 """Share of training in which the learning rate rises."""

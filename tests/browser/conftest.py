@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from backend.loop import Loop
 from backend.settings import Settings, load_settings
+from tests.browser import labelling
 from tests.browser.service import CHROMIUM, browsing, populated_service
+from tests.site import Site
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,21 @@ def own(version_folder: Path, tmp_path: Path) -> Iterator[tuple[str, Loop]]:
     """The same for one test, which may change it."""
     with populated_service(_settings(tmp_path), version_folder) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    """A browser that is logged in to the session's Label Studio."""
+    context = labelling.signed_in(browser, site.places.label_studio_url)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def label_studio_page(signed_in: BrowserContext) -> Iterator[Page]:
+    page = signed_in.new_page()
+    yield page
+    page.close()
 
 
 def _settings(folder: Path) -> Settings:

@@ -203,7 +203,7 @@ def serving(settings: Settings) -> Iterator[str]:
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while True:
         try:
             urllib.request.urlopen(url, timeout=2).close()

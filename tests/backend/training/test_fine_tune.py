@@ -14,6 +14,7 @@ from transformers import DistilBertForTokenClassification
 
 from backend.errors import RunCancelled
 from backend.recipe import Recipe
+from backend.training.dropout import QuickDropout
 from backend.training.fine_tune import fine_tune
 from converters.document import Document
 from tests.samples import LABELS
@@ -83,9 +84,15 @@ def test_loss_falls_and_the_best_look_is_kept(sample_documents: list[Document]) 
     assert laps[-1]["epoch"] == 12
     assert laps[-1]["loss"] < laps[0]["loss"]
     looks = [lap for lap in laps if lap["validation"]]
-    assert [lap["epoch"] for lap in looks] == [lap["epoch"] for lap in laps if lap["epoch"] >= 6]
+    assert [lap["epoch"] for lap in looks] == [lap["epoch"] for lap in laps if lap["epoch"] >= 8]
     best = max(looks, key=lambda lap: (lap["validation"]["f1"], -lap["validation"]["loss"]))
     assert info["chosen"] == best["epoch"]
+
+
+def test_short_training_is_not_looked_at(sample_documents: list[Document]) -> None:
+    _, info = tuned(sample_documents, validation=4, epochs=3)
+    assert [lap["validation"] for lap in info["laps"]] == [None, None, None]
+    assert info["chosen"] == 3
 
 
 def test_without_validation_nothing_is_chosen(sample_documents: list[Document]) -> None:
@@ -97,7 +104,7 @@ def test_without_validation_nothing_is_chosen(sample_documents: list[Document]) 
 def test_a_full_memory_is_answered_with_smaller_parts_of_the_same_batch(
     sample_documents: list[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, values: values)
+    monkeypatch.setattr(QuickDropout, "forward", lambda self, values: values)
     monkeypatch.setattr(torch.nn.functional, "dropout", lambda values, *args, **kwargs: values)
     expected, _ = tuned(sample_documents)
     asked: list[int] = []
@@ -139,15 +146,15 @@ def test_training_goes_on_where_a_version_stands(sample_documents: list[Document
 SHARED = """
 import json, sys
 from pathlib import Path
-from torch import nn
 from accelerate import PartialState
 from backend.recipe import Recipe
 from backend.training.crew import Job, Leader, is_leader, told
+from backend.training.dropout import QuickDropout
 from backend.training.run import take_part
 from backend.training.fine_tune import fine_tune
 from tests.samples import LABELS, documents
 
-nn.Dropout.forward = lambda self, values: values  # processes draw different random numbers
+QuickDropout.forward = lambda self, values: values  # processes draw different random numbers
 if not is_leader():
     take_part()
 else:

@@ -1,0 +1,45 @@
+"""What a project lead does and sees inside Label Studio: Settings → Model → ⋮ → Start Training."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.connect import connect
+from backend.tables import LIVE
+from tests import samples
+from tests.browser import labelling
+from tests.browser.labelling import PATIENCE
+from tests.browser.service import LABEL_CONFIG
+from tests.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.label_studio, pytest.mark.timeout(600)]
+
+
+def test_start_training_starts_a_run_and_the_card_tells_how_it_goes_and_how_good_the_version_is(
+    label_studio_page: Page, site: Site
+) -> None:
+    project = site.new_project(
+        "Lead", labelled=samples.documents(), unlabelled=["ramen downtown"], label_config=LABEL_CONFIG
+    )
+    connect(site.settings, site.label_studio, project.id, site.places.backend_url)
+    card = labelling.open_model_page(label_studio_page, project.id)
+    expect(card).to_contain_text("Connected")
+    assert site.loop.runs(project.uid) == []
+
+    answer = labelling.start_training(label_studio_page)
+    expect(answer).to_contain_text("Request Sent!")
+    [run] = site.loop.runs(project.uid)
+    assert run.reason == "Start Training in Label Studio"
+    site.wait("the run on the card", lambda: _shows(label_studio_page, project.id, "train"))
+
+    site.wait("the run's end", lambda: site.loop.run(run.id).state not in LIVE)
+    done = site.loop.run(run.id)
+    assert (done.state, done.version) == ("finished", "ner-v1"), done.error
+    f1 = site.loop.versions(project.uid)[0].metrics["f1"]
+    site.wait("the version on the card", lambda: _shows(label_studio_page, project.id, f"ner-v1 (F1 {f1:.3f})"))
+
+
+def _shows(page: Page, project: int, words: str) -> bool:
+    """Whether the card says it, to somebody who looks again."""
+    return words in labelling.open_model_page(page, project).inner_text(timeout=PATIENCE)
