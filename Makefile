@@ -8,13 +8,14 @@ BIN := .venv/bin
 LABEL_STUDIO := .venv-label-studio/bin/label-studio
 PIP_INSTALL := -m pip install --disable-pip-version-check
 
-.PHONY: demo test check format bench clean help
+.PHONY: demo test check format bench screenshots clean help
 
 help:
 	@echo "make demo   the whole loop with a real Label Studio (ONCE=1: unattended; PORT=, LABEL_STUDIO_PORT=)"
 	@echo "make test   all tests, Label Studio's included"
 	@echo "make check  ruff and mypy"
 	@echo "make bench  speed and quality figures"
+	@echo "make screenshots  the pictures of the README, made anew in a browser"
 	@echo "make clean  remove the virtual environments and the demonstration's data"
 
 demo: .venv/installed $(LABEL_STUDIO)
@@ -37,6 +38,12 @@ bench: .venv/installed-dev
 	$(BIN)/python -m bench.protocol
 	$(BIN)/python -m bench.convert --tasks 20000
 	$(BIN)/python -m bench.predict --tasks 500 --seconds 3
+	$(BIN)/python -m bench.train
+	$(BIN)/python -m bench.suspects --sentences 300
+
+# Needs Debian's chromium.
+screenshots: .venv/installed-dev $(LABEL_STUDIO)
+	$(BIN)/python -m tests.browser.screenshots
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \

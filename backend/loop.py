@@ -224,7 +224,7 @@ class Loop:
 
     def task_url(self, uid: str, task: str) -> str:
         """Where Label Studio shows a task."""
-        return f"{self.settings.label_studio_base}/projects/{self.store.projects.get(uid).id}/data?task={task}"
+        return f"{self.settings.label_studio_shown}/projects/{self.store.projects.get(uid).id}/data?task={task}"
 
     def _want_refresh(self, uid: str) -> None:
         self.store.refreshes.want(uid)

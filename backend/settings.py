@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     label_studio_url: AnyHttpUrl = Field(
         AnyHttpUrl("http://localhost:8080"), description="Address of Label Studio as this service reaches it."
     )
+    label_studio_public_url: AnyHttpUrl | None = Field(
+        None, description="Address of Label Studio as people's browsers reach it, where that is another one."
+    )
     label_studio_api_key: SecretStr | None = Field(
         None, description="Access token of a Label Studio user who may read and change the projects."
     )
@@ -119,6 +122,11 @@ class Settings(BaseSettings):
     def label_studio_base(self) -> str:
         """``LABEL_STUDIO_URL`` without a trailing slash."""
         return str(self.label_studio_url).rstrip("/")
+
+    @cached_property
+    def label_studio_shown(self) -> str:
+        """Label Studio's address for links, without a trailing slash."""
+        return str(self.label_studio_public_url or self.label_studio_url).rstrip("/")
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a process that is to read the same ones."""

@@ -69,7 +69,7 @@ def _push(loop: Loop, uid: str) -> None:
     label_studio = open_label_studio(loop.settings, project)
     with Bar("Label Studio", total=1.0) as bar:
         number = push(label_studio, uid, loop.suspects(uid), progress=bar.show)
-    where = f"{loop.settings.label_studio_base}/projects/{project.id}/data"
+    where = f"{loop.settings.label_studio_shown}/projects/{project.id}/data"
     click.echo(f"{number} tasks are marked in Label Studio; they are in the tab “{TAB}” of {where}.", err=True)
 
 

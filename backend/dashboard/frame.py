@@ -21,7 +21,7 @@ def frame(loop: Loop, uid: str) -> dict[str, Any]:
         "paints": _paints(seen, versions),
         "versions": versions,
         "settings": loop.settings,
-        "label_studio": f"{loop.settings.label_studio_base}/projects/{project.id}",
+        "label_studio": f"{loop.settings.label_studio_shown}/projects/{project.id}",
         "task_url": lambda task: loop.task_url(uid, task),
     }
 

@@ -143,3 +143,12 @@ def test_another_process_reads_the_same_settings(
     assert child.stdout.strip() == str(sorted(settings.environment().items()))
     assert "WEIGHT_DECAY" in settings.environment()
     assert os.environ.get("LABEL_STUDIO_API_KEY") is None
+
+
+def test_links_use_the_address_that_browsers_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", "http://label-studio:8080/")
+    assert load_settings(_env_file=None).label_studio_shown == "http://label-studio:8080"
+    monkeypatch.setenv("LABEL_STUDIO_PUBLIC_URL", "https://labels.example.com/")
+    settings = load_settings(_env_file=None)
+    assert settings.label_studio_shown == "https://labels.example.com"
+    assert settings.label_studio_base == "http://label-studio:8080"
