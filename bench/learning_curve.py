@@ -35,5 +35,5 @@ def draw(points: Sequence[dict[str, Any]], file: Path) -> None:
     axes.set(xlabel="labelled sentences", ylabel="test F1", ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    figure.savefig(file)
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
     pyplot.close(figure)
