@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,13 +36,18 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return use
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond `SMALL` bytes: a write beyond them fails as on a disk of that size."""
+    """Inside, no file may grow beyond `SMALL` bytes: a write beyond them fails as on a disk of that size.
+
+    Not a fixture: what the tests themselves print may go to a larger file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_plainly(folder: Path) -> None:
@@ -89,13 +95,13 @@ def write_exported_onnx(folder: Path) -> None:
     export_onnx(DistilBertForTokenClassification(config).eval(), folder / "model.onnx")
 
 
-@pytest.mark.usefixtures("small_files", "disk")
+@pytest.mark.usefixtures("disk")
 @pytest.mark.parametrize(
     "write", [write_plainly, write_safetensors, write_checkpoint, write_model, write_onnx, write_exported_onnx]
 )
 def test_failing_write_of_a_real_library_is_explained(write: Callable[[Path], None], tmp_path: Path) -> None:
     told = rf"^A file below {tmp_path} may not become as large .+ \(`ulimit -f`\)"
-    with pytest.raises(DiskFull, match=told), explained(tmp_path):
+    with pytest.raises(DiskFull, match=told), small_files(), explained(tmp_path):
         write(tmp_path)
 
 
