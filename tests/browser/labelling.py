@@ -106,11 +106,9 @@ def open_model_page(page: Page, project: int) -> Locator:
     return card
 
 
-def start_training(page: Page) -> Locator:
-    """⋮ → Start Training, and once more in the dialog; return the dialog with Label Studio's answer."""
+def start_training(page: Page) -> None:
+    """⋮ → Start Training, and once more in the dialog, until that says what was answered."""
     page.get_by_label("Machine learning model options").click()
     page.get_by_text("Start Training", exact=True).click()
-    dialog = page.get_by_role("dialog").or_(page.locator(".ls-modal__content")).first
-    dialog.get_by_role("button", name="Start Training").click()
-    expect(dialog.get_by_text("Request Sent!")).to_be_visible(timeout=PATIENCE)
-    return dialog
+    page.get_by_role("button", name="Start Training").click()
+    expect(page.get_by_text("Request Sent!")).to_be_visible(timeout=PATIENCE)

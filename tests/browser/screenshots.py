@@ -25,8 +25,8 @@ from tests.browser.service import ROOT, browsing
 from tests.site import Site, running_site
 
 TITLE = "Restaurant queries"
-FIRST_SITTING, NEXT_SITTING, SINCE = 120, 70, 12
-WIDTH, LABEL_STREAM_HEIGHT, DASHBOARD_HEIGHT = 1280, 560, 1060
+SITTING, LEFT, SINCE = 100, 20, 9
+WIDTH, LABEL_STREAM_HEIGHT, DASHBOARD_HEIGHT = 1280, 600, 955
 MAX_BYTES = 250_000
 
 
@@ -35,7 +35,7 @@ MAX_BYTES = 250_000
 def main(folder: Path) -> None:
     """Write pre-labels.png and dashboard.png to FOLDER, by default docs."""
     chosen = {
-        "start_training_each_n_updates": NEXT_SITTING,
+        "start_training_each_n_updates": SITTING,
         "num_train_epochs": None,
         "promotion_tolerance": 0.005,
         "suspects": False,
@@ -57,24 +57,37 @@ def _label(site: Site) -> RemoteProject:
     """Label the queries in three sittings; a version is trained after each."""
     samples = load_samples()
     config = LabelConfig.from_xml(template("restaurant"))
-    first, later = samples.labelled[:FIRST_SITTING], samples.labelled[FIRST_SITTING:]
-    # The label stream goes by the order of the import: what is left to label begins with a query that has much in it.
-    left = sorted(samples.unlabelled, key=lambda query: -len({span.label for span in query.spans}))
+    queries = [*samples.labelled, *samples.unlabelled]
+    first, *later = (queries[start : start + SITTING] for start in range(0, len(queries) - LEFT, SITTING))
     project = site.new_project(
         TITLE,
         labelled=first,
-        unlabelled=[query.text for query in (*later, *left)],
+        unlabelled=[query.text for sitting in later for query in sitting],
         label_config=template("restaurant"),
     )
     backend = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
     site.label_studio.start_training(backend)
     _trained(site, project, 1)
-    for number, sitting in enumerate((later[:NEXT_SITTING], later[NEXT_SITTING:]), start=2):
+    for number, sitting in enumerate(later, start=2):
         _answer(site, project, sitting, config)
         _trained(site, project, number)
-    _answer(site, project, left[-SINCE:], config)
-    site.wait("the last labels", lambda: site.loop.store.changes.count(project.uid) == SINCE, 60)
+    _import_the_rest(site, project, queries[-LEFT:], config)
     return project
+
+
+def _import_the_rest(site: Site, project: RemoteProject, queries: list[Document], config: LabelConfig) -> None:
+    """Import what is left to label, that with the most to see in it first: so the label stream goes. Label some."""
+
+    def to_see(query: Document) -> tuple[int, float]:
+        [tagging] = site.loop.predict(project.uid, [query.text]).taggings
+        return len({span.label for span in tagging.spans}), tagging.score
+
+    queries = sorted(queries, key=to_see, reverse=True)
+    tasks = [{"data": {config.text_field: query.text}} for query in queries]
+    site.label_studio.import_tasks(project.id, tasks)
+    _shown(site, project)
+    _answer(site, project, queries[-SINCE:], config)
+    site.wait("the last labels", lambda: site.loop.store.changes.count(project.uid) == SINCE, 60)
 
 
 def _answer(site: Site, project: RemoteProject, queries: list[Document], config: LabelConfig) -> None:
@@ -89,10 +102,14 @@ def _trained(site: Site, project: RemoteProject, number: int) -> None:
     run = site.loop.runs(project.uid)[0]
     if run.version is None:
         raise click.ClickException(f"Training run {run.id} {run.state}: {run.error}")
-    serving = site.loop.store.projects.current_version(project.uid) or ""
-    site.wait("its predictions", lambda: site.is_shown(project, serving), 300)
+    _shown(site, project)
     seconds = (run.finished_at or 0) - (run.started_at or 0)
     click.echo(f"{run.version}: {f1_in_words(site.loop.versions(project.uid)[0].metrics)}, in {seconds:.0f} s")
+
+
+def _shown(site: Site, project: RemoteProject) -> None:
+    serving = site.loop.store.projects.current_version(project.uid) or ""
+    site.wait(f"predictions of {serving}", lambda: site.is_shown(project, serving), 300)
 
 
 def _pre_labels(browser: Browser, site: Site, project: RemoteProject, file: Path) -> None:
