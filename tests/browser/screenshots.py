@@ -85,7 +85,8 @@ def _import_the_rest(site: Site, project: RemoteProject, queries: list[Document]
     queries = sorted(queries, key=to_see, reverse=True)
     tasks = [{"data": {config.text_field: query.text}} for query in queries]
     site.label_studio.import_tasks(project.id, tasks)
-    _shown(site, project)
+    serving = site.loop.store.projects.current_version(project.uid) or ""
+    site.wait(f"predictions of {serving}", lambda: site.is_shown(project, serving), 300)
     _answer(site, project, queries[-SINCE:], config)
     site.wait("the last labels", lambda: site.loop.store.changes.count(project.uid) == SINCE, 60)
 
@@ -102,14 +103,8 @@ def _trained(site: Site, project: RemoteProject, number: int) -> None:
     run = site.loop.runs(project.uid)[0]
     if run.version is None:
         raise click.ClickException(f"Training run {run.id} {run.state}: {run.error}")
-    _shown(site, project)
     seconds = (run.finished_at or 0) - (run.started_at or 0)
     click.echo(f"{run.version}: {f1_in_words(site.loop.versions(project.uid)[0].metrics)}, in {seconds:.0f} s")
-
-
-def _shown(site: Site, project: RemoteProject) -> None:
-    serving = site.loop.store.projects.current_version(project.uid) or ""
-    site.wait(f"predictions of {serving}", lambda: site.is_shown(project, serving), 300)
 
 
 def _pre_labels(browser: Browser, site: Site, project: RemoteProject, file: Path) -> None:
