@@ -145,10 +145,15 @@ class Cards:
         versions = store.versions.of(project.uid)
         current = next((each for each in versions if each.name == project.current_version), None)
         card = card_of(current, runs, next(iter(versions), None))
-        if card != self._shown.get(project.uid) and self._write(project, card):
+        if card != self._shown.get(project.uid) and self._stands(project, card):
             self._shown[project.uid] = card
 
-    def _write(self, project: Project, card: Card) -> bool:
+    def _stands(self, project: Project, card: Card) -> bool:
+        """Read what the card says, and write it where that is something else.
+
+        What is written counts at the next look, if it stands then: Label Studio saves whole rows, so that a page that
+        was opened before our words came puts back what it had read.
+        """
         label_studio = self._label_studio(self._loop.settings, project)
         if label_studio.project(project.id).uid != project.uid:
             self._rest(project, "its number has been given to another project")
@@ -158,9 +163,10 @@ class Cards:
             self._rest(project, "it has no ML backend there that is certainly this service")
             return False
         wanted = card.beside(backend.title, backend.description)
-        if (wanted.title, wanted.description) != (backend.title, backend.description):
-            label_studio.describe_backend(project.id, backend, title=wanted.title, description=wanted.description)
-        return True
+        if (wanted.title, wanted.description) == (backend.title, backend.description):
+            return True
+        label_studio.describe_backend(project.id, backend, title=wanted.title, description=wanted.description)
+        return False
 
     def _rest(self, project: Project, reason: str) -> None:
         log.debug("project %s: its card is left as it is: %s", project.uid, reason)

@@ -145,8 +145,19 @@ def test_card_follows_a_run_and_a_rollback(
     assert shown(studio)[0] == "NER ▸ ner-v1 (F1 0.500)"
 
 
+def test_what_label_studio_puts_back_is_written_again(cards: Cards, studio: Studio) -> None:
+    before = list(studio.ml_backends)
+    cards.look()
+    written = list(studio.ml_backends)
+    studio.ml_backends = before  # as by a page that was opened meanwhile: Label Studio saves what it had read
+    cards.look()
+    assert studio.ml_backends == written
+    assert studio.writes == 2
+
+
 def test_nothing_is_written_twice(cards: Cards, studio: Studio, loop: Loop) -> None:
     cards.look()
+    cards.look()  # it stands
     studio.down = LabelStudioUnreachable("no answer")  # not asked again
     cards.look()
     assert studio.writes == 1

@@ -177,9 +177,10 @@ def _created_at(site: Site, story: Story) -> str:
     return created
 
 
-def test_label_studio_lists_the_version_and_knows_the_job_is_done(site: Site, story: Story) -> None:
-    listed = site.api("GET", f"/api/ml/{story.backend_id}/versions")
-    assert listed["versions"] == story.versions
+def test_label_studio_lists_the_version(site: Site, story: Story) -> None:
+    listed = site.api("GET", f"/api/ml/{story.backend_id}/versions")["versions"]
+    assert set(story.versions) <= set(listed)  # Label Studio does not say whose: those of every project are listed
+    assert set(listed) == {version.name for version in site.loop.versions()}
 
 
 def test_every_unlabelled_task_gets_the_new_versions_prediction(site: Site, story: Story) -> None:
