@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import tempfile
 import time
@@ -24,12 +25,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
 from typing import Any
+from unittest.mock import patch
 
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
+from backend.training.environment import training_environment
 from backend.training.evaluate import evaluate
 from backend.training.export import export
 from backend.training.fine_tune import fine_tune
@@ -91,7 +94,7 @@ def compare(corpus: Corpus, seeds: Sequence[int], size: int) -> Figures:
     for seed in seeds:
         train = corpus.sample(size, seed=seed)
         baseline.append(alone(measure_baseline, train, corpus, seed=seed))
-        ours.append(alone(measure_ours, train, corpus, seed=seed))
+        ours.append(alone_as_a_run(measure_ours, train, corpus, seed=seed))
         print(f"seed {seed}: {_line(ours[-1])}; baseline {_line(baseline[-1])}", flush=True)
     report = means(ours) | {"sentences": len(train), "runs": ours}
     report["baseline"] = means(baseline) | {"runs": baseline}
@@ -103,6 +106,12 @@ def alone(measure: Callable[..., Figures], *arguments: Any, **options: Any) -> F
     """Measure in a process of its own, which leaves no warm caches and no settings to the next."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(measure, *arguments, **options).result()
+
+
+def alone_as_a_run(measure: Callable[..., Figures], *arguments: Any, **options: Any) -> Figures:
+    """Measure in a process that is told what the worker tells a run's."""
+    with patch.dict(os.environ, training_environment()):
+        return alone(measure, *arguments, **options)
 
 
 def measure_ours(train: Sequence[Sentence], corpus: Corpus, *, seed: int, choose: bool = True) -> Figures:
@@ -150,7 +159,7 @@ def curve(corpus: Corpus, seeds: Sequence[int], sizes: Sequence[int]) -> list[Fi
         ours, baseline = [], []
         for seed in seeds:
             train = corpus.sample(size, seed=seed)
-            ours.append(alone(measure_ours, train, corpus, seed=seed, choose=False))
+            ours.append(alone_as_a_run(measure_ours, train, corpus, seed=seed, choose=False))
             baseline.append(alone(measure_baseline, train, corpus, seed=seed))
         points.append({"sentences": size, **means(ours), "baseline": means(baseline)})
         print(point_line(points[-1]), flush=True)

@@ -23,7 +23,6 @@ from backend.training.dropout import quick_dropout
 from backend.training.embeddings import compact_embeddings
 from backend.training.encoder import load_classifier
 from backend.training.examples import IGNORED, Collator, Example, make_examples
-from backend.training.heap import keep_freed_memory
 from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
 from backend.training.schedule import FIRST_LOOK, LAPS, WARMUP, default_epochs, epoch_batches, rate_at
 from backend.training.validation import Score, Validation
@@ -62,7 +61,6 @@ def fine_tune(
     model. Under ``accelerate launch`` all processes call this with the same arguments, share each batch and end with
     the same weights.
     """
-    keep_freed_memory()
     set_seed(recipe.seed)
     model, tokenizer = load_classifier(recipe.base, labels, start=start)
     examples = make_examples(train, labels=labels, tokenizer=tokenizer)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from backend.training.environment import training_environment
+
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
@@ -53,8 +55,7 @@ class RunProcesses:
         with log_file.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, *self._command, run_id],
-                # Idle OpenMP threads that spin would take the cores from the web server and from other runs.
-                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **environment},
+                env=training_environment() | environment,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
