@@ -55,7 +55,7 @@ class RunProcesses:
         with log_file.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, *self._command, run_id],
-                env=training_environment() | environment,
+                env={**training_environment(), **environment},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
