@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-LAYER_DECAY = 0.85
+LAYER_DECAY = 0.8
 """A layer's learning rate, as a fraction of that of the layer above it: what lies deep is general already."""
 
 MAX_GRADIENT = 1.0

@@ -1,12 +1,17 @@
-"""What a project lead does and sees inside Label Studio: Settings → Model → ⋮ → Start Training."""
+"""What a project lead does and sees: Settings → Model → ⋮ → Start Training, and downloads of what was labelled."""
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from backend.connect import connect
 from backend.tables import LIVE
+from converters import read_conll, to_documents
 from tests import samples
 from tests.browser import labelling
 from tests.browser.labelling import PATIENCE
@@ -42,3 +47,32 @@ def test_start_training_starts_a_run_and_the_card_tells_how_it_goes_and_how_good
 def _shows(page: Page, project: int, words: str) -> bool:
     """Whether the card says it, to somebody who looks again."""
     return words in labelling.open_model_page(page, project).inner_text(timeout=PATIENCE)
+
+
+@pytest.fixture
+def dashboard(browser: Browser, site: Site) -> Iterator[Page]:
+    """A page of a browser that knows the service's user and password."""
+    assert site.settings.basic_auth_user
+    assert site.settings.basic_auth_pass
+    password = site.settings.basic_auth_pass.get_secret_value()
+    context = browser.new_context(http_credentials={"username": site.settings.basic_auth_user, "password": password})
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
+
+
+def test_labels_are_downloaded_as_label_studio_holds_them(dashboard: Page, site: Site) -> None:
+    labelled = samples.documents()
+    project = site.new_project("Take away", labelled=labelled, unlabelled=["a"], label_config=LABEL_CONFIG)
+    dashboard.goto(f"{site.places.backend_url}/projects/{project.uid}/")
+    with dashboard.expect_download() as download:
+        dashboard.get_by_role("button", name="CoNLL-2003").click()
+    assert download.value.suggested_filename == "take-away-conll.zip"
+    with zipfile.ZipFile(download.value.path()) as packed:
+        lines = io.StringIO(packed.read("labels.conll").decode())
+        exported = to_documents(read_conll(lines), io.StringIO(packed.read("labels.conll.jsonl").decode()))
+    assert [(one.text, one.spans) for one in exported] == [(one.text, one.spans) for one in labelled]
+
+    dashboard.get_by_role("button", name="Read the conversion report").click()
+    expect(dashboard.get_by_role("heading", level=1)).to_contain_text("report")
+    expect(dashboard.locator("main")).to_contain_text(str(len(labelled)))
