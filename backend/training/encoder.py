@@ -50,6 +50,12 @@ def load_classifier(
     return model, tokenizer
 
 
+def has_learnt(version: Path, labels: Sequence[str]) -> bool:
+    """Whether the version in a folder knows these labels and no others."""
+    config = AutoConfig.from_pretrained(version, local_files_only=True)
+    return set(config.label2id) == set(tag_set(labels))
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence the notes and progress bars of transformers and the hub, which would say that the head is untrained."""

@@ -21,7 +21,7 @@ from backend.training.average import Average
 from backend.training.devices import Devices
 from backend.training.dropout import quick_dropout
 from backend.training.embeddings import compact_embeddings
-from backend.training.encoder import load_classifier
+from backend.training.encoder import has_learnt, load_classifier
 from backend.training.examples import IGNORED, Collator, Example, make_examples
 from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
 from backend.training.schedule import FIRST_LOOK, LAPS, WARMUP, default_epochs, epoch_batches, rate_at
@@ -73,7 +73,8 @@ def fine_tune(
         stack.enter_context(compact_embeddings(model, _pieces([*examples.items, *held_out.items])))
         judge = Validation(held_out, labels, devices, collate) if held_out.items else None
         stack.enter_context(quick_dropout(model))
-        training = _Training(model, examples.items, judge, recipe=recipe, devices=devices, collate=collate)
+        warm = start is not None and has_learnt(start, labels)
+        training = _Training(model, examples.items, judge, recipe=recipe, devices=devices, collate=collate, warm=warm)
         training.carry_out(progress)
     info = {
         "start": start.name if start else None,
@@ -112,13 +113,14 @@ class _Training:
         recipe: Recipe,
         devices: Devices,
         collate: Collator,
+        warm: bool,
     ) -> None:
         self._model, self._items, self._judge = model, items, judge
         self._recipe, self._devices, self._collate = recipe, devices, collate
         self._lengths = [len(item["input_ids"]) for item in items]
         self._words = [sum(label != IGNORED for label in item["labels"]) for item in items]
         self._at_once = recipe.batch_size
-        self.epochs = recipe.epochs or default_epochs(len(items), recipe.batch_size)
+        self.epochs = recipe.epochs or default_epochs(len(items), recipe.batch_size, warm=warm)
         self.rate = recipe.learning_rate or peak_rate(model)
         self.steps = max(1, round(self.epochs * len(self._epoch(0))))
         self.laps: list[Lap] = []

@@ -12,6 +12,9 @@ MAX_EPOCHS = 30
 USEFUL_STEPS = 240
 """Optimiser steps within which a new head settles; few examples are passed over more often to reach them."""
 
+WARM_SHARE = 1 / 2
+"""Of the passes, for a model that has learnt the same labels already."""
+
 MAX_PIECES = 4096
 """Padded word pieces in a batch: 8 windows of 512, or 32 of up to 128."""
 
@@ -28,10 +31,14 @@ WARMUP = 0.1
 _POOL = 50
 
 
-def default_epochs(examples: int, batch_size: int) -> float:
-    """Passes over the training examples: three, or as many as make `USEFUL_STEPS`, but never over `MAX_EPOCHS`."""
+def default_epochs(examples: int, batch_size: int, *, warm: bool = False) -> float:
+    """Passes over the training examples: three, or as many as make `USEFUL_STEPS`, but never over `MAX_EPOCHS`.
+
+    ``warm``: the model goes on from one that has learnt the same labels, and half of that is enough.
+    """
     steps = math.ceil(examples / batch_size)
-    return float(min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(USEFUL_STEPS / steps))))
+    epochs = min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(USEFUL_STEPS / steps)))
+    return epochs * (WARM_SHARE if warm else 1.0)
 
 
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: str) -> list[list[int]]:

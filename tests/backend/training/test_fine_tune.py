@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,18 @@ def test_training_goes_on_where_a_version_stands(sample_documents: list[Document
     _, warm = tuned(sample_documents, epochs=1, start=version_folder)
     assert warm["start"] == version_folder.name
     assert warm["laps"][0]["loss"] < 0.7 * cold["laps"][0]["loss"]
+
+
+@pytest.mark.parametrize(("labels", "epochs"), [(LABELS, 15), ((*LABELS, "Chef"), 30), (LABELS[1:], 30)])
+def test_a_version_that_has_learnt_the_labels_learns_half_as_long(
+    labels: Sequence[str], epochs: float, sample_documents: list[Document], version_folder: Path
+) -> None:
+    documents = [
+        replace(each, spans=tuple(span for span in each.spans if span.label in labels)) for each in sample_documents[:8]
+    ]
+    recipe = replace(RECIPE, epochs=None)
+    _, _, info = fine_tune(documents, (), labels=labels, recipe=recipe, progress=lambda _: None, start=version_folder)
+    assert (info["epochs"], info["steps"]) == (epochs, epochs)
 
 
 SHARED = """

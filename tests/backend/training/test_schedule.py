@@ -39,6 +39,7 @@ def test_batches_depend_on_the_seed_and_on_nothing_else() -> None:
 )
 def test_few_documents_are_passed_over_more_often(examples: int, expected: float) -> None:
     assert default_epochs(examples, 32) == expected
+    assert default_epochs(examples, 32, warm=True) == expected / 2
 
 
 def test_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
