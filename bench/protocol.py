@@ -24,6 +24,7 @@ import httpx
 
 from backend.demo.processes import Processes
 from backend.settings import load_settings
+from backend.training.environment import training_environment
 from label_config import template
 
 PROJECT = {"id": 1, "created_at": "2026-01-01T00:00:00Z"}
@@ -94,7 +95,7 @@ def measure(folder: Path, *, seconds: float, clients: int) -> dict[str, Any]:
         processes.start("serve", [sys.executable, "-m", "backend", "serve"], settings.environment())
         processes.wait_for(f"{url}/health", name="serve", seconds=60, tick=lambda _: None)
         idle = latencies(url, seconds=seconds, clients=clients)
-        processes.start("training", [sys.executable, "-c", TRAINING, str(started)], {"OMP_WAIT_POLICY": "PASSIVE"})
+        processes.start("training", [sys.executable, "-c", TRAINING, str(started)], training_environment())
         while not started.exists():
             processes.check()
             time.sleep(0.2)
