@@ -71,12 +71,6 @@ def ended(site: Site, run: Run) -> Run | None:
     return None if now.state in LIVE else now
 
 
-def is_shown(site: Site, story: Story, version: str) -> bool:
-    """Every unlabelled task has a prediction of the version, and annotators are shown it."""
-    predicted, total = site.label_studio.count_predictions(story.project.id, version)
-    return predicted == total and site.label_studio.project(story.project.id).model_version == version
-
-
 def test_connect_makes_both_sides_trust_each_other(site: Site, story: Story) -> None:
     backend = site.api("GET", f"/api/ml/{story.backend_id}")
     assert backend["state"] == "CO", backend
@@ -185,7 +179,7 @@ def test_label_studio_lists_the_version(site: Site, story: Story) -> None:
 
 def test_every_unlabelled_task_gets_the_new_versions_prediction(site: Site, story: Story) -> None:
     [version] = story.versions
-    site.wait(f"predictions of {version}", lambda: is_shown(site, story, version))
+    site.wait(f"predictions of {version}", lambda: site.is_shown(story.project, version))
     for task in site.label_studio.unlabelled_tasks(story.project.id):
         [prediction] = [each for each in predictions(site, task.id) if each["model_version"] == version]
         assert 0 <= prediction["score"] <= 1
@@ -236,19 +230,19 @@ def test_crossing_the_threshold_trains_a_version_that_pre_labels_at_once(site: S
     assert (done.state, done.version) == ("finished", "ner-v2"), done.error
     assert changed(site, story) == 0
     story.versions.append("ner-v2")
-    site.wait("predictions of ner-v2", lambda: is_shown(site, story, "ner-v2"))
+    site.wait("predictions of ner-v2", lambda: site.is_shown(story.project, "ner-v2"))
     setup = site.api("GET", f"/api/ml/{story.backend_id}")
     assert setup["model_version"] == "ner-v2"
 
 
 def test_tasks_imported_later_are_pre_labelled_by_themselves(site: Site, story: Story) -> None:
     site.label_studio.import_tasks(story.project.id, [{"data": {"text": "cheap ramen near the old bridge"}}])
-    site.wait("the new task's prediction", lambda: is_shown(site, story, "ner-v2"), seconds=60)
+    site.wait("the new task's prediction", lambda: site.is_shown(story.project, "ner-v2"), seconds=60)
 
 
 def test_rolling_back_shows_the_earlier_versions_predictions(site: Site, story: Story) -> None:
     site.loop.promote(story.uid, "ner-v1")
-    site.wait("predictions of ner-v1", lambda: is_shown(site, story, "ner-v1"), seconds=60)
+    site.wait("predictions of ner-v1", lambda: site.is_shown(story.project, "ner-v1"), seconds=60)
 
 
 def test_labels_whose_webhooks_were_lost_are_found_again(site: Site, story: Story) -> None:
