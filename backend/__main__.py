@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from backend.commands.common import Sentences
+from backend.commands.common import CommandGroup
 from backend.commands.demo import demo
 from backend.commands.export import export
+from backend.commands.label_issues import label_issues
 from backend.commands.preannotate import preannotate
 from backend.commands.service import connect, serve, work
 from backend.commands.status import status
-from backend.commands.suspects import suspects
 from backend.commands.training import cancel, log, runs, train
 from backend.commands.versions import pin, promote, unpin, versions
 from backend.logs import configure_logging
 from backend.settings import load_settings
 
 
-@click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """A Label Studio ML backend that learns named entities from every label.
@@ -36,7 +36,7 @@ def cli(ctx: click.Context) -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     serve, work, connect,
-    status, runs, log, versions, suspects,
+    status, runs, log, versions, label_issues,
     train, cancel, promote, pin, unpin,
     preannotate, export,
     demo,

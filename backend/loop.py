@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from backend.errors import Conflict
 from backend.inference.suggest import suggest
 from backend.inference.tagger import Tagging
+from backend.queue import Queue
 from backend.recipe import checked
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import LIVE, Project, Review, Run, Suspect, Version
+from backend.store.models import LIVE, LabelIssue, Project, Review, Run, Version
 from converters.document import Span
 
 log = logging.getLogger(__name__)
@@ -23,14 +24,6 @@ UNTRAINED = "untrained"
 """What Label Studio is told as the model version of a project that has none yet."""
 
 _ENDED = {"finished": "finished", "failed": "failed", "cancelled": "was cancelled"}
-
-
-class Wake(Protocol):
-    """The queue, as the loop sees it: it only wakes workers; what is to be done is in the database."""
-
-    def training(self) -> None: ...
-
-    def refresh(self, uid: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +37,15 @@ class Answer:
 class Loop:
     """pre-annotate → correct → retrain → promote → pre-annotate better."""
 
-    def __init__(self, settings: Settings, store: Store, registry: Registry, wake: Wake) -> None:
+    def __init__(self, settings: Settings, store: Store, registry: Registry, queue: Queue) -> None:
         self.settings = settings
         self.store = store
         self.registry = registry
-        self.wake = wake
+        self.queue = queue
 
     # Projects and predictions
 
-    def meet(self, uid: str, **known: Any) -> Project:
+    def register_project(self, uid: str, **known: Any) -> Project:
         """Remember a project and what is ``known`` of it: title, label_config, extra_params, access_token.
 
         Raises `InvalidRequest` where ``extra_params`` hold what training cannot do.
@@ -139,20 +132,20 @@ class Loop:
 
     # Training
 
-    def train(self, uid: str, *, reason: str, wishes: Mapping[str, Any] | None = None) -> Run:
+    def train(self, uid: str, *, reason: str, overrides: Mapping[str, Any] | None = None) -> Run:
         """Queue a training run, or return the one that waits already.
 
-        ``wishes`` change the recipe for this run alone (`backend.recipe.Wishes`); `InvalidRequest` where they
+        ``overrides`` change the recipe for this run alone (`backend.recipe.Overrides`); `InvalidRequest` where they
         cannot be met, `Conflict` where another run waits already, which knows nothing of them.
         """
         self.store.projects.get(uid)
-        wishes = checked(wishes or {}).asked()
-        run, new = self.store.runs.queue(uid, reason, wishes)
-        if wishes and not new:
+        overrides = checked(overrides or {}).asked()
+        run, new = self.store.runs.queue(uid, reason, overrides)
+        if overrides and not new:
             raise Conflict(f"Run {run.id} waits already, without these parameters: cancel it, or wait for its end.")
         if new:
             log.info("run %s of project %s queued: %s", run.id, uid, reason)
-        self.wake.training()
+        self.queue.wake_training()
         return run
 
     def cancel(self, run_id: str) -> Run:
@@ -209,13 +202,13 @@ class Loop:
 
     # Labels that are probably mistakes
 
-    def suspects(self, uid: str, limit: int | None = None) -> list[Suspect]:
+    def label_issues(self, uid: str, limit: int | None = None) -> list[LabelIssue]:
         """What the latest review of a project's labels found, the surest mistake first.
 
         A task that has changed since is not among them.
         """
         self.store.projects.get(uid)
-        return self.store.reviews.suspects(uid, limit=limit)
+        return self.store.reviews.label_issues(uid, limit=limit)
 
     def review(self, uid: str) -> Review | None:
         """The latest review of a project's labels, going or ended; ``None`` before the first."""
@@ -228,4 +221,4 @@ class Loop:
 
     def _want_refresh(self, uid: str) -> None:
         self.store.refreshes.want(uid)
-        self.wake.refresh(uid)
+        self.queue.wake_sync(uid)

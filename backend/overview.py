@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.loop import Loop
-from backend.tables import LIVE, Project, Review, Run, Version
+from backend.store.models import LIVE, Project, Review, Run, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Overview:
     last: Run | None
     current: Version | None
     versions: int
-    suspects: int
+    label_issues: int
     review: Review | None
 
     @property
@@ -51,6 +51,6 @@ def overview(loop: Loop, uid: str) -> Overview:
         last=next((run for run in runs if run.state not in LIVE), None),
         current=store.versions.get(uid, project.current_version) if project.current_version else None,
         versions=len(store.versions.of(uid, usable=True)),
-        suspects=store.reviews.count(uid),
+        label_issues=store.reviews.count(uid),
         review=store.reviews.get(uid),
     )

@@ -12,7 +12,7 @@ from backend.errors import InvalidRequest
 from backend.settings import Settings
 
 
-class Wishes(BaseModel):
+class Overrides(BaseModel):
     """What a project (``extra_params`` of its ML backend in Label Studio) or one run may ask for; see `Recipe`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,8 +47,8 @@ class Recipe:
     warm_start: bool = True
 
     @classmethod
-    def from_settings(cls, settings: Settings, *wishes: Mapping[str, Any] | None) -> Recipe:
-        """The recipe of the deployment's environment variables, changed by each of ``wishes`` in turn.
+    def from_settings(cls, settings: Settings, *overrides: Mapping[str, Any] | None) -> Recipe:
+        """The recipe of the deployment's environment variables, changed by each of ``overrides`` in turn.
 
         Raises `InvalidRequest` where one of them cannot be met.
         """
@@ -61,15 +61,15 @@ class Recipe:
             seed=settings.train_seed,
             warm_start=settings.warm_start,
         )
-        for each in wishes:
+        for each in overrides:
             recipe = replace(recipe, **checked(each or {}).asked())
         return recipe
 
 
-def checked(wishes: Mapping[str, Any]) -> Wishes:
-    """Wishes as they came from outside; `InvalidRequest` with a sentence on each that cannot be met."""
+def checked(overrides: Mapping[str, Any]) -> Overrides:
+    """Overrides as they came from outside; `InvalidRequest` with a sentence on each that cannot be met."""
     try:
-        return Wishes.model_validate(wishes)
+        return Overrides.model_validate(overrides)
     except ValidationError as error:
         problems = "; ".join(_sentence(problem) for problem in error.errors())
         raise InvalidRequest(f"Training parameters cannot be used: {problems}.") from None
@@ -78,6 +78,6 @@ def checked(wishes: Mapping[str, Any]) -> Wishes:
 def _sentence(problem: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{name} is not known, use {', '.join(Wishes.model_fields)}"
+        return f"{name} is not known, use {', '.join(Overrides.model_fields)}"
     message = str(problem["msg"])
     return f"{name}: {message[:1].lower()}{message[1:]}"

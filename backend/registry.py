@@ -19,7 +19,7 @@ from backend.errors import BackendError, Conflict, InvalidRequest, ModelError, V
 from backend.inference.session import Device
 from backend.inference.tagger import Precision, Tagger
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 
 log = logging.getLogger(__name__)
 

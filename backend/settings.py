@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import SettingsError
@@ -87,7 +87,11 @@ class Settings(BaseSettings):
         le=1,
         description="F1 a candidate may certainly lose on the held-out documents and still be promoted.",
     )
-    suspects: bool = Field(True, description="Look for labels that are probably mistakes after each training run.")
+    label_issues: bool = Field(
+        True,
+        validation_alias=AliasChoices("label_issues", "suspects"),
+        description="Look for labels that are probably mistakes after each training run (earlier name: SUSPECTS).",
+    )
     run_attempts: int = Field(3, ge=1, description="Times a training run whose process died is tried.")
     accelerate_config: Path | None = Field(
         None, description="File made by `accelerate config`: runs are started by `accelerate launch` as it says."

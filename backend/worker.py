@@ -11,16 +11,16 @@ from huey.consumer import Consumer
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import BackendError, LabelStudioError
-from backend.jobs import open_loop
-from backend.label_studio import LabelStudio, open_label_studio
+from backend.label_studio.card import Cards
+from backend.label_studio.client import LabelStudio, open_label_studio
+from backend.label_studio.preannotate import bring_up_to_date
+from backend.label_studio.reconcile import lost_changes
 from backend.loop import Loop
-from backend.model_status import Cards
-from backend.preannotate import bring_up_to_date
-from backend.reconcile import lost_changes
+from backend.service import open_service
 from backend.settings import Settings
-from backend.tables import LIVE, Project, Run
+from backend.store.lease import Turn
+from backend.store.models import LIVE, Project, Run
 from backend.training.process import RunProcesses
-from backend.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Worker:
         self._run: str | None = None
         self.cards = Cards(loop, label_studio, lambda: self._run)
 
-    def work_off_runs(self) -> None:
+    def train_queued_runs(self) -> None:
         """Carry out queued runs until none is left, then reviews that are due; return at once while that goes on.
 
         A review is ended within two seconds after a run is queued, and done again when there is nothing to train.
@@ -82,13 +82,13 @@ class Worker:
         ended = self._store.runs.get(run.id)
         log.info("run %s of project %s: %s %s", run.id, run.project, ended.state, ended.error or ended.version or "")
         if ended.state == "finished":
-            self._loop.wake.refresh(run.project)
+            self._loop.queue.wake_sync(run.project)
             self._loop.prune(run.project)
             self._loop.train_if_due(run.project)
 
     def _review_next(self) -> bool:
         """Look for wrong labels in a project that has been trained since; ``False`` where there is none to look at."""
-        if not self._loop.settings.suspects or self._trains():
+        if not self._loop.settings.label_issues or self._trains():
             return False
         review = self._store.reviews.claim()
         if review is None:
@@ -146,7 +146,7 @@ class Worker:
             self._store.reviews.release(review_id)
         self._loop.registry.clear_staging()
 
-    def refresh_predictions(self, uid: str) -> None:
+    def sync_predictions(self, uid: str) -> None:
         """Bring the current version's predictions to Label Studio, again if that was asked for meanwhile."""
         with Turn(self._store, uid) as turn:
             try:
@@ -166,10 +166,10 @@ class Worker:
         for run in self._store.runs.stalled(silent_for=STALLED_SECONDS):
             self._revive(run, "The training process or its machine went away.")
         self._loop.registry.clear_staging()
-        self._loop.wake.training()
+        self._loop.queue.wake_training()
         for project in self._store.projects.all():
             if self._store.refreshes.due(project.uid) is not None:
-                self._loop.wake.refresh(project.uid)
+                self._loop.queue.wake_sync(project.uid)
             self._reconcile_labels(project)
 
     def _reconcile_labels(self, project: Project) -> None:
@@ -187,11 +187,11 @@ class Worker:
 
 def work(settings: Settings) -> None:
     """Carry out jobs until SIGTERM or SIGINT; a run in progress is queued again for the next worker."""
-    loop, jobs = open_loop(settings)
-    worker = jobs.worker = Worker(loop)
-    jobs.reconcile()
+    loop, queue = open_service(settings)
+    worker = queue.worker = Worker(loop)
+    queue.wake_reconcile()
     worker.cards.start()
     try:
-        Consumer(jobs.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
+        Consumer(queue.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
     finally:
         worker.stop()

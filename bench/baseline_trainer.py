@@ -21,7 +21,7 @@ from transformers import (
     set_seed,
 )
 
-from backend.training.encoder import load_classifier, quiet
+from backend.training.base_model.encoder import load_classifier, quiet
 from bench.corpus import Sentence
 from converters.bio import tag_set
 

@@ -21,10 +21,10 @@ from unittest.mock import patch
 import numpy as np
 from numpy.random import Generator
 
+from backend.evaluation import gate
+from backend.evaluation.counts import Confusion, Counts
+from backend.evaluation.evaluate import Metrics
 from backend.settings import Settings
-from backend.training import gate
-from backend.training.counts import Confusion, Counts
-from backend.training.evaluate import Metrics
 
 DOCUMENTS = (3, 12, 26, 80, 700)
 LOSSES = (-0.02, 0.0, 0.02, 0.05, 0.1, 0.3)

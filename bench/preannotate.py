@@ -22,7 +22,7 @@ from typing import Any
 
 from backend.demo.processes import Processes
 from backend.demo.show import Places, label_studio_command, label_studio_environment
-from backend.label_studio import LabelStudio
+from backend.label_studio.client import LabelStudio
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store

@@ -24,7 +24,7 @@ import httpx
 
 from backend.demo.processes import Processes
 from backend.settings import load_settings
-from backend.training.environment import training_environment
+from backend.training.acceleration.environment import training_environment
 from label_config import template
 
 PROJECT = {"id": 1, "created_at": "2026-01-01T00:00:00Z"}

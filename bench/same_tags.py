@@ -18,7 +18,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer
 from backend.inference.decode import Viterbi, gather
 from backend.inference.session import log_softmax
 from backend.inference.tagger import Tagger
-from backend.training.encoder import quiet
+from backend.training.base_model.encoder import quiet
 from backend.training.examples import IGNORED, Collator, make_examples
 from bench.corpus import sentences
 from bench.corpus_model import labels_of

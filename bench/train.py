@@ -30,12 +30,12 @@ from unittest.mock import patch
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
+from backend.evaluation.evaluate import evaluate
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
-from backend.training.environment import training_environment
-from backend.training.evaluate import evaluate
-from backend.training.export import export
+from backend.training.acceleration.environment import training_environment
 from backend.training.fine_tune import fine_tune
+from backend.training.onnx.export import export
 from bench.baseline_trainer import pieces_of, train_baseline
 from bench.corpus import DEFAULT, Sentence, sentences
 from bench.corpus_model import LABELS, documents

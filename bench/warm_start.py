@@ -18,11 +18,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from backend.evaluation.evaluate import evaluate
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
-from backend.training.evaluate import evaluate
-from backend.training.export import export
 from backend.training.fine_tune import fine_tune
+from backend.training.onnx.export import export
 from backend.training.split import split
 from bench.corpus import DEFAULT
 from bench.corpus_model import LABELS, documents

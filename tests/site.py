@@ -16,9 +16,10 @@ import pytest
 
 from backend.demo.processes import Processes
 from backend.demo.show import Places, label_studio_command, label_studio_environment
-from backend.jobs import open_loop
-from backend.label_studio import LabelStudio, RemoteProject
+from backend.label_studio.api import RemoteProject
+from backend.label_studio.client import LabelStudio
 from backend.loop import Loop
+from backend.service import open_service
 from backend.settings import Settings, load_settings
 from converters import Document, regions
 from label_config import LabelConfig
@@ -72,7 +73,7 @@ class Site:
         tasks += [{"data": {"text": text}} for text in unlabelled]
         assert self.label_studio.import_tasks(project.id, tasks) == len(tasks)
         # Known from the beginning, or the worker's comparison each minute counts them as changed amid a test.
-        self.loop.meet(project.uid, title=title)
+        self.loop.register_project(project.uid, title=title)
         self.loop.store.annotations.replace(project.uid, self.label_studio.annotation_tasks(project.id))
         return project
 
@@ -122,7 +123,7 @@ def running_site(folder: Path, **chosen: Any) -> Iterator[Site]:
             processes.start(name, [sys.executable, "-m", "backend", name], settings.environment())
         for url in (f"{places.label_studio_url}/health", f"{places.backend_url}/health"):
             processes.wait_for(url, name=url, seconds=START_SECONDS, tick=lambda _: None)
-        loop, _ = open_loop(settings)
+        loop, _ = open_service(settings)
         label_studio = LabelStudio(places.label_studio_url, TOKEN)
         try:
             yield Site(places, settings, label_studio, loop, processes)

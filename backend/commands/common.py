@@ -15,13 +15,20 @@ from backend.settings import Settings
 from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
-    from backend.label_studio import LabelStudio
+    from backend.label_studio.client import LabelStudio
     from backend.loop import Loop
-    from backend.tables import Project
+    from backend.store.models import Project
 
 
-class Sentences(click.Group):
+_EARLIER_NAMES = {"suspects": "label-issues"}
+"""Commands that were renamed; scripts may still call them by the earlier name."""
+
+
+class CommandGroup(click.Group):
     """Lists its commands in the order they were added, and shows a foreseen failure as one sentence, exit code 1."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, _EARLIER_NAMES.get(cmd_name, cmd_name))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
@@ -52,13 +59,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: 
 
 
 def open_loop(settings: Settings) -> Loop:
-    from backend.jobs import open_loop
+    from backend.service import open_service
 
-    return open_loop(settings)[0]
+    return open_service(settings).loop
 
 
 def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:
-    from backend.label_studio import open_label_studio
+    from backend.label_studio.client import open_label_studio
 
     return open_label_studio(settings, project)
 
@@ -77,7 +84,7 @@ def uid_of(settings: Settings, loop: Loop, project: str) -> str:
     if known:
         return max(known, key=lambda uid: int(uid.partition(".")[2] or 0))
     remote = open_label_studio(settings).project(number)
-    return loop.meet(remote.uid, title=remote.title, label_config=remote.label_config).uid
+    return loop.register_project(remote.uid, title=remote.title, label_config=remote.label_config).uid
 
 
 def uids_of(settings: Settings, loop: Loop, project: str | None) -> list[str]:

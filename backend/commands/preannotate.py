@@ -14,10 +14,10 @@ from backend.commands.tables import duration, show_json
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.label_studio import LabelStudio
+    from backend.label_studio.client import LabelStudio
+    from backend.label_studio.sync import SyncResult
     from backend.loop import Loop
-    from backend.refresh import Refreshed
-    from backend.turns import Turn
+    from backend.store.lease import Turn
 
 _NAMED = 20
 _LOOK_SECONDS = 1.0
@@ -62,14 +62,14 @@ class _Progress:
         return f"{self.stored:,} predictions are stored and stay; the same command goes on there."
 
 
-def _carry_out(loop: Loop, label_studio: LabelStudio, uid: str, progress: _Progress) -> tuple[str, Refreshed]:
+def _carry_out(loop: Loop, label_studio: LabelStudio, uid: str, progress: _Progress) -> tuple[str, SyncResult]:
     from backend.errors import Conflict
-    from backend.preannotate import bring_up_to_date
-    from backend.turns import Turn
+    from backend.label_studio.preannotate import bring_up_to_date
+    from backend.store.lease import Turn
 
     with Turn(loop.store, uid) as turn, Bar("Pre-annotation") as bar:
 
-        def watch(done: Refreshed) -> None:
+        def watch(done: SyncResult) -> None:
             progress.stored = done.stored
             half_way = done.present + done.predicted  # predicted is half of it, stored the other
             said = f"{done.done:,} of {done.unlabelled:,} tasks"
@@ -93,7 +93,7 @@ def _wait_for(turn: Turn, bar: Bar) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _told(version: str, done: Refreshed) -> str:
+def _told(version: str, done: SyncResult) -> str:
     seconds = done.seconds
     there = f", {done.present:,} were there" if done.present else ""
     return (

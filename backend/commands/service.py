@@ -13,7 +13,7 @@ from backend.settings import Settings
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Answer Label Studio's calls on PORT (default 9090) until stopped."""
-    from backend.server import serve as run_server
+    from backend.web.server import serve as run_server
 
     run_server(settings)
 
@@ -38,7 +38,7 @@ def connect(settings: Settings, project: str, url: str | None) -> None:
     credentials when BASIC_AUTH_USER and BASIC_AUTH_PASS are set, and switches pre-labels on for annotators.
     `serve` must be running.
     """
-    from backend.connect import connect as connect_project
+    from backend.label_studio.connect import connect as connect_project
 
     made = connect_project(
         settings, open_label_studio(settings), number_of(project), url or f"http://localhost:{settings.port}"

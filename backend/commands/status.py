@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def status(settings: Settings, project: str | None, as_json: bool) -> None:
-    """Show where each project stands: labels, training, the serving version and its score, suspects, trouble."""
+    """Show where each project stands: labels, training, the serving version and its score, label issues, trouble."""
     from backend.overview import overview
 
     loop = open_loop(settings)
@@ -32,21 +32,21 @@ def status(settings: Settings, project: str | None, as_json: bool) -> None:
     elif project is not None:
         show_facts(_title(seen[0]), _facts(seen[0]))
     else:
-        headings = ("project", "labelled", "changed", "training", "version", "F1", "suspects")
+        headings = ("project", "labelled", "changed", "training", "version", "F1", "label issues")
         show_table(headings, map(_row, seen))
         for each in seen:
-            if each.project.trouble:
-                click.echo(f"Project {each.project.id}: {plain(each.project.trouble)}")
+            if each.project.sync_error:
+                click.echo(f"Project {each.project.id}: {plain(each.project.sync_error)}")
 
 
 def _row(seen: Overview) -> tuple[object, ...]:
     version = seen.current.name if seen.current else "none yet"
     f1 = f"{seen.f1:.3f}" if seen.f1 is not None else "–"
-    return _title(seen), f"{seen.labelled:,}", _changed(seen), _training(seen), version, f1, f"{seen.suspects:,}"
+    return _title(seen), f"{seen.labelled:,}", _changed(seen), _training(seen), version, f1, f"{seen.label_issues:,}"
 
 
 def _facts(seen: Overview) -> list[tuple[str, object]]:
-    from backend.training.wording import f1_in_words
+    from backend.scores import f1_in_words
 
     facts: list[tuple[str, object]] = [
         ("labelled tasks", f"{seen.labelled:,}"),
@@ -61,10 +61,10 @@ def _facts(seen: Overview) -> list[tuple[str, object]]:
         facts.append(("verdict", seen.current.verdict))
     else:
         facts.append(("version", "none yet"))
-    facts += [("versions with files", seen.versions), ("suspects", f"{seen.suspects:,}")]
-    facts.append(("compared with Label Studio", moment(seen.project.compared_at)))
-    if seen.project.trouble:
-        facts.append(("trouble", seen.project.trouble))
+    facts += [("versions with files", seen.versions), ("label issues", f"{seen.label_issues:,}")]
+    facts.append(("compared with Label Studio", moment(seen.project.synced_at)))
+    if seen.project.sync_error:
+        facts.append(("trouble", seen.project.sync_error))
     return facts
 
 
@@ -99,8 +99,8 @@ def _fields(seen: Overview) -> dict[str, Any]:
         "current": fields_of(seen.current) if seen.current else None,
         "f1": seen.f1,
         "versions": seen.versions,
-        "suspects": seen.suspects,
+        "label_issues": seen.label_issues,
         "review": fields_of(seen.review) if seen.review else None,
-        "trouble": project.trouble,
-        "compared_at": iso(project.compared_at),
+        "sync_error": project.sync_error,
+        "synced_at": iso(project.synced_at),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from backend.tables import Base
+    from backend.store.models import Base
 
 _PIPE_COLUMNS = 100_000
 """Width of what is no terminal: a row stays one line, for grep and awk."""

@@ -14,7 +14,7 @@ from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.loop import Loop
-    from backend.tables import Run
+    from backend.store.models import Run
 
 
 @click.command()
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @click.option("--warm-start/--from-base", default=None, help="Go on from the current version, or from the base model.")
 @click.pass_obj
-def train(settings: Settings, /, project: str, wait: bool, **wishes: Any) -> None:
+def train(settings: Settings, /, project: str, wait: bool, **overrides: Any) -> None:
     """Queue a training run for a project; `work` carries it out.
 
     What is not given here comes from the extra params of the ML backend in Label Studio, then from the settings.
     """
     loop = open_loop(settings)
-    asked = {name: value for name, value in wishes.items() if value is not None}
-    run = loop.train(uid_of(settings, loop, project), reason="command line", wishes=asked)
+    asked = {name: value for name, value in overrides.items() if value is not None}
+    run = loop.train(uid_of(settings, loop, project), reason="command line", overrides=asked)
     if not wait:
         click.echo(f"Run {run.id} is queued.")
         return
@@ -48,7 +48,7 @@ def train(settings: Settings, /, project: str, wait: bool, **wishes: Any) -> Non
 
 
 def _watch(loop: Loop, run: Run) -> Run:
-    from backend.tables import LIVE
+    from backend.store.models import LIVE
 
     try:
         with Bar(f"Run {run.id}", total=1.0) as bar:

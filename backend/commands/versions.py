@@ -11,7 +11,7 @@ from backend.commands.tables import fields_of, moment, show_json, show_table
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.tables import Version
+    from backend.store.models import Version
 
 
 @click.command()
@@ -39,7 +39,7 @@ def _row(version: Version) -> tuple[str, ...]:
 
 
 def _score(version: Version) -> str:
-    from backend.training.wording import f1_in_words
+    from backend.scores import f1_in_words
 
     return f1_in_words(version.metrics)
 

@@ -11,8 +11,8 @@ from backend.demo.narrator import Narrator
 from backend.demo.processes import DemoError
 from backend.demo.samples import Samples
 from backend.demo.watch import Watch
-from backend.tables import Version
-from backend.training.wording import f1_in_words
+from backend.scores import f1_in_words
+from backend.store.models import Version
 from converters import Span, regions
 from label_config import LabelConfig
 

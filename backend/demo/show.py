@@ -13,18 +13,19 @@ from types import FrameType
 
 import click
 
-from backend.connect import connect
 from backend.demo.annotator import answer_and_check
 from backend.demo.narrator import Narrator
 from backend.demo.processes import DemoError, Processes, require_free_ports
 from backend.demo.samples import Samples, as_tasks, load_samples
 from backend.demo.watch import Watch
 from backend.errors import BackendError
-from backend.jobs import open_loop
-from backend.label_studio import LabelStudio, RemoteProject
+from backend.label_studio.api import RemoteProject
+from backend.label_studio.client import LabelStudio
+from backend.label_studio.connect import connect
+from backend.scores import f1_in_words
+from backend.service import open_service
 from backend.settings import Settings, load_settings
-from backend.tables import Version
-from backend.training.wording import f1_in_words
+from backend.store.models import Version
 from label_config import LabelConfig, template
 
 EMAIL = "demo@example.com"
@@ -93,7 +94,7 @@ def _show(places: Places, program: Path, processes: Processes, *, once: bool) ->
         health = f"http://127.0.0.1:{places.port}/health"
         processes.wait_for(health, name="serve", seconds=60, tick=tick)
     label_studio = LabelStudio(places.label_studio_url, token)
-    loop, _ = open_loop(settings)
+    loop, _ = open_service(settings)
     counts = f"{len(samples.labelled)} labelled and {len(samples.unlabelled)} unlabelled queries"
     with narrator.step(f"Preparing the project: {counts}"):
         project = _project(label_studio, samples)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from backend.demo.processes import DemoError, Processes
-from backend.label_studio import LabelStudio, RemoteProject
+from backend.label_studio.api import RemoteProject
+from backend.label_studio.client import LabelStudio
 from backend.loop import Loop
-from backend.tables import LIVE, Version
+from backend.store.models import LIVE, Version
 
 _LIMIT_SECONDS = 1800.0
 

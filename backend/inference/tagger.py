@@ -19,8 +19,8 @@ from backend.inference.batches import length_sorted
 from backend.inference.bulk import bulk_threads, is_bulk, parts
 from backend.inference.decode import Floats, Ints, Viterbi, gather_all
 from backend.inference.entities import EntityFinder, prediction_scores, region_scores
+from backend.inference.micro_batching import MicroBatcher
 from backend.inference.session import Device, OnnxSession, cuda_available, int8_is_exact
-from backend.inference.together import Together
 from backend.inference.windows import Window, WindowEncoder
 from converters.bio import starts, transitions
 from converters.document import Span, Word
@@ -63,7 +63,7 @@ class Tagger:
         self._encoder = encoder
         self._session = session
         self._budget = _GPU_BATCH_PIECES if session.on_gpu else _BATCH_PIECES
-        self._together = Together(session.log_probabilities, budget=self._budget)
+        self._micro_batcher = MicroBatcher(session.log_probabilities, budget=self._budget)
         self._tags = tuple(tags)
         self._outside = self._tags.index("O")
         self._viterbi = Viterbi(transitions(list(tags)), starts(list(tags)))
@@ -106,7 +106,7 @@ class Tagger:
             yield from self._tag_bulk(texts)
         else:
             work = self._begin(texts)
-            yield self._finish(work, map(self._together, work.batches))
+            yield self._finish(work, map(self._micro_batcher, work.batches))
 
     def _tag_bulk(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
         threads = bulk_threads()

@@ -1,4 +1,4 @@
-"""The database: queries over the rows of `backend.tables`, one room for each thing that is remembered.
+"""The database: queries over the rows of `backend.store.models`, one room for each thing that is remembered.
 
 One `Store` a process. SQLite in WAL mode or PostgreSQL; every method is one short transaction, so a web request
 never waits for a training run.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Engine
 
-from backend.database import Database
 from backend.store.annotations import Annotations
 from backend.store.changes import Changes
+from backend.store.database import Database
 from backend.store.projects import Projects
 from backend.store.refreshes import Refreshes
 from backend.store.reviews import Reviews

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, func, select
 
-from backend.database import Database
-from backend.tables import Annotation
+from backend.store.database import Database
+from backend.store.models import Annotation
 
 _PARAMETERS = 10_000
 """Ids in one statement: SQLite takes at most 32,766, PostgreSQL 65,535."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from backend.database import Database
 from backend.errors import UnknownProject
-from backend.store.reviews import forget_suspects
-from backend.tables import Change, Project
+from backend.store.database import Database
+from backend.store.models import Change, Project
+from backend.store.reviews import forget_label_issues
 
 
 class Changes:
@@ -36,7 +36,7 @@ class Changes:
                 statement = self._database.insert(Change)
                 newer = {"revision": statement.excluded.revision}
                 session.execute(statement.on_conflict_do_update(index_elements=["project", "task"], set_=newer), rows)
-                forget_suspects(session, uid, [row["task"] for row in rows])
+                forget_label_issues(session, uid, [row["task"] for row in rows])
             return _count(session, uid)
 
     def count(self, uid: str, *, since: int = 0) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from backend.database import Database
 from backend.errors import UnknownProject
-from backend.tables import Project
+from backend.store.database import Database
+from backend.store.models import Project
 
 _CURRENT_VERSION = select(Project.current_version).where(Project.uid == bindparam("uid"))
 
@@ -47,10 +47,10 @@ class Projects:
         with self._database.read() as session:
             return list(session.scalars(select(Project).order_by(Project.created_at)))
 
-    def note_comparison(self, uid: str, trouble: str | None) -> None:
+    def note_comparison(self, uid: str, error: str | None) -> None:
         """Note that a project has just been compared with Label Studio, or in one sentence why that failed."""
         with self._database.write() as session:
-            session.execute(update(Project).where(Project.uid == uid).values(compared_at=time.time(), trouble=trouble))
+            session.execute(update(Project).where(Project.uid == uid).values(synced_at=time.time(), sync_error=error))
 
     def current_version(self, uid: str) -> str | None:
         """The version a project is served with, if there are both; asked for at every prediction."""

@@ -6,9 +6,9 @@ import time
 
 from sqlalchemy import select, update
 
-from backend.database import Database
 from backend.errors import UnknownProject
-from backend.tables import Project
+from backend.store.database import Database
+from backend.store.models import Project
 
 
 class Refreshes:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from backend.database import Database
 from backend.errors import UnknownProject
-from backend.tables import LIVE, Change, Project, Review, Run, Suspect
+from backend.store.database import Database
+from backend.store.models import LIVE, Change, LabelIssue, Project, Review, Run
 
 HOLD_SECONDS = 600.0
 """How long a review may be silent before another process takes it over: Label Studio's longest export."""
@@ -93,11 +93,11 @@ class Reviews:
             row = session.scalar(update(Review).where(*_going(review_id)).values(columns).returning(Review.id))
         return row is not None
 
-    def finish(self, review_id: str, suspects: Sequence[Suspect], *, tasks: int, revision: int) -> bool:
+    def finish(self, review_id: str, label_issues: Sequence[LabelIssue], *, tasks: int, revision: int) -> bool:
         """End a review with what it found, in place of what was known; ``False``, and nothing is written, when another
         process has taken it over.
 
-        Suspects of tasks that have changed since ``revision`` are left out.
+        Label issues of tasks that have changed since ``revision`` are left out.
         """
         done = {"until": 0.0, "ended_at": time.time(), "tasks": tasks}
         with self._database.write() as session:
@@ -107,29 +107,29 @@ class Reviews:
             session.get(Project, uid, with_for_update=True)  # no task changes between the question and the answer
             changed = select(Change.task).where(Change.project == uid, Change.revision > revision)
             later = set(session.scalars(changed))
-            session.execute(delete(Suspect).where(Suspect.project == uid))
-            session.add_all(each for each in suspects if each.task not in later)
+            session.execute(delete(LabelIssue).where(LabelIssue.project == uid))
+            session.add_all(each for each in label_issues if each.task not in later)
             return True
 
-    def suspects(self, uid: str, *, limit: int | None = None) -> list[Suspect]:
+    def label_issues(self, uid: str, *, limit: int | None = None) -> list[LabelIssue]:
         """What the latest review found, the surest first; without tasks that have changed since."""
-        query = select(Suspect).where(Suspect.project == uid).order_by(Suspect.score.desc(), Suspect.id)
+        query = select(LabelIssue).where(LabelIssue.project == uid).order_by(LabelIssue.score.desc(), LabelIssue.id)
         with self._database.read() as session:
             return list(session.scalars(query.limit(limit)))
 
     def count(self, uid: str) -> int:
         """How many there are."""
         with self._database.read() as session:
-            return session.scalar(select(func.count()).select_from(Suspect).where(Suspect.project == uid)) or 0
+            return session.scalar(select(func.count()).select_from(LabelIssue).where(LabelIssue.project == uid)) or 0
 
 
 def _going(review_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Review.id == review_id, Review.ended_at.is_(None)
 
 
-def forget_suspects(session: Session, uid: str, tasks: Iterable[str]) -> None:
+def forget_label_issues(session: Session, uid: str, tasks: Iterable[str]) -> None:
     """Drop what is known of tasks that have changed."""
     names = list(tasks)
     for start in range(0, len(names), _PARAMETERS):
         batch = names[start : start + _PARAMETERS]
-        session.execute(delete(Suspect).where(Suspect.project == uid, Suspect.task.in_(batch)))
+        session.execute(delete(LabelIssue).where(LabelIssue.project == uid, LabelIssue.task.in_(batch)))

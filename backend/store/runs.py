@@ -11,24 +11,26 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from backend.database import Database
 from backend.errors import InvalidRequest, UnknownRun
 from backend.store.changes import settle_changes
+from backend.store.database import Database
+from backend.store.models import LIVE, Project, Run, RunState, Version
 from backend.store.projects import Projects
-from backend.tables import LIVE, Project, Run, RunState, Version
 
 
 class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def queue(self, uid: str, reason: str, wishes: Mapping[str, Any] | None = None) -> tuple[Run, bool]:
+    def queue(self, uid: str, reason: str, overrides: Mapping[str, Any] | None = None) -> tuple[Run, bool]:
         """Queue a run for a project, or return the one that waits already; the flag tells whether it is new."""
         while True:
             waiting = self._waiting(uid)
             if waiting:
                 return waiting, False
-            run = Run(id=secrets.token_hex(6), project=uid, reason=reason, wishes=dict(wishes) if wishes else None)
+            run = Run(
+                id=secrets.token_hex(6), project=uid, reason=reason, overrides=dict(overrides) if overrides else None
+            )
             try:
                 with self._database.write() as session:
                     session.add(run)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from backend.database import Database
-from backend.tables import Secret
+from backend.store.database import Database
+from backend.store.models import Secret
 
 
 class Secrets:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.database import Database
 from backend.errors import Conflict, UnknownProject, UnknownVersion, VersionPruned
-from backend.tables import Project, Version
+from backend.store.database import Database
+from backend.store.models import Project, Version
 
 
 class Versions:

@@ -12,14 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from backend.evaluation.evaluate import Metrics, evaluate
 from backend.inference.tagger import Precision, Tagger
 from backend.recipe import Recipe
-from backend.training.crew import Job, Leader
-from backend.training.evaluate import Metrics, evaluate
-from backend.training.export import export
+from backend.training.distributed import Job, Leader
 from backend.training.fine_tune import fine_tune
 from backend.training.model_card import model_card
-from backend.training.precision import decide_precision
+from backend.training.onnx.export import export
+from backend.training.onnx.precision import decide_precision
 from backend.training.split import Split, split
 from converters.bio import spans_to_tags, tags_to_spans
 from converters.conll import write_conll

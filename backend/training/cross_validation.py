@@ -23,7 +23,7 @@ FOLDS = 4
 _MIN_EPOCHS, _MAX_EPOCHS = 2, 30
 
 _USEFUL_STEPS = 100
-"""Optimiser steps after which a model ranks suspects as well as one that is trained to the end."""
+"""Optimiser steps after which a model ranks label issues as well as one that is trained to the end."""
 
 
 def cross_validate(

@@ -17,14 +17,21 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from backend.recipe import Recipe
+from backend.training.acceleration.dropout import quick_dropout
+from backend.training.acceleration.embeddings import compact_embeddings
 from backend.training.average import Average
+from backend.training.base_model.encoder import has_learnt, load_classifier
 from backend.training.devices import Devices
-from backend.training.dropout import quick_dropout
-from backend.training.embeddings import compact_embeddings
-from backend.training.encoder import has_learnt, load_classifier
 from backend.training.examples import IGNORED, Collator, Example, make_examples
-from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
-from backend.training.schedule import FIRST_LOOK, LAPS, WARMUP, default_epochs, epoch_batches, rate_at
+from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_lr
+from backend.training.schedule import (
+    FIRST_EVALUATION,
+    MAX_EVALUATION_STEPS,
+    WARMUP,
+    default_epochs,
+    epoch_batches,
+    lr_factor,
+)
 from backend.training.validation import Score, Validation
 from converters.document import Document
 
@@ -34,7 +41,7 @@ LABEL_SMOOTHING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
+class EvaluationStep:
     """What training looked like after ``epoch`` passes: mean loss in nats a word since the last lap, and the score on
     the validation documents, if it was asked for."""
 
@@ -85,7 +92,7 @@ def fine_tune(
         "layer_decay": LAYER_DECAY,
         "label_smoothing": LABEL_SMOOTHING,
         "warm_up": WARMUP,
-        "laps": [asdict(lap) for lap in training.laps],
+        "evaluation_steps": [asdict(lap) for lap in training.evaluation_steps],
         "chosen": training.chosen,
         "device": devices.name,
         "processes": devices.processes,
@@ -101,7 +108,7 @@ def _pieces(items: Sequence[Example]) -> set[int]:
 class _Training:
     """The optimiser steps of one run over one model, whose weights they change.
 
-    ``laps`` tells what was seen on the way, ``chosen`` the epoch whose weights were kept.
+    ``evaluation_steps`` tells what was seen on the way, ``chosen`` the epoch whose weights were kept.
     """
 
     def __init__(
@@ -121,32 +128,34 @@ class _Training:
         self._words = [sum(label != IGNORED for label in item["labels"]) for item in items]
         self._at_once = recipe.batch_size
         self.epochs = recipe.epochs or default_epochs(len(items), recipe.batch_size, warm=warm)
-        self.rate = recipe.learning_rate or peak_rate(model)
+        self.rate = recipe.learning_rate or peak_lr(model)
         self.steps = max(1, round(self.epochs * len(self._epoch(0))))
-        self.laps: list[Lap] = []
+        self.evaluation_steps: list[EvaluationStep] = []
         self.chosen = self.epochs
 
     def carry_out(self, progress: Callable[[float], None]) -> None:
         """Take all steps, looking at the validation documents on the way, and leave the best weights in the model."""
         optimizer = Optimizer(self._model, rate=self.rate, weight_decay=self._recipe.weight_decay)
         average = Average(optimizer.parameters, steps=self.steps)
-        lap_length = math.ceil(self.steps / min(LAPS, math.ceil(self.epochs)))
+        lap_length = math.ceil(self.steps / min(MAX_EVALUATION_STEPS, math.ceil(self.epochs)))
         ends = [step for step in range(1, self.steps + 1) if step % lap_length == 0 or step == self.steps]
-        candidates = [step for step in ends if step > FIRST_LOOK * self.steps]
+        candidates = [step for step in ends if step > FIRST_EVALUATION * self.steps]
         loss, words = torch.zeros((), device=self._devices.device), 0
         best: tuple[Score, list[torch.Tensor]] | None = None
         self._model.train()
         for step, batch in enumerate(islice(self._batches(), self.steps), start=1):
             loss += self._gradients(batch, optimizer)
             words += sum(self._words[index] for index in batch)
-            optimizer.step(rate_at((step - 0.5) / self.steps))
+            optimizer.step(lr_factor((step - 0.5) / self.steps))
             average.update()
             if step in ends:
                 found = self._look(average) if len(candidates) > 1 and step in candidates else None
                 mean_loss = self._devices.sum(loss) / max(words, 1)
-                self.laps.append(Lap(round(self.epochs * step / self.steps, 2), mean_loss, found))
+                self.evaluation_steps.append(
+                    EvaluationStep(round(self.epochs * step / self.steps, 2), mean_loss, found)
+                )
                 if found and (best is None or found > best[0]):
-                    best, self.chosen = (found, average.copy()), self.laps[-1].epoch
+                    best, self.chosen = (found, average.copy()), self.evaluation_steps[-1].epoch
                 loss, words = torch.zeros_like(loss), 0
             progress(step / self.steps)
         average.put(best[1] if best else average.copy())

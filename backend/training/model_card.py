@@ -1,4 +1,4 @@
-"""The README of a version: what it was made of, how well it does, and where to doubt it."""
+"""The README of a version: what it was made of, how well it does, and where to candidate it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from backend.training.bootstrap import MIN_DOCUMENTS, MIN_DOCUMENTS_OF_LABEL, Interval
-from backend.training.embedded import PACKAGE
-from backend.training.evaluate import Metrics
-from backend.training.wording import tasks
+from backend.evaluation.bootstrap import MIN_DOCUMENTS_OF_LABEL
+from backend.evaluation.evaluate import Metrics
+from backend.scores import MIN_DOCUMENTS, Interval, tasks
+from backend.training.base_model.embedded import PACKAGE
 
 _MIXED_UP = 6
 """Confusions that a card names, the most frequent ones."""
@@ -198,7 +198,7 @@ def _training(info: dict[str, Any]) -> str:
 
 
 def _chosen_by(trained: dict[str, Any]) -> str:
-    looks = [lap for lap in trained["laps"] if lap["validation"]]
+    looks = [lap for lap in trained["evaluation_steps"] if lap["validation"]]
     return f", the best of {len(looks)} looks at the validation tasks" if len(looks) > 1 else ""
 
 

@@ -19,7 +19,7 @@ _NARROW = 512
 _LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
 
 
-def peak_rate(model: PreTrainedModel) -> float:
+def peak_lr(model: PreTrainedModel) -> float:
     """Peak learning rate that suits a model: 5e-4 where it is at most 512 wide, as the embedded encoder, else 5e-5."""
     width = getattr(model.config, "hidden_size", _NARROW + 1)
     return 5e-4 if width <= _NARROW else 5e-5

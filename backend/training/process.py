@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from backend.training.environment import training_environment
+from backend.training.acceleration.environment import training_environment
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import RunCancelled
 from backend.store import Store
-from backend.tables import Run, RunState, Version
+from backend.store.models import Run, RunState, Version
 from backend.training.estimate import Estimate
 
 log = logging.getLogger(__name__)

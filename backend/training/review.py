@@ -1,6 +1,6 @@
 """The search for wrong labels in one project, in a process of its own: ``python -m backend.training.review REVIEW_ID``.
 
-Labelled tasks → cross-validation → suspects. It never takes part in training or promotion: a worker starts it when
+Labelled tasks → cross-validation → label_issues. It never takes part in training or promotion: a worker starts it when
 nothing is queued and ends it when something is.
 """
 
@@ -15,18 +15,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, RunCancelled, UnknownProject
-from backend.label_studio import LabelStudio, open_label_studio
+from backend.label_studio.client import LabelStudio, open_label_studio
 from backend.logs import configure_logging
 from backend.recipe import Recipe
 from backend.settings import Settings, load_settings
 from backend.store import Store
-from backend.tables import Project, Review, Suspect
+from backend.store.models import LabelIssue, Project, Review
 from backend.training.faults import explained
 from converters import Document, read_tasks
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
-    from backend.training.suspects import Doubt
+    from backend.training.label_issues import IssueCandidate
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def carry_out(
     progress: Callable[[float], None],
     label_studio: Callable[[Settings, Project], LabelStudio] = open_label_studio,
 ) -> int:
-    """Carry out a claimed review and write down what it finds; return the number of suspects.
+    """Carry out a claimed review and write down what it finds; return the number of label_issues.
 
     ``progress`` is called with the fraction done. A review that it ends by `RunCancelled`, or that Label Studio's
     absence ends, stays due. Any other failure is the review's end: it is written down, and passed on.
@@ -97,15 +97,15 @@ def _carry_out(
 
     # torch and transformers take seconds to import.
     from backend.training.cross_validation import cross_validate
-    from backend.training.suspects import rank
+    from backend.training.label_issues import rank
 
     recipe = Recipe.from_settings(settings, project.extra_params)
     emissions = cross_validate(documents, labels=config.labels, recipe=recipe, progress=progress)
-    suspects = [_suspect(doubt, review) for doubt in rank(documents, emissions, labels=config.labels)]
-    if not store.reviews.finish(review.id, suspects, tasks=len(documents), revision=revision):
+    label_issues = [_suspect(candidate, review) for candidate in rank(documents, emissions, labels=config.labels)]
+    if not store.reviews.finish(review.id, label_issues, tasks=len(documents), revision=revision):
         raise RunCancelled(f"Review {review.id} was given to another process before its end.")
-    log.info("project %s: %s suspects in %s labelled tasks", project.uid, len(suspects), len(documents))
-    return len(suspects)
+    log.info("project %s: %s label issues in %s labelled tasks", project.uid, len(label_issues), len(documents))
+    return len(label_issues)
 
 
 def _snapshot(store: Store, project: Project, label_studio: LabelStudio) -> tuple[LabelConfig, list[Document], int]:
@@ -119,18 +119,18 @@ def _snapshot(store: Store, project: Project, label_studio: LabelStudio) -> tupl
     return config, documents, revision
 
 
-def _suspect(doubt: Doubt, review: Review) -> Suspect:
-    return Suspect(
+def _suspect(candidate: IssueCandidate, review: Review) -> LabelIssue:
+    return LabelIssue(
         project=review.project,
-        task=doubt.document,
-        start=doubt.start,
-        end=doubt.end,
-        text=_storable(doubt.text),
-        given=doubt.given.label if doubt.given else None,
-        kind=doubt.kind,
-        view=_storable(doubt.view),
-        found=[asdict(span) for span in doubt.found],
-        score=doubt.score,
+        task=candidate.document,
+        start=candidate.start,
+        end=candidate.end,
+        text=_storable(candidate.text),
+        given=candidate.given.label if candidate.given else None,
+        kind=candidate.kind,
+        view=_storable(candidate.view),
+        found=[asdict(span) for span in candidate.found],
+        score=candidate.score,
         run=review.run,
     )
 

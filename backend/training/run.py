@@ -16,22 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
-from backend.label_studio import open_label_studio
+from backend.evaluation.evaluate import Metrics, evaluate
+from backend.evaluation.gate import judge
+from backend.label_studio.client import open_label_studio
 from backend.logs import configure_logging
 from backend.recipe import Recipe
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
-from backend.tables import Project, Run
-from backend.training.evaluate import Metrics, evaluate
+from backend.store.models import Project, Run
 from backend.training.faults import explained
-from backend.training.gate import judge
 from backend.training.progress import RunProgress
 from converters import Document, read_tasks
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
-    from backend.training.crew import Leader
+    from backend.training.distributed import Leader
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def main(run_id: str, *, lifeline: int | None = None) -> None:
     if settings.accelerate_config is None:
         _lead(settings, run_id, None, lifeline)
         return
-    from backend.training.crew import Leader, is_leader
+    from backend.training.distributed import Leader, is_leader
 
     if not is_leader():
         take_part()
@@ -61,7 +61,7 @@ def main(run_id: str, *, lifeline: int | None = None) -> None:
 
 def take_part() -> None:
     """Fine-tune beside the leading process, which does all the rest."""
-    from backend.training.crew import told
+    from backend.training.distributed import told
     from backend.training.fine_tune import fine_tune
 
     job = told()
@@ -88,7 +88,7 @@ def _lead(settings: Settings, run_id: str, leader: Leader | None, lifeline: int 
 
 def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress, leader: Leader | None) -> None:
     project = store.projects.get(run.project)
-    recipe = Recipe.from_settings(settings, project.extra_params, run.wishes)
+    recipe = Recipe.from_settings(settings, project.extra_params, run.overrides)
     config, documents, revision = _snapshot(settings, store, project, progress)
 
     # torch and transformers take seconds to import; a run without a snapshot fails before that.

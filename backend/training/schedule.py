@@ -18,11 +18,11 @@ WARM_SHARE = 1 / 2
 MAX_PIECES = 4096
 """Padded word pieces in a batch: 8 windows of 512, or 32 of up to 128."""
 
-LAPS = 10
-"""Most laps of a run; a lap is an epoch at least."""
+MAX_EVALUATION_STEPS = 10
+"""Most evaluation steps of a run; a lap is an epoch at least."""
 
-FIRST_LOOK = 2 / 3
-"""From this share of training on, laps end with a look at the validation documents, if several do. Before, the learning
+FIRST_EVALUATION = 2 / 3
+"""From this share of training on, evaluation steps end with a look at the validation documents, if several do. Before, the learning
 rate is so high that what looks best is only lucky."""
 
 WARMUP = 0.1
@@ -70,6 +70,6 @@ def _cut(pool: Sequence[int], lengths: Sequence[int], batch_size: int) -> list[l
     return batches
 
 
-def rate_at(done: float) -> float:
+def lr_factor(done: float) -> float:
     """Learning rate after the fraction ``done`` of training, as a fraction of its peak: up for a tenth, then down."""
     return done / WARMUP if done < WARMUP else (1 - done) / (1 - WARMUP)

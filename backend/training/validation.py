@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedModel
 
+from backend.evaluation.evaluate import score
 from backend.inference.decode import Viterbi
 from backend.training.devices import Devices
 from backend.training.emissions import Emissions
-from backend.training.evaluate import score
 from backend.training.examples import Collator, Examples
 from converters.bio import starts, tag_set, transitions
 

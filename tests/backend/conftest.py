@@ -18,13 +18,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from backend.app import create_app
 from backend.loop import Loop
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
-from backend.tables import Version
-from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, SushiTagger, Woken
+from backend.store.models import Version
+from backend.web.app import create_app
+from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeQueue, SushiTagger
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    return make_settings(start_training_each_n_updates=3, suspects=False)
+    return make_settings(start_training_each_n_updates=3, label_issues=False)
 
 
 @pytest.fixture
@@ -74,13 +74,13 @@ def registry(settings: Settings, store: Store) -> Registry:
 
 
 @pytest.fixture
-def woken() -> Woken:
-    return Woken()
+def queue() -> FakeQueue:
+    return FakeQueue()
 
 
 @pytest.fixture
-def loop(settings: Settings, store: Store, registry: Registry, woken: Woken) -> Loop:
-    return Loop(settings, store, registry, woken)
+def loop(settings: Settings, store: Store, registry: Registry, queue: FakeQueue) -> Loop:
+    return Loop(settings, store, registry, queue)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioRejected
 from backend.inference.tagger import Tagging
-from backend.label_studio import OpenTask, Page, Prediction, RemoteBackend, RemoteProject
+from backend.label_studio.api import OpenTask, Page, Prediction, RemoteBackend, RemoteProject
 from backend.store import Store
 from backend.store.changes import settle_changes
 from converters.document import Span
@@ -54,18 +54,18 @@ def settle(store: Store, revision: int, uid: str = UID) -> None:
         settle_changes(session, uid, revision)
 
 
-class Woken:
-    """A queue that only remembers what it was woken for."""
+class FakeQueue:
+    """A queue that only remembers for what workers were woken."""
 
     def __init__(self) -> None:
         self.trainings = 0
-        self.refreshes: list[str] = []
+        self.syncs: list[str] = []
 
-    def training(self) -> None:
+    def wake_training(self) -> None:
         self.trainings += 1
 
-    def refresh(self, uid: str) -> None:
-        self.refreshes.append(uid)
+    def wake_sync(self, uid: str) -> None:
+        self.syncs.append(uid)
 
 
 class SushiTagger:
@@ -88,7 +88,7 @@ class SushiTagger:
 
 
 class FakeLabelStudio:
-    """One project of Label Studio, in memory, with the methods of `backend.label_studio.LabelStudio`.
+    """One project of Label Studio, in memory, with the methods of `backend.label_studio.client.LabelStudio`.
 
     ``down`` is raised by every call, ``gone`` are tasks that cannot have a prediction, ``twice`` those that were sent
     one of a version more than once. Pages hold ``page`` tasks.

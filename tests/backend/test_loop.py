@@ -22,8 +22,8 @@ from backend.loop import UNTRAINED, Loop
 from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Change, Suspect, Version
-from tests.backend.fakes import LABEL_CONFIG, UID, Woken, settle
+from backend.store.models import Change, LabelIssue, Version
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, settle
 
 Publish = Callable[..., Version]
 THRESHOLD = 3
@@ -42,7 +42,7 @@ def changed(store: Store) -> set[str]:
 def another(loop: Loop, settings: Settings) -> Loop:
     """The loop of another process on the same state."""
     store = Store(settings.database_url)
-    return Loop(settings, store, Registry(settings.model_dir, store), Woken())
+    return Loop(settings, store, Registry(settings.model_dir, store), FakeQueue())
 
 
 # Labels arrive
@@ -68,16 +68,18 @@ def test_deleted_annotation_never_seen_counts_too(loop: Loop, store: Store) -> N
     assert changed(store) == {"annotation-99"}
 
 
-def test_imported_tasks_count_if_they_are_labelled(loop: Loop, store: Store, woken: Woken) -> None:
+def test_imported_tasks_count_if_they_are_labelled(loop: Loop, store: Store, queue: FakeQueue) -> None:
     loop.tasks_created(UID, labelled=[1, 2], unlabelled=[3])
     assert changed(store) == {"1", "2"}
-    assert woken.refreshes == []
+    assert queue.syncs == []
 
 
-def test_imported_tasks_without_labels_are_predicted(loop: Loop, store: Store, woken: Woken, publish: Publish) -> None:
+def test_imported_tasks_without_labels_are_predicted(
+    loop: Loop, store: Store, queue: FakeQueue, publish: Publish
+) -> None:
     publish("ner-v1")
     loop.tasks_created(UID, labelled=[], unlabelled=[3])
-    assert woken.refreshes == [UID]
+    assert queue.syncs == [UID]
     assert store.refreshes.due(UID) == 1
 
 
@@ -96,13 +98,13 @@ def test_changes_of_a_project_never_met_are_refused(loop: Loop) -> None:
 # Threshold
 
 
-def test_run_is_queued_when_enough_tasks_have_changed(loop: Loop, woken: Woken) -> None:
+def test_run_is_queued_when_enough_tasks_have_changed(loop: Loop, queue: FakeQueue) -> None:
     for task in ("1", "2", "1", "2"):
         loop.tasks_changed(UID, [task])
     assert loop.runs(UID) == []
     loop.tasks_changed(UID, ["3"])
     assert [(run.state, run.reason) for run in loop.runs(UID)] == [("queued", "3 changed tasks")]
-    assert woken.trainings == 1
+    assert queue.trainings == 1
 
 
 def test_import_beyond_the_threshold_queues_one_run(loop: Loop) -> None:
@@ -186,9 +188,9 @@ def test_run_by_hand_after_a_cancelled_one_starts_at_once(loop: Loop) -> None:
 
 
 def test_threshold_of_zero_leaves_training_to_the_button(
-    make_settings: Callable[..., Settings], store: Store, registry: Registry, woken: Woken
+    make_settings: Callable[..., Settings], store: Store, registry: Registry, queue: FakeQueue
 ) -> None:
-    loop = Loop(make_settings(start_training_each_n_updates=0), store, registry, woken)
+    loop = Loop(make_settings(start_training_each_n_updates=0), store, registry, queue)
     loop.tasks_changed(UID, [str(task) for task in range(100)])
     assert loop.runs(UID) == []
     assert loop.train(UID, reason="button").state == "queued"
@@ -197,10 +199,10 @@ def test_threshold_of_zero_leaves_training_to_the_button(
 # Training
 
 
-def test_button_pressed_twice_queues_one_run(loop: Loop, woken: Woken) -> None:
+def test_button_pressed_twice_queues_one_run(loop: Loop, queue: FakeQueue) -> None:
     first = loop.train(UID, reason="button")
     assert loop.train(UID, reason="again").id == first.id
-    assert woken.trainings == 2
+    assert queue.trainings == 2
 
 
 def test_button_during_a_run_queues_the_next(loop: Loop, store: Store) -> None:
@@ -259,7 +261,7 @@ def test_log_of_a_run_is_read_by_its_id(loop: Loop, registry: Registry) -> None:
 @pytest.mark.parametrize("uid", ["", "../7.1", "7.1/..", "٧.١", "seven"])
 def test_project_of_another_form_is_not_met(uid: str, loop: Loop) -> None:
     with pytest.raises(InvalidRequest):
-        loop.meet(uid, title="x")
+        loop.register_project(uid, title="x")
 
 
 @pytest.mark.parametrize("uid", [UID, "9.1"])
@@ -313,25 +315,25 @@ def test_real_version_finds_what_it_has_learnt(loop: Loop, publish: Publish, ver
 
 
 def test_promotion_by_hand_says_so_and_asks_for_a_refresh(
-    loop: Loop, store: Store, woken: Woken, publish: Publish
+    loop: Loop, store: Store, queue: FakeQueue, publish: Publish
 ) -> None:
     publish("ner-v1")
     publish("ner-v2", current=False)
     loop.promote(UID, "ner-v2")
     assert store.projects.get(UID).current_version == "ner-v2"
     assert store.versions.get(UID, "ner-v2").verdict == "promoted by hand"
-    assert woken.refreshes == [UID]
+    assert queue.syncs == [UID]
     assert store.refreshes.due(UID) == 1
 
 
-def test_failed_promotion_changes_nothing(loop: Loop, store: Store, woken: Woken, publish: Publish) -> None:
+def test_failed_promotion_changes_nothing(loop: Loop, store: Store, queue: FakeQueue, publish: Publish) -> None:
     publish("ner-v1")
     with pytest.raises(UnknownVersion):
         loop.promote(UID, "ner-v9")
     with pytest.raises(UnknownProject):
         loop.promote("9.1", "ner-v1")
     assert store.projects.get(UID).current_version == "ner-v1"
-    assert woken.refreshes == []
+    assert queue.syncs == []
 
 
 def test_versions_of_one_project_and_of_all(loop: Loop, publish: Publish) -> None:
@@ -384,20 +386,20 @@ def test_serving_and_pinned_versions_are_not_deleted(loop: Loop, publish: Publis
 
 
 def test_suspects_are_forgotten_when_their_task_changes(loop: Loop, store: Store) -> None:
-    loop.meet(UID)
-    assert (loop.review(UID), loop.suspects(UID)) == (None, [])
+    loop.register_project(UID)
+    assert (loop.review(UID), loop.label_issues(UID)) == (None, [])
     review = store.reviews.begin(UID)
     assert review is not None
     seen = {"start": 0, "end": 5, "text": "sushi", "given": "Dish", "kind": "wrong label", "view": "", "found": []}
-    found = [Suspect(project=UID, task=str(task), score=task / 10, **seen) for task in (7, 8, 9)]
+    found = [LabelIssue(project=UID, task=str(task), score=task / 10, **seen) for task in (7, 8, 9)]
     store.reviews.finish(review.id, found, tasks=60, revision=0)
-    assert [suspect.task for suspect in loop.suspects(UID, limit=2)] == ["9", "8"]
+    assert [issue.task for issue in loop.label_issues(UID, limit=2)] == ["9", "8"]
     loop.annotations_saved(UID, {1001: 8})
-    assert [suspect.task for suspect in loop.suspects(UID)] == ["9", "7"]
+    assert [issue.task for issue in loop.label_issues(UID)] == ["9", "7"]
     assert loop.task_url(UID, "9") == "http://localhost:8080/projects/7/data?task=9"
 
 
-@pytest.mark.parametrize("ask", [Loop.suspects, Loop.review, lambda loop, uid: loop.task_url(uid, "1")])
+@pytest.mark.parametrize("ask", [Loop.label_issues, Loop.review, lambda loop, uid: loop.task_url(uid, "1")])
 def test_unknown_project_has_no_suspects(loop: Loop, ask: Callable[[Loop, str], object]) -> None:
     with pytest.raises(UnknownProject):
         ask(loop, "9.1")

@@ -9,20 +9,20 @@ from backend.loop import Loop
 from backend.overview import overview
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 from tests.backend.fakes import UID
 
 
 def test_new_project_has_nothing_but_a_threshold(loop: Loop) -> None:
-    loop.meet(UID, title="Restaurants")
+    loop.register_project(UID, title="Restaurants")
     seen = overview(loop, UID)
     assert (seen.labelled, seen.changed, seen.threshold, seen.due_in) == (0, 0, 3, 3)
     assert (seen.running, seen.last, seen.current, seen.f1, seen.review) == (None, None, None, None, None)
-    assert (seen.versions, seen.suspects) == (0, 0)
+    assert (seen.versions, seen.label_issues) == (0, 0)
 
 
 def test_labels_count_by_task_and_a_live_run_is_shown(loop: Loop, store: Store) -> None:
-    loop.meet(UID)
+    loop.register_project(UID)
     loop.annotations_saved(UID, {11: 1, 12: 1})
     assert (overview(loop, UID).labelled, overview(loop, UID).changed, overview(loop, UID).due_in) == (1, 1, 2)
     loop.annotations_saved(UID, {13: 2, 14: 3})
@@ -50,7 +50,7 @@ def test_current_version_and_its_score(loop: Loop, publish: Callable[..., Versio
 
 def test_without_a_threshold_nothing_is_due(loop: Loop, make_settings: Callable[..., Settings]) -> None:
     loop.settings = make_settings(start_training_each_n_updates=0)
-    loop.meet(UID)
+    loop.register_project(UID)
     assert overview(loop, UID).due_in is None
 
 

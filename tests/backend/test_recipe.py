@@ -25,7 +25,7 @@ def test_the_run_asks_last_and_what_nobody_asks_for_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "sentence"),
+    ("overrides", "sentence"),
     [
         ({"epochs": -1}, "epochs: input should be greater than 0"),
         ({"learning_rate": 3}, "learning_rate: input should be less than or equal to 1"),
@@ -35,7 +35,7 @@ def test_the_run_asks_last_and_what_nobody_asks_for_stays() -> None:
         ({"epochs": "many", "seed": -1}, "; seed: input should be greater than or equal to 0"),
     ],
 )
-def test_wishes_that_cannot_be_met_are_named(wishes: dict[str, Any], sentence: str) -> None:
+def test_wishes_that_cannot_be_met_are_named(overrides: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InvalidRequest, match="Training parameters cannot be used") as caught:
-        checked(wishes)
+        checked(overrides)
     assert sentence in str(caught.value)

@@ -20,7 +20,7 @@ from backend.loop import Loop
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 from converters.document import Span
 from tests.backend.fakes import LABEL_CONFIG, UID
 from tests.backend.store.races import race

@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from backend.app import create_app
 from backend.loop import UNTRAINED, Loop
 from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Change, Version
-from tests.backend.fakes import Woken
+from backend.store.models import Change, Version
+from backend.web.app import create_app
+from tests.backend.fakes import FakeQueue
 
 TRAFFIC = Path(__file__).parents[1] / "traffic"
 FIRST, SECOND = "1.1795221978", "2.1795223354"
@@ -66,7 +66,7 @@ def test_setup_from_another_host_leaves_its_token(
     make_settings: Callable[..., Settings], store: Store, registry: Registry
 ) -> None:
     settings = make_settings(label_studio_url="http://localhost:8080")
-    client = create_app(settings, Loop(settings, store, registry, Woken())).test_client()
+    client = create_app(settings, Loop(settings, store, registry, FakeQueue())).test_client()
     send(client, "setup")
     assert store.projects.get(FIRST).access_token is None
 
@@ -148,7 +148,7 @@ def test_webhook_needs_the_header_where_credentials_are_asked_for(
     make_settings: Callable[..., Settings], store: Store, registry: Registry
 ) -> None:
     settings = make_settings(basic_auth_user="u", basic_auth_pass="p")
-    client = create_app(settings, Loop(settings, store, registry, Woken())).test_client()
+    client = create_app(settings, Loop(settings, store, registry, FakeQueue())).test_client()
     assert send(client, "webhook_annotation_created").status_code == 401
     assert send(client, "webhook_annotation_created_with_header").status_code == 200
     assert changed(store, SECOND) == {"5"}

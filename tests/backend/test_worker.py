@@ -18,15 +18,15 @@ from sqlalchemy.exc import OperationalError
 
 from backend import worker as module
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
-from backend.jobs import open_loop
 from backend.loop import Loop
 from backend.registry import Registry
+from backend.service import open_service
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Review, Run, Version
+from backend.store.models import Review, Run, Version
 from backend.worker import Worker
 from tests.backend.conftest import ROOT
-from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, Woken, settle
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue, settle
 
 Publish = Callable[..., Version]
 Script = Callable[[str], None]
@@ -82,7 +82,7 @@ def test_killed_run_is_tried_again_and_then_fails_with_the_reason(
 ) -> None:
     run_process("kill -KILL $$")
     run = loop.train(UID, reason="button")
-    worker.work_off_runs()
+    worker.train_queued_runs()
     dead = store.runs.get(run.id)
     assert (dead.state, dead.attempt) == ("failed", 3)
     assert dead.error == (
@@ -97,7 +97,7 @@ def test_number_of_attempts_is_a_setting(
     run_process("echo the reason; exit 3")
     loop.settings = make_settings(run_attempts=1)
     run = loop.train(UID, reason="button")
-    working(loop, studio).work_off_runs()
+    working(loop, studio).train_queued_runs()
     dead = store.runs.get(run.id)
     assert (dead.state, dead.attempt) == ("failed", 1)
     assert dead.error == "The training process ended with exit code 3; its log says why. It was tried 1 times."
@@ -109,14 +109,14 @@ def test_first_attempt_that_dies_costs_the_project_nothing(
 ) -> None:
     run_process(f"[ -e {tmp_path}/second ] && exit 0; touch {tmp_path}/second; kill -KILL $$")
     run = loop.train(UID, reason="button")
-    worker.work_off_runs()
+    worker.train_queued_runs()
     assert (store.runs.get(run.id).state, store.runs.get(run.id).attempt) == ("started", 2)
 
 
 def test_cancelled_run_is_not_tried_again(worker: Worker, loop: Loop, store: Store, run_process: Script) -> None:
     run_process("sleep 0.3; kill -KILL $$")
     run = loop.train(UID, reason="button")
-    thread = threading.Thread(target=worker.work_off_runs)
+    thread = threading.Thread(target=worker.train_queued_runs)
     thread.start()
     wait_for(lambda: store.runs.end(run.id, "cancelled") if store.runs.get(run.id).state == "started" else False)
     thread.join(10)
@@ -128,7 +128,7 @@ def test_stopped_worker_ends_its_run_and_queues_it_again(
 ) -> None:
     run_process(f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60")
     run = loop.train(UID, reason="button")
-    thread = threading.Thread(target=worker.work_off_runs)
+    thread = threading.Thread(target=worker.train_queued_runs)
     thread.start()
     wait_for((tmp_path / "pid").exists)
     worker.stop()
@@ -138,7 +138,7 @@ def test_stopped_worker_ends_its_run_and_queues_it_again(
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
-    worker.work_off_runs()  # it takes no run any more
+    worker.train_queued_runs()  # it takes no run any more
     assert store.runs.get(run.id).state == "queued"
 
 
@@ -148,11 +148,11 @@ def test_worker_trains_one_run_at_a_time(
     store.projects.remember(OTHER)
     run_process(f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
     loop.train(UID, reason="button")
-    thread = threading.Thread(target=worker.work_off_runs)
+    thread = threading.Thread(target=worker.train_queued_runs)
     thread.start()
     wait_for(lambda: store.runs.latest(states=["started"]))
     loop.train(OTHER, reason="button")
-    worker.work_off_runs()  # returns at once
+    worker.train_queued_runs()  # returns at once
     assert [run.state for run in store.runs.latest()] == ["queued", "started"]
     (tmp_path / "go").touch()
     thread.join(10)
@@ -160,7 +160,7 @@ def test_worker_trains_one_run_at_a_time(
 
 
 def test_finished_run_refreshes_and_starts_the_next_that_is_due(
-    worker: Worker, loop: Loop, store: Store, woken: Woken, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, loop: Loop, store: Store, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def carry_out(self: object, run_id: str, **_: object) -> None:
         revision = store.projects.get(UID).revision
@@ -171,16 +171,16 @@ def test_finished_run_refreshes_and_starts_the_next_that_is_due(
 
     monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
     loop.train(UID, reason="button")
-    worker.work_off_runs()
+    worker.train_queued_runs()
     assert [(run.reason, run.state) for run in store.runs.latest()] == [
         ("3 changed tasks", "finished"),
         ("button", "finished"),
     ]
-    assert woken.refreshes == [UID, UID]
+    assert queue.syncs == [UID, UID]
 
 
 def test_failed_run_refreshes_nothing_and_starts_no_other(
-    worker: Worker, loop: Loop, store: Store, woken: Woken, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, loop: Loop, store: Store, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def carry_out(self: object, run_id: str, **_: object) -> None:
         store.runs.end(run_id, "failed", error="No labels.")
@@ -188,9 +188,9 @@ def test_failed_run_refreshes_nothing_and_starts_no_other(
     monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
     store.changes.record(UID, ["1", "2", "3"])
     loop.train(UID, reason="button")
-    worker.work_off_runs()
+    worker.train_queued_runs()
     assert [run.state for run in store.runs.latest()] == ["failed"]
-    assert woken.refreshes == []
+    assert queue.syncs == []
 
 
 def left_behind(loop: Loop) -> list[Path]:
@@ -207,7 +207,7 @@ def test_cancelled_run_is_gone_in_five_seconds_with_its_files_and_the_next_one_s
         f"mkdir -p {staging}/$3-1/.version-checkpoints {staging}/$3-1/version; while :; do sleep 0.05; done"
     )
     run = loop.train(UID, reason="button")
-    thread = threading.Thread(target=worker.work_off_runs)
+    thread = threading.Thread(target=worker.train_queued_runs)
     thread.start()
     wait_for((staging / f"{run.id}-1" / "version").exists)
     following = loop.train(UID, reason="button")
@@ -227,7 +227,7 @@ def test_cancelled_run_is_gone_in_five_seconds_with_its_files_and_the_next_one_s
 def test_run_given_to_another_worker_ends_here(worker: Worker, loop: Loop, store: Store, run_process: Script) -> None:
     run_process("exec sleep 60")
     run = loop.train(UID, reason="button")
-    thread = threading.Thread(target=worker.work_off_runs)
+    thread = threading.Thread(target=worker.train_queued_runs)
     thread.start()
     wait_for(lambda: store.runs.started())
     store.runs.requeue(run.id)
@@ -243,7 +243,7 @@ def test_process_that_does_not_end_after_its_outcome_is_ended(
     monkeypatch.setattr(module, "EXIT_SECONDS", 0.0)
     run_process("exec sleep 60")
     run = loop.train(UID, reason="button")
-    thread = threading.Thread(target=worker.work_off_runs)
+    thread = threading.Thread(target=worker.train_queued_runs)
     thread.start()
     wait_for(lambda: store.runs.end(run.id, "finished") if store.runs.started() else False)
     thread.join(10)
@@ -273,7 +273,7 @@ def test_killed_run_leaves_no_files(worker: Worker, loop: Loop, run_process: Scr
         f"ls {staging} >> {tmp_path}/seen; for n in 1 2 3; do mkdir -p {staging}/$3-$n/version; done; kill -KILL $$"
     )
     run = loop.train(UID, reason="button")
-    worker.work_off_runs()
+    worker.train_queued_runs()
     assert left_behind(loop) == []
     assert loop.run(run.id).attempt == 3
     # The second and the third attempt find what is theirs, and nothing that an earlier one left.
@@ -296,7 +296,7 @@ def test_finished_run_prunes_old_versions(
 
     monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
     loop.train(UID, reason="button")
-    working(loop, studio).work_off_runs()
+    working(loop, studio).train_queued_runs()
     assert [version.name for version in loop.versions(UID, usable=True)] == left
 
 
@@ -327,11 +327,11 @@ def test_labels_are_reviewed_once_after_a_finished_run(
     reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
 ) -> None:
     run_process(f'echo "$@" >> {tmp_path}/started; echo seen')
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     claimed = review_of(store)
     assert (tmp_path / "started").read_text() == f"-m backend.training.review {claimed.id}\n"
     assert loop.registry.log_file(UID, "review").read_text() == "seen\n"
-    reviewing.work_off_runs()  # that process wrote no end, so the review is its own until it is silent for long
+    reviewing.train_queued_runs()  # that process wrote no end, so the review is its own until it is silent for long
     assert review_of(store).id == claimed.id
 
 
@@ -340,7 +340,7 @@ def test_nothing_is_reviewed_where_that_is_switched_off(
 ) -> None:
     loop.settings = settings
     run_process("kill -KILL $$")
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     assert store.reviews.get(UID) is None
 
 
@@ -358,7 +358,7 @@ def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, m
     monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
     for uid in (UID, OTHER):
         loop.train(uid, reason="button")
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     assert seen == ["run", "run", "review", "review"]
 
 
@@ -371,10 +371,10 @@ def test_no_review_starts_while_a_run_waits_for_another_worker(
     going = loop.train(OTHER, reason="button")
     store.runs.claim()
     loop.train(OTHER, reason="button")  # waits for the end of the one that is going elsewhere
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     assert (store.reviews.get(UID), store.reviews.get(OTHER)) == (None, None)
     store.runs.end(going.id, "finished")
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     assert store.reviews.get(UID) is not None
 
 
@@ -385,7 +385,7 @@ def test_queued_run_ends_a_review_which_is_done_again_afterwards(
         f"[ $2 = backend.training.run ] && exit 0; [ -e {tmp_path}/first ] && exit 0; "
         f"echo $$ > {tmp_path}/pid; mv {tmp_path}/pid {tmp_path}/first; exec sleep 60"
     )
-    thread = threading.Thread(target=reviewing.work_off_runs)
+    thread = threading.Thread(target=reviewing.train_queued_runs)
     thread.start()
     wait_for((tmp_path / "first").exists)
     interrupted = review_of(store).id
@@ -398,7 +398,7 @@ def test_queued_run_ends_a_review_which_is_done_again_afterwards(
     thread.join(10)
     assert (review_of(store).ended_at, review_of(store).error) == (None, None)
     store.runs.end(run.id, "failed")
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     assert review_of(store).id != interrupted
 
 
@@ -407,7 +407,7 @@ def test_run_on_another_machine_ends_a_review_of_its_project_alone(
 ) -> None:
     run_process(f"touch {tmp_path}/going; exec sleep 60")
     store.projects.remember(OTHER)
-    thread = threading.Thread(target=reviewing.work_off_runs)
+    thread = threading.Thread(target=reviewing.train_queued_runs)
     thread.start()
     wait_for((tmp_path / "going").exists)
     started(store, OTHER)
@@ -429,13 +429,13 @@ def test_killed_review_is_marked_and_waits_for_the_next_run(
     reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
 ) -> None:
     run_process(f"echo x >> {tmp_path}/tries; kill -KILL $$")
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     dead = review_of(store)
     assert dead.ended_at is not None
     assert (dead.error or "").startswith("The training process was killed, most likely because memory ran out")
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     finish_run(loop)
-    reviewing.work_off_runs()
+    reviewing.train_queued_runs()
     assert (tmp_path / "tries").read_text() == "x\nx\n"
 
 
@@ -443,7 +443,7 @@ def test_stopped_worker_ends_its_review_which_another_takes(
     reviewing: Worker, loop: Loop, store: Store, studio: FakeLabelStudio, run_process: Script, tmp_path: Path
 ) -> None:
     run_process(f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60")
-    thread = threading.Thread(target=reviewing.work_off_runs)
+    thread = threading.Thread(target=reviewing.train_queued_runs)
     thread.start()
     wait_for((tmp_path / "pid").exists)
     reviewing.stop()
@@ -454,7 +454,7 @@ def test_stopped_worker_ends_its_review_which_another_takes(
     interrupted = review_of(store)
     assert (interrupted.until, interrupted.ended_at) == (0.0, None)
     run_process("exit 0")
-    working(loop, studio).work_off_runs()
+    working(loop, studio).train_queued_runs()
     assert review_of(store).id != interrupted.id
 
 
@@ -473,17 +473,17 @@ def test_database_that_does_not_answer_ends_no_review(
 
 
 def test_stalled_run_is_queued_again(
-    worker: Worker, loop: Loop, store: Store, woken: Woken, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, loop: Loop, store: Store, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = loop.train(UID, reason="button")
     store.runs.claim()
-    woken.trainings = 0
+    queue.trainings = 0
     worker.reconcile()
     assert store.runs.get(run.id).state == "started"
     monkeypatch.setattr(module, "STALLED_SECONDS", -1)
     worker.reconcile()
     assert store.runs.get(run.id).state == "queued"
-    assert woken.trainings == 2
+    assert queue.trainings == 2
 
 
 def test_run_that_stalls_too_often_fails(
@@ -536,12 +536,12 @@ def test_project_without_a_token_leaves_the_other_projects(loop: Loop, caplog: p
     assert "set LABEL_STUDIO_API_KEY" in caplog.text
 
 
-def test_refresh_left_undone_is_woken(worker: Worker, store: Store, woken: Woken) -> None:
+def test_refresh_left_undone_is_woken(worker: Worker, store: Store, queue: FakeQueue) -> None:
     worker.reconcile()
-    assert woken.refreshes == []
+    assert queue.syncs == []
     store.refreshes.want(UID)
     worker.reconcile()
-    assert woken.refreshes == [UID]
+    assert queue.syncs == [UID]
 
 
 # Refresh
@@ -549,7 +549,7 @@ def test_refresh_left_undone_is_woken(worker: Worker, store: Store, woken: Woken
 
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.refresh.BATCH", 4)
+    monkeypatch.setattr("backend.label_studio.sync.BATCH", 4)
 
 
 def test_current_version_is_brought_to_label_studio(
@@ -557,12 +557,12 @@ def test_current_version_is_brought_to_label_studio(
 ) -> None:
     publish("ner-v1")
     store.refreshes.want(UID)
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.predicted("ner-v1") == set(range(1, 10))
     assert studio.shown == "ner-v1"
     assert store.refreshes.due(UID) is None
     imports = len(studio.imports)
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert len(studio.imports) == imports
 
 
@@ -570,13 +570,13 @@ def test_project_without_a_version_has_nothing_to_refresh(
     worker: Worker, store: Store, studio: FakeLabelStudio
 ) -> None:
     store.refreshes.want(UID)
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.imports == []
     assert store.refreshes.due(UID) is None
 
 
 def test_project_never_met_has_nothing_to_refresh(worker: Worker, studio: FakeLabelStudio) -> None:
-    worker.refresh_predictions("9.1")
+    worker.sync_predictions("9.1")
     assert studio.imports == []
 
 
@@ -596,7 +596,7 @@ def test_refresh_ends_when_another_version_is_promoted(
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", promoting)
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.predicted("ner-v1") == {1, 2, 3, 4}
     assert studio.predicted("ner-v2") == set(range(1, 10))
     assert studio.shown == "ner-v2"
@@ -618,7 +618,7 @@ def test_refresh_wanted_again_meanwhile_is_done_again(
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", importing)
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.imports == [9, 1]
     assert studio.predicted("ner-v1") == set(range(1, 11))
     assert store.refreshes.due(UID) is None
@@ -634,7 +634,7 @@ def test_refresh_runs_once_at_a_time(
 
     def refresh(number: int) -> None:
         line.wait(10)
-        (worker if number % 2 else working(loop, studio)).refresh_predictions(UID)
+        (worker if number % 2 else working(loop, studio)).sync_predictions(UID)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(refresh, range(6)))
@@ -649,7 +649,7 @@ def test_refresh_taken_over_by_another_worker_ends(
 ) -> None:  # fmt: skip
     publish("ner-v1")
     store.refreshes.want(UID)
-    monkeypatch.setattr("backend.turns.HOLD_SECONDS", -1)  # as if this process had been suspended
+    monkeypatch.setattr("backend.store.lease.HOLD_SECONDS", -1)  # as if this process had been suspended
     original = studio.import_predictions
 
     def taken_over(project_id: int, predictions: Any) -> int:
@@ -657,7 +657,7 @@ def test_refresh_taken_over_by_another_worker_ends(
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", taken_over)
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.imports == [4]
     assert studio.shown == ""
     assert store.refreshes.due(UID) == 1
@@ -672,7 +672,7 @@ def test_project_that_was_created_anew_gets_no_strangers_predictions(
     publish("ner-v1")
     store.refreshes.want(UID)
     studio.uid = "7.1800000000"
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.imports == []
     assert "it was created anew" in caplog.text
 
@@ -685,11 +685,11 @@ def test_refresh_that_failed_is_due_and_free_for_the_next(
     publish("ner-v1")
     store.refreshes.want(UID)
     studio.down = error
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert str(error) in caplog.text
     assert store.refreshes.due(UID) == 1
     studio.down = None
-    worker.refresh_predictions(UID)
+    worker.sync_predictions(UID)
     assert studio.shown == "ner-v1"
 
 
@@ -708,7 +708,7 @@ def silent() -> Iterator[str]:
 @pytest.fixture(params=["plain", "accelerate"])
 def real_run(
     request: pytest.FixtureRequest, silent: str, make_settings: Callable[..., Settings], tmp_path: Path,
-    store: Store, registry: Registry, woken: Woken, monkeypatch: pytest.MonkeyPatch,
+    store: Store, registry: Registry, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch,
 ) -> Loop:  # fmt: skip
     """A loop whose runs are real processes that wait for Label Studio."""
     config = None
@@ -720,7 +720,7 @@ def real_run(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
     settings = make_settings(label_studio_url=silent, label_studio_api_key="0" * 40, accelerate_config=config)
-    return Loop(settings, store, registry, woken)
+    return Loop(settings, store, registry, queue)
 
 
 def running(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -731,7 +731,7 @@ def test_run_that_waits_for_an_answer_is_gone_in_five_seconds(
     real_run: Loop, store: Store, studio: FakeLabelStudio
 ) -> None:
     run = real_run.train(UID, reason="button")
-    thread = threading.Thread(target=working(real_run, studio).work_off_runs)
+    thread = threading.Thread(target=working(real_run, studio).train_queued_runs)
     thread.start()
     wait_for(lambda: store.runs.get(run.id).phase == "fetching", 60)
     processes = [each for each in psutil.Process().children(recursive=True) if run.id in each.cmdline()]
@@ -748,8 +748,8 @@ def test_run_whose_worker_is_killed_is_queued_again_and_ends(
 ) -> None:
     run = real_run.train(UID, reason="button")
     script = (
-        "from backend.jobs import open_loop; from backend.settings import load_settings; "
-        "from backend.worker import Worker; Worker(open_loop(load_settings())[0]).work_off_runs()"
+        "from backend.service import open_service; from backend.settings import load_settings; "
+        "from backend.worker import Worker; Worker(open_service(load_settings()).loop).train_queued_runs()"
     )
     worker = subprocess.Popen([sys.executable, "-c", script], env=child_environment(real_run.settings), cwd=tmp_path)
     try:
@@ -769,8 +769,8 @@ def test_worker_process_carries_out_what_is_queued_and_ends_on_sigterm(
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         settings = make_settings(label_studio_url=url, label_studio_api_key="0" * 40)
-        loop, _ = open_loop(settings)
-        loop.meet(UID, title="Restaurants", label_config=LABEL_CONFIG)
+        loop, _ = open_service(settings)
+        loop.register_project(UID, title="Restaurants", label_config=LABEL_CONFIG)
         with (tmp_path / "worker.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "backend", "work"],

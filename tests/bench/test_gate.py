@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.training import gate
+from backend.evaluation import gate
 from bench.gate import LOSSES, HeldOut, chain, rejections
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 from playwright.sync_api import Browser, expect
 
-from backend.connect import connect
 from backend.demo.samples import load_samples
-from backend.label_studio import RemoteProject
-from backend.tables import LIVE
-from backend.training.wording import f1_in_words
+from backend.label_studio.api import RemoteProject
+from backend.label_studio.connect import connect
+from backend.scores import f1_in_words
+from backend.store.models import LIVE
 from converters import Document, regions
 from label_config import LabelConfig, template
 from tests.browser import labelling
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
         "start_training_each_n_updates": SITTING,
         "num_train_epochs": None,
         "promotion_tolerance": 0.005,
-        "suspects": False,
+        "label_issues": False,
         "basic_auth_user": None,
         "basic_auth_pass": None,
     }

@@ -15,10 +15,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from backend.jobs import open_loop
 from backend.loop import Loop
+from backend.service import open_service
 from backend.settings import Settings
-from backend.tables import Annotation, Change, Project, Review, Run, Suspect, Version
+from backend.store.models import Annotation, Change, LabelIssue, Project, Review, Run, Version
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -56,7 +56,7 @@ _HOUR = 3600.0
 def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
     """Write the rows of a project that has been labelled for some days; every version's files are ``files``."""
     now = time.time()
-    loop.meet(uid, title="Restaurant queries", label_config=LABEL_CONFIG)
+    loop.register_project(uid, title="Restaurant queries", label_config=LABEL_CONFIG)
     folder = loop.registry.folder(uid, "ner-v1").parent
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Any] = []
@@ -156,7 +156,7 @@ def _failed(uid: str, now: float) -> Iterator[Run]:
         )  # fmt: skip
 
 
-def _suspects(uid: str) -> Iterator[Suspect]:
+def _suspects(uid: str) -> Iterator[LabelIssue]:
     found = (
         ("214", "Boston", "Dish", "wrong label", "Location 0.98", 0.98),
         ("61", "cheap", None, "missing", "Price 0.96", 0.96),
@@ -167,7 +167,7 @@ def _suspects(uid: str) -> Iterator[Suspect]:
     )
     for number in range(3):
         for task, text, given, kind, view, score in found:
-            yield Suspect(
+            yield LabelIssue(
                 project=uid, task=str(int(task) + number), start=0, end=len(text), text=text, given=given, kind=kind,
                 view=view, found=[], score=score - number / 20, run="7",
             )  # fmt: skip
@@ -230,7 +230,7 @@ def browsing(flags: Sequence[str] = _FLAGS) -> Iterator[Browser]:
 def populated_service(settings: Settings, files: Path) -> Iterator[tuple[str, Loop]]:
     """The service with a populated database; gives its address, and the loop to change it by."""
     settings.model_dir.mkdir(parents=True, exist_ok=True)
-    loop, _ = open_loop(settings)
+    loop, _ = open_service(settings)
     populate(loop, files)
     try:
         with serving(settings) as url:

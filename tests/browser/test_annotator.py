@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.connect import connect
-from backend.label_studio import RemoteProject
+from backend.label_studio.api import RemoteProject
+from backend.label_studio.connect import connect
 from tests.browser import labelling
 from tests.browser.labelling import PATIENCE, Shown
 from tests.browser.service import LABEL_CONFIG

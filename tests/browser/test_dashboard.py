@@ -58,8 +58,8 @@ def test_every_page_is_accessible_and_fits_its_width(
     width: int, scheme: Any, browser: Browser, shown: tuple[str, Loop]
 ) -> None:
     url, loop = shown
-    loop.meet("8.1795221978", title="Nothing labelled yet", label_config=LABEL_CONFIG)
-    loop.meet("9.1795221978", title="Pictures", label_config="<View/>")
+    loop.register_project("8.1795221978", title="Nothing labelled yet", label_config=LABEL_CONFIG)
+    loop.register_project("9.1795221978", title="Pictures", label_config="<View/>")
     loop.store.projects.note_comparison("9.1795221978", "Label Studio at http://ls refuses the access token.")
     complaints: list[str] = []
     context = browser.new_context(
@@ -67,7 +67,7 @@ def test_every_page_is_accessible_and_fits_its_width(
     )
     page = context.new_page()
     watch(page, complaints)
-    paths = ("", "8.1795221978/", "9.1795221978/", f"{UID}/", f"{UID}/suspects", f"{UID}/runs/000000000007")
+    paths = ("", "8.1795221978/", "9.1795221978/", f"{UID}/", f"{UID}/label-issues", f"{UID}/runs/000000000007")
     for path in paths:
         page.goto(f"{url}/projects/{path}" if path else url)
         assert violations(page) == [], path

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from backend.connect import connect
-from backend.tables import LIVE
+from backend.label_studio.connect import connect
+from backend.store.models import LIVE
 from converters import read_conll, to_documents
 from tests import samples
 from tests.browser import labelling

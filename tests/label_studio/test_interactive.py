@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.connect import connect
+from backend.label_studio.connect import connect
 from tests import samples
 from tests.label_studio.conftest import Site
 

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.connect import connect
-from backend.label_studio import RemoteProject
+from backend.label_studio.api import RemoteProject
+from backend.label_studio.connect import connect
 from backend.loop import UNTRAINED
-from backend.tables import LIVE, Run
+from backend.store.models import LIVE, Run
 from converters import read_conll, read_tasks, regions, to_documents
 from label_config import LabelConfig
 from tests import samples

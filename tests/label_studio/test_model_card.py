@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from backend.connect import connect
-from backend.tables import LIVE
+from backend.label_studio.connect import connect
+from backend.store.models import LIVE
 from tests import samples
 from tests.label_studio.conftest import Site
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio import RemoteProject
+from backend.label_studio.api import RemoteProject
 from backend.registry import Registry
-from backend.tables import Version
+from backend.store.models import Version
 from tests import samples
 from tests.label_studio.conftest import CONFIG, Site
 
@@ -29,7 +29,7 @@ def project(site: Site, version_folder: Path, tmp_path: Path) -> RemoteProject:
     """A project with unlabelled tasks, and a version of it that was not brought to them."""
     texts = [f"{samples.documents()[number % 20].text} {number}" for number in range(TASKS)]
     project = site.new_project("Much to do", labelled=[], unlabelled=texts)
-    site.loop.meet(project.uid, title=project.title, label_config=CONFIG)
+    site.loop.register_project(project.uid, title=project.title, label_config=CONFIG)
     publish(site.loop.registry, project.uid, "ner-v1", version_folder, tmp_path)
     return project
 
@@ -44,7 +44,7 @@ def publish(registry: Registry, uid: str, name: str, files: Path, folder: Path) 
 def start(site: Site, project: RemoteProject, *, batch: int) -> subprocess.Popen[str]:
     """`preannotate`, with imports of so many predictions."""
     script = (
-        f"import backend.refresh, backend.turns; backend.refresh.BATCH = {batch}; backend.turns.HOLD_SECONDS = 15.0; "
+        f"import backend.label_studio.sync, backend.store.lease; backend.label_studio.sync.BATCH = {batch}; backend.store.lease.HOLD_SECONDS = 15.0; "
         "from backend.__main__ import cli; cli()"
     )
     return subprocess.Popen(
@@ -71,7 +71,7 @@ def test_killed_it_goes_on_and_nothing_is_there_twice(
     there = stored(site, project, "ner-v1")
     assert 20 <= len(there) < TASKS
     site.loop.store.refreshes.want(project.uid)  # the worker wants to as well
-    site.loop.wake.refresh(project.uid)
+    site.loop.queue.wake_sync(project.uid)
     following = start(site, project, batch=100)
     output, _ = following.communicate(timeout=200)
     assert following.returncode == 0

@@ -29,7 +29,7 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> FakeLabelStudio:
     studio = FakeLabelStudio()
-    monkeypatch.setattr("backend.label_studio.open_label_studio", lambda settings, project=None: studio)
+    monkeypatch.setattr("backend.label_studio.client.open_label_studio", lambda settings, project=None: studio)
     return studio
 
 

@@ -13,7 +13,7 @@ from tests.backend.conftest import ROOT
 from tests.backend.fakes import UID
 
 COMMANDS = (
-    "serve", "work", "connect", "status", "runs", "log", "versions", "suspects",
+    "serve", "work", "connect", "status", "runs", "log", "versions", "label-issues",
     "train", "cancel", "promote", "pin", "unpin", "preannotate", "export", "demo",
 )  # fmt: skip
 

@@ -8,10 +8,10 @@ import pytest
 
 from backend.commands import preannotate as module
 from backend.errors import LabelStudioUnreachable
-from backend.label_studio import Prediction
+from backend.label_studio.api import Prediction
 from backend.loop import Loop
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 from backend.worker import Worker
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID, FakeLabelStudio
@@ -29,7 +29,7 @@ def studio(studio: FakeLabelStudio, publish: Publish, fake_models: list[str]) ->
 
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.refresh.BATCH", 4)
+    monkeypatch.setattr("backend.label_studio.sync.BATCH", 4)
 
 
 def test_every_unlabelled_task_gets_a_prediction(command: Command, studio: FakeLabelStudio, store: Store) -> None:
@@ -63,7 +63,7 @@ def test_refused_tasks_are_named(command: Command, studio: FakeLabelStudio) -> N
 def test_interrupted_it_says_what_stays_and_goes_on_there(
     command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.refresh.SETTLE_SECONDS", -1.0)
+    monkeypatch.setattr("backend.label_studio.sync.SETTLE_SECONDS", -1.0)
     original = studio.import_predictions
 
     def store(project_id: int, predictions: Sequence[Prediction]) -> int:
@@ -104,7 +104,7 @@ def test_worker_that_refreshes_at_the_same_time_doubles_nothing(
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
     store.refreshes.want(UID)
     worker = Worker(loop, lambda settings, project: studio)  # type: ignore[arg-type,return-value]
-    refreshing = threading.Thread(target=worker.refresh_predictions, args=(UID,))
+    refreshing = threading.Thread(target=worker.sync_predictions, args=(UID,))
     original = studio.import_predictions
 
     def slow(project_id: int, predictions: Sequence[Prediction]) -> int:

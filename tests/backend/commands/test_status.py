@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
 

@@ -11,7 +11,7 @@ import pytest
 from backend.commands import training as module
 from backend.loop import Loop
 from backend.store import Store
-from backend.tables import Run, Version
+from backend.store.models import Run, Version
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
 

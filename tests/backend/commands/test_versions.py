@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from backend.registry import Registry
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
 

@@ -19,7 +19,7 @@ from backend.errors import ModelError
 from backend.inference.decode import Viterbi
 from backend.inference.tagger import INT8_FILE, Precision, Tagger
 from backend.inference.windows import WindowEncoder
-from backend.training.encoder import quiet
+from backend.training.base_model.encoder import quiet
 from converters.bio import starts, tags_to_spans, transitions
 from converters.document import Document
 from converters.words import words

@@ -7,7 +7,7 @@ import pytest
 from backend.errors import UnknownProject
 from backend.store import Store
 from backend.store import reviews as module
-from backend.tables import Review, Run, Suspect
+from backend.store.models import LabelIssue, Review, Run
 from tests.backend.fakes import UID
 from tests.backend.store.races import race
 
@@ -27,13 +27,13 @@ def claimed(store: Store) -> Review:
     return review
 
 
-def suspect(task: str = "1", score: float = 0.9, **known: Any) -> Suspect:
+def issue(task: str = "1", score: float = 0.9, **known: Any) -> LabelIssue:
     row = {"start": 0, "end": 5, "text": "sushi", "given": "Dish", "kind": "wrong label", "view": "Cuisine 0.97"}
-    return Suspect(project=UID, task=task, score=score, found=[], **{**row, **known})
+    return LabelIssue(project=UID, task=task, score=score, found=[], **{**row, **known})
 
 
-def end(store: Store, review: Review, *suspects: Suspect, revision: int = 0) -> bool:
-    return store.reviews.finish(review.id, suspects, tasks=60, revision=revision)
+def end(store: Store, review: Review, *label_issues: LabelIssue, revision: int = 0) -> bool:
+    return store.reviews.finish(review.id, label_issues, tasks=60, revision=revision)
 
 
 # What is due
@@ -110,8 +110,8 @@ def test_review_whose_process_went_silent_is_taken_over(any_store: Store, monkey
     assert any_store.reviews.going(taken.id) is not None
     assert not any_store.reviews.hold(silent.id)
     assert any_store.reviews.hold(taken.id)
-    assert not end(any_store, silent, suspect())
-    assert any_store.reviews.suspects(UID) == []
+    assert not end(any_store, silent, issue())
+    assert any_store.reviews.label_issues(UID) == []
     assert any_store.reviews.claim() is None
 
 
@@ -127,7 +127,7 @@ def test_held_review_is_not_taken_over(any_store: Store, monkeypatch: pytest.Mon
 def test_what_has_ended_stays_as_it_is(any_store: Store) -> None:
     finished(any_store)
     review = claimed(any_store)
-    assert end(any_store, review, suspect())
+    assert end(any_store, review, issue())
     any_store.reviews.release(review.id)
     any_store.reviews.fail(review.id, "too late")
     assert not any_store.reviews.hold(review.id)
@@ -171,18 +171,18 @@ def test_unknown_project_has_no_review(any_store: Store) -> None:
 
 def test_suspects_replace_those_of_the_review_before_surest_first(any_store: Store) -> None:
     finished(any_store)
-    end(any_store, claimed(any_store), suspect("9"))
+    end(any_store, claimed(any_store), issue("9"))
     finished(any_store)
-    end(any_store, claimed(any_store), suspect("1", 0.6), suspect("2", 0.99), suspect("3", 0.7))
-    assert [each.task for each in any_store.reviews.suspects(UID)] == ["2", "3", "1"]
-    assert [each.task for each in any_store.reviews.suspects(UID, limit=2)] == ["2", "3"]
+    end(any_store, claimed(any_store), issue("1", 0.6), issue("2", 0.99), issue("3", 0.7))
+    assert [each.task for each in any_store.reviews.label_issues(UID)] == ["2", "3", "1"]
+    assert [each.task for each in any_store.reviews.label_issues(UID, limit=2)] == ["2", "3"]
     assert any_store.reviews.count(UID) == 3
-    assert any_store.reviews.suspects(OTHER) == []
+    assert any_store.reviews.label_issues(OTHER) == []
 
 
 def test_failed_review_leaves_what_was_known(any_store: Store) -> None:
     finished(any_store)
-    end(any_store, claimed(any_store), suspect())
+    end(any_store, claimed(any_store), issue())
     finished(any_store)
     any_store.reviews.fail(claimed(any_store).id, "Memory ran out.")
     assert any_store.reviews.count(UID) == 1
@@ -190,9 +190,9 @@ def test_failed_review_leaves_what_was_known(any_store: Store) -> None:
 
 def test_task_that_changes_is_no_suspect_any_more(any_store: Store) -> None:
     finished(any_store)
-    end(any_store, claimed(any_store), *(suspect(str(task)) for task in (1, 1, 2, 3)))
+    end(any_store, claimed(any_store), *(issue(str(task)) for task in (1, 1, 2, 3)))
     any_store.changes.record(UID, ["1", "3"])
-    assert [each.task for each in any_store.reviews.suspects(UID)] == ["2"]
+    assert [each.task for each in any_store.reviews.label_issues(UID)] == ["2"]
 
 
 def test_task_that_changed_during_the_review_is_no_suspect(any_store: Store) -> None:
@@ -201,21 +201,21 @@ def test_task_that_changed_during_the_review_is_no_suspect(any_store: Store) -> 
     any_store.changes.record(UID, ["1"])
     revision = any_store.projects.get(UID).revision
     any_store.changes.record(UID, ["2"])
-    end(any_store, review, suspect("1"), suspect("2"), revision=revision)
-    assert [each.task for each in any_store.reviews.suspects(UID)] == ["1"]
+    end(any_store, review, issue("1"), issue("2"), revision=revision)
+    assert [each.task for each in any_store.reviews.label_issues(UID)] == ["1"]
 
 
 def test_many_tasks_that_change_at_once_are_forgotten(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PARAMETERS", 2)
     finished(any_store)
-    end(any_store, claimed(any_store), *(suspect(str(task)) for task in range(8)))
+    end(any_store, claimed(any_store), *(issue(str(task)) for task in range(8)))
     any_store.changes.record(UID, map(str, range(7)))
-    assert [each.task for each in any_store.reviews.suspects(UID)] == ["7"]
+    assert [each.task for each in any_store.reviews.label_issues(UID)] == ["7"]
 
 
 def test_other_projects_suspects_stay(any_store: Store) -> None:
     any_store.projects.remember(OTHER)
     finished(any_store)
-    end(any_store, claimed(any_store), suspect("1"))
+    end(any_store, claimed(any_store), issue("1"))
     any_store.changes.record(OTHER, ["1"])
     assert any_store.reviews.count(UID) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
 from backend.store import Store
-from backend.tables import Run, Version
+from backend.store.models import Run, Version
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import UID
 from tests.backend.store.races import race

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backend.errors import Conflict, UnknownProject, UnknownVersion, VersionPruned
 from backend.store import Store
-from backend.tables import Version
+from backend.store.models import Version
 from tests.backend.fakes import UID
 from tests.backend.store.races import race
 

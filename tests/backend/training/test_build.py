@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from backend.errors import NotEnoughLabels, RunCancelled
+from backend.evaluation.evaluate import evaluate
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
 from backend.training import build as module
 from backend.training.build import Built, build_version
-from backend.training.evaluate import evaluate
 from backend.training.model_card import model_card
 from backend.training.split import split
 from converters.document import Document, Span

@@ -10,10 +10,10 @@ import pytest
 from backend.errors import NotEnoughLabels, RunCancelled
 from backend.recipe import Recipe
 from backend.training import cross_validation as module
+from backend.training.base_model.encoder import load_classifier
 from backend.training.cross_validation import cross_validate
-from backend.training.encoder import load_classifier
+from backend.training.label_issues import rank
 from backend.training.split import part
-from backend.training.suspects import rank
 from converters.bio import spans_to_tags, tag_set
 from converters.document import Document, Span
 from tests import samples

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from backend.training.encoder import load_classifier
+from backend.training.base_model.encoder import load_classifier
 from backend.training.examples import IGNORED, Collator, make_examples
 from converters.document import Document
 from tests.samples import LABELS, marked

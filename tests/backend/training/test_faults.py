@@ -89,7 +89,7 @@ def write_onnx(folder: Path) -> None:
 def write_exported_onnx(folder: Path) -> None:
     from transformers import DistilBertConfig, DistilBertForTokenClassification
 
-    from backend.training.export import export_onnx
+    from backend.training.onnx.export import export_onnx
 
     config = DistilBertConfig(dim=32, hidden_dim=32, n_layers=1, n_heads=2)
     export_onnx(DistilBertForTokenClassification(config).eval(), folder / "model.onnx")

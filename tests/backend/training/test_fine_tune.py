@@ -15,7 +15,7 @@ from transformers import DistilBertForTokenClassification
 
 from backend.errors import RunCancelled
 from backend.recipe import Recipe
-from backend.training.dropout import QuickDropout
+from backend.training.acceleration.dropout import QuickDropout
 from backend.training.fine_tune import fine_tune
 from converters.document import Document
 from tests.samples import LABELS
@@ -80,25 +80,25 @@ def test_part_of_an_epoch_is_as_many_steps(sample_documents: list[Document]) -> 
 
 def test_loss_falls_and_the_best_look_is_kept(sample_documents: list[Document]) -> None:
     _, info = tuned(sample_documents, validation=4, epochs=12)
-    laps = info["laps"]
-    assert 6 <= len(laps) <= 10
-    assert laps[-1]["epoch"] == 12
-    assert laps[-1]["loss"] < laps[0]["loss"]
-    looks = [lap for lap in laps if lap["validation"]]
-    assert [lap["epoch"] for lap in looks] == [lap["epoch"] for lap in laps if lap["epoch"] >= 8]
+    evaluation_steps = info["evaluation_steps"]
+    assert 6 <= len(evaluation_steps) <= 10
+    assert evaluation_steps[-1]["epoch"] == 12
+    assert evaluation_steps[-1]["loss"] < evaluation_steps[0]["loss"]
+    looks = [lap for lap in evaluation_steps if lap["validation"]]
+    assert [lap["epoch"] for lap in looks] == [lap["epoch"] for lap in evaluation_steps if lap["epoch"] >= 8]
     best = max(looks, key=lambda lap: (lap["validation"]["f1"], -lap["validation"]["loss"]))
     assert info["chosen"] == best["epoch"]
 
 
 def test_short_training_is_not_looked_at(sample_documents: list[Document]) -> None:
     _, info = tuned(sample_documents, validation=4, epochs=3)
-    assert [lap["validation"] for lap in info["laps"]] == [None, None, None]
+    assert [lap["validation"] for lap in info["evaluation_steps"]] == [None, None, None]
     assert info["chosen"] == 3
 
 
 def test_without_validation_nothing_is_chosen(sample_documents: list[Document]) -> None:
     _, info = tuned(sample_documents)
-    assert [lap["validation"] for lap in info["laps"]] == [None, None]
+    assert [lap["validation"] for lap in info["evaluation_steps"]] == [None, None]
     assert info["chosen"] == 2
 
 
@@ -141,7 +141,7 @@ def test_training_goes_on_where_a_version_stands(sample_documents: list[Document
     _, cold = tuned(sample_documents, epochs=1)
     _, warm = tuned(sample_documents, epochs=1, start=version_folder)
     assert warm["start"] == version_folder.name
-    assert warm["laps"][0]["loss"] < 0.7 * cold["laps"][0]["loss"]
+    assert warm["evaluation_steps"][0]["loss"] < 0.7 * cold["evaluation_steps"][0]["loss"]
 
 
 @pytest.mark.parametrize(("labels", "epochs"), [(LABELS, 15), ((*LABELS, "Chef"), 30), (LABELS[1:], 30)])
@@ -161,8 +161,8 @@ import json, sys
 from pathlib import Path
 from accelerate import PartialState
 from backend.recipe import Recipe
-from backend.training.crew import Job, Leader, is_leader, told
-from backend.training.dropout import QuickDropout
+from backend.training.distributed import Job, Leader, is_leader, told
+from backend.training.acceleration.dropout import QuickDropout
 from backend.training.run import take_part
 from backend.training.fine_tune import fine_tune
 from tests.samples import LABELS, documents
@@ -212,7 +212,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         found.append(json.loads(target.read_text()))
     one, two = found
     assert (one["info"]["processes"], two["info"]["processes"]) == (1, 2)
-    losses = [[lap["loss"] for lap in each["info"]["laps"]] for each in found]
+    losses = [[lap["loss"] for lap in each["info"]["evaluation_steps"]] for each in found]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0][-1] < 0.8 * losses[0][0]
     assert one["weights"] == pytest.approx(two["weights"], abs=3e-3)

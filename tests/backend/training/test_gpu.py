@@ -34,7 +34,7 @@ def test_a_model_learns_on_the_gpu_and_comes_back(sample_documents: list[Documen
     )
     assert info["device"] == torch.cuda.get_device_name(0)
     assert info["precision"] == ("bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32")
-    assert info["laps"][-1]["validation"]["f1"] > 0.8
+    assert info["evaluation_steps"][-1]["validation"]["f1"] > 0.8
     assert {each.device.type for each in model.parameters()} == {"cpu"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from backend.training.evaluate import Metrics, score
+from backend.evaluation.evaluate import Metrics, score
 from backend.training.model_card import model_card
 
 GOLD = ["B-Dish", "I-Dish", "B-Place", "O"]
@@ -24,7 +24,7 @@ INFO: dict[str, Any] = {
         "layer_decay": 0.9,
         "label_smoothing": 0.1,
         "warm_up": 0.1,
-        "laps": [{"epoch": 3.0, "loss": 0.5, "validation": None}],
+        "evaluation_steps": [{"epoch": 3.0, "loss": 0.5, "validation": None}],
         "chosen": 3.0,
         "device": "cpu",
         "processes": 1,
@@ -126,7 +126,7 @@ def test_recipe_is_told() -> None:
 
 def test_what_training_went_on_from_and_chose_by_is_told() -> None:
     look = {"epoch": 1.0, "loss": 0.5, "validation": {"f1": 0.5, "loss": 0.1}}
-    training = INFO["training"] | {"start": "ner-v2", "laps": [look, look], "chosen": 1.0, "processes": 2}
+    training = INFO["training"] | {"start": "ner-v2", "evaluation_steps": [look, look], "chosen": 1.0, "processes": 2}
     said = model_card(INFO | {"training": training}, validation=None, test=of(40))
     assert "It went on from `ner-v2`" in said
     assert "on cpu × 2" in said

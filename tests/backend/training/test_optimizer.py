@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForTokenClassification, DistilBertConfig, DistilBertForTokenClassification
 
-from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_rate
+from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_lr
 
 SMALL = DistilBertConfig(dim=8, hidden_dim=16, n_layers=2, n_heads=2, vocab_size=20, num_labels=3)
 
@@ -56,4 +56,4 @@ def test_long_gradients_are_cut_and_forgotten() -> None:
 @pytest.mark.parametrize(("width", "expected"), [(384, 5e-4), (512, 5e-4), (768, 5e-5)])
 def test_narrow_encoders_take_larger_steps(width: int, expected: float) -> None:
     config = DistilBertConfig(dim=width, hidden_dim=8, n_layers=1, n_heads=2, vocab_size=20)
-    assert peak_rate(DistilBertForTokenClassification(config)) == expected
+    assert peak_lr(DistilBertForTokenClassification(config)) == expected

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from backend.errors import RunCancelled
 from backend.store import Store
-from backend.tables import Run
+from backend.store.models import Run
 from backend.training import progress as module
 from backend.training.progress import RunProgress
 from tests.backend.fakes import LABEL_CONFIG, UID

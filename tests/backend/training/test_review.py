@@ -14,7 +14,7 @@ from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels
 from backend.inference.decode import Floats
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Review
+from backend.store.models import Review
 from backend.training import review as module
 from backend.training.review import carry_out
 from converters.bio import spans_to_tags, tag_set
@@ -85,7 +85,7 @@ def test_what_models_doubt_is_written_down_with_their_view(
 ) -> None:
     cross_validated("7", "9")
     assert reviewed(settings, store, review, studio) == 2
-    seventh, ninth = store.reviews.suspects(UID)
+    seventh, ninth = store.reviews.label_issues(UID)
     assert (seventh.task, ninth.task) == ("7", "9")
     assert (seventh.start, seventh.end, seventh.text, seventh.given) == (0, 5, "sushi", "Dish")
     assert (seventh.kind, seventh.view) == ("wrong label", "Cuisine 0.95")
@@ -130,7 +130,7 @@ def test_task_that_changes_meanwhile_is_left_out(
     store.changes.record(UID, ["7"])
     cross_validated("7", "9", during=lambda _: store.changes.record(UID, ["9"]) and None)
     reviewed(settings, store, review, studio)
-    assert [suspect.task for suspect in store.reviews.suspects(UID)] == ["7"]
+    assert [issue.task for issue in store.reviews.label_issues(UID)] == ["7"]
 
 
 def test_too_few_labelled_tasks_end_it_with_a_sentence(
@@ -187,8 +187,8 @@ def test_what_no_database_stores_is_replaced(
     studio.texts[7] = "su\0\ud83d! number 7"
     cross_validated("7")
     reviewed(settings, store, review, studio)
-    [suspect] = store.reviews.suspects(UID)
-    assert suspect.text == "su\ufffd?!"
+    [issue] = store.reviews.label_issues(UID)
+    assert issue.text == "su\ufffd?!"
 
 
 # The process

@@ -20,12 +20,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from backend.errors import BaseModelUnavailable
+from backend.evaluation.evaluate import score
 from backend.settings import Settings
 from backend.store import Store
-from backend.tables import Run, Version
+from backend.store.models import Run, Version
 from backend.training import run as module
 from backend.training.build import Built
-from backend.training.evaluate import score
 from backend.training.split import split
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.training.schedule import MAX_PIECES, default_epochs, epoch_batches, rate_at
+from backend.training.schedule import MAX_PIECES, default_epochs, epoch_batches, lr_factor
 
 
 @given(st.lists(st.integers(2, 512), max_size=300), st.integers(1, 40), st.text(max_size=3))
@@ -43,7 +43,7 @@ def test_few_documents_are_passed_over_more_often(examples: int, expected: float
 
 
 def test_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
-    rates = [rate_at(done / 100) for done in range(101)]
+    rates = [lr_factor(done / 100) for done in range(101)]
     assert (rates[0], max(rates), rates[10], rates[100]) == (0, 1, 1, 0)
     assert all(later > earlier for earlier, later in pairwise(rates[:11]))
     assert all(later < earlier for earlier, later in pairwise(rates[10:]))

@@ -1,0 +1,176 @@
+"""The bodies Label Studio sends, as far as they concern this service; recorded in ``tests/traffic``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from backend.errors import InvalidRequest
+
+Body = TypeVar("Body", bound="Message")
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("it contains a NUL character")
+    value.encode()  # a lone surrogate raises a ValueError
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""A string that any database takes."""
+
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Message(BaseModel):
+    """A request body; fields not named here are ignored."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+
+class Setup(Message):
+    project: Text = Field(min_length=1)
+    label_config: str = Field(alias="schema")
+    hostname: str | None = None
+    access_token: Text | None = None
+    extra_params: Any = None
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What ``extra_params`` ask of training; the form in Label Studio sends its text as it was typed."""
+        asked = self.extra_params or {}
+        if isinstance(asked, str):
+            try:
+                asked = orjson.loads(asked) if asked.strip() else {}
+            except orjson.JSONDecodeError:
+                asked = None
+        if not isinstance(asked, dict):
+            raise InvalidRequest('extra_params must be a JSON object, for example {"epochs": 5}.')
+        return asked
+
+
+class Predict(Message):
+    tasks: list[Any] = Field(min_length=1)
+    project: Text = Field(min_length=1)
+    label_config: str | None = None
+    model_version: Text | None = None
+    params: Any = None
+
+    @property
+    def marked(self) -> object:
+        """The results in the context of an interactive request: what the annotator has just marked."""
+        context = self.params.get("context") if isinstance(self.params, dict) else None
+        return context.get("result") if isinstance(context, dict) else None
+
+
+class ProjectInfo(Message):
+    """The project as webhooks carry it, whole."""
+
+    id: Id
+    created_at: AwareDatetime
+    title: Text | None = None
+    label_config: Text | None = None
+
+    @property
+    def uid(self) -> str:
+        """The same key that `/setup` and `/predict` carry."""
+        return f"{self.id}.{int(self.created_at.timestamp())}"
+
+
+class AnnotationInfo(Message):
+    id: Id
+    task: Id | None = None
+
+
+class TaskInfo(Message):
+    id: Id
+    total_annotations: int = 0
+    cancelled_annotations: int = 0
+
+    @property
+    def labelled(self) -> bool:
+        return self.total_annotations + self.cancelled_annotations > 0
+
+
+class Event(Message):
+    """What every webhook has, whatever else an unknown action brings."""
+
+    action: str = Field(min_length=1)
+
+
+class Webhook(Event):
+    project: ProjectInfo | None = None
+    annotation: AnnotationInfo | None = None
+    annotations: list[AnnotationInfo] = []
+    tasks: list[TaskInfo] = []
+
+
+class Train(Message):
+    project: Text = Field(min_length=1)
+    label_config: str | None = None
+
+
+class JobStatus(Message):
+    job: Text = Field(min_length=1)
+
+
+class Versions(Message):
+    project: Text | None = None
+
+
+def parse(kind: type[Body], raw: bytes) -> Body:
+    """Read a JSON body; raise `InvalidRequest` with one sentence that names the field and the remedy.
+
+    Lone surrogates pass: one odd text must not cost the other tasks of its request their answers.
+    """
+    try:
+        body = _read(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"The body is not JSON ({error}): send a JSON object.") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"The body is a JSON {type(body).__name__}: send a JSON object.")
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise InvalidRequest(f"Field `{field}`: {_lower(problem['msg'])}. {_remedy(kind, field)}") from None
+
+
+def _read(raw: bytes) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw)  # knows lone surrogates, and says better what is wrong
+
+
+def to_json(value: object) -> bytes:
+    """Write JSON in UTF-8; a text with lone surrogates, which have no UTF-8, is escaped as ASCII."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+_REMEDIES = {
+    "tasks": "Send `tasks`, a list of Label Studio tasks with at least one element.",
+    "project": 'Send the project as Label Studio names it, for example "7.1795221978".',
+    "schema": "Send the labelling configuration's XML.",
+    "label_config": "Send the labelling configuration's XML.",
+    "job": "Send the id that training answered.",
+    "action": "Send the name of a Label Studio webhook action.",
+}
+
+
+def _remedy(kind: type[Message], field: str) -> str:
+    if kind is Webhook and field != "action":
+        return "Send the event as Label Studio's webhooks do."
+    return _REMEDIES.get(field.partition(".")[0], "Send what Label Studio sends.")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,241 @@
+"""What Label Studio calls: requests parsed, the loop called, answers written. Nothing is decided here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from backend.errors import InvalidRequest, UnknownProject, UnknownRun
+from backend.inference.tagger import Tagging
+from backend.loop import UNTRAINED, Loop
+from backend.store.models import Run
+from backend.web.messages import Event, JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse, to_json
+from converters import Span, read_regions, regions, task_text
+from label_config import LabelConfig
+
+log = logging.getLogger(__name__)
+protocol = Blueprint("protocol", __name__)
+
+
+def _loop() -> Loop:
+    loop: Loop = current_app.extensions["loop"]
+    return loop
+
+
+@protocol.get("/health")
+def health() -> Response:
+    return jsonify(status="UP", model_class="NER")
+
+
+@protocol.post("/setup")
+def setup() -> Response:
+    """Label Studio asks on connect, on every look at its model page and before every prediction."""
+    body = parse(Setup, request.get_data())
+    LabelConfig.from_xml(body.label_config)
+    loop = _loop()
+    ours = loop.settings.is_label_studio(body.hostname)
+    project = loop.register_project(
+        body.project,
+        label_config=body.label_config,
+        access_token=body.access_token if ours else None,
+        extra_params=body.overrides,
+    )
+    return jsonify(model_version=project.current_version or UNTRAINED)
+
+
+@protocol.post("/predict")
+def predict() -> Response:
+    """One result a task, in order; a task without a usable text gets an empty one.
+
+    50,000 tasks and more may come in one request: what is no longer needed of it is let go of, and the answer is
+    written in pieces, each while the model computes the next.
+    """
+    asked = _asked()
+    version, parts = _answer(_loop(), asked)
+    results = b"".join(_results(asked, version, parts))
+    return Response(b'{"results":[' + results + b"]}\n", mimetype="application/json")
+
+
+class _Asked(NamedTuple):
+    """What a call of ``/predict`` asks for; ``texts`` are those of its tasks, in order, where they have one.
+
+    ``marked`` are the regions that an annotator has just drawn on the only one, with Auto-Annotation on.
+    """
+
+    project: str
+    config: LabelConfig
+    texts: list[str | None]
+    version: str | None
+    marked: tuple[Span, ...]
+
+
+def _answer(loop: Loop, asked: _Asked) -> tuple[str, Iterable[Sequence[Tagging]]]:
+    # A task without a text costs the model nothing as an empty one.
+    texts = [text or "" for text in asked.texts]
+    if asked.marked:
+        answer = loop.suggest(asked.project, texts[0], asked.marked, version=asked.version)
+        return answer.version, [answer.taggings]
+    return loop.predict_parts(asked.project, texts, version=asked.version)
+
+
+def _asked() -> _Asked:
+    body = parse(Predict, request.get_data(cache=False))
+    config = _read_config(body.label_config or _stored_config(_loop(), body.project))
+    texts = [task_text(task, config) if isinstance(task, dict) else None for task in body.tasks]
+    _report_bad(body, texts, config)
+    if all(text is None for text in texts):
+        raise InvalidRequest(
+            f"None of the {len(texts)} tasks has a text in `data.{config.text_field}`: it must be a string there, "
+            "because the labelling configuration reads the text from that field."
+        )
+    only = texts[0] if len(texts) == 1 else None
+    marked = read_regions(body.marked, only, config) if only else ()
+    return _Asked(body.project, config, texts, body.model_version, marked)
+
+
+# Label Studio sends the whole configuration with every task that is opened.
+_read_config = lru_cache(maxsize=64)(LabelConfig.from_xml)
+
+
+def _stored_config(loop: Loop, uid: str) -> str:
+    project = loop.store.projects.find(uid)
+    if project is None:
+        raise UnknownProject(uid)
+    return project.label_config
+
+
+def _report_bad(body: Predict, texts: list[str | None], config: LabelConfig) -> None:
+    for task, text in zip(body.tasks, texts, strict=True):
+        if text is None:
+            name = task.get("id") if isinstance(task, dict) else task
+            log.warning(
+                "project %s: task %.40r has no text in data.%s and gets an empty result",
+                body.project, name, config.text_field,
+            )  # fmt: skip
+
+
+def _results(asked: _Asked, version: str, parts: Iterable[Sequence[Tagging]]) -> Iterator[bytes]:
+    """The results as JSON, separated by commas."""
+    texts = iter(asked.texts)
+    comma = b""
+    for part in parts:
+        results = [_result(text, tagging, version, asked.config) for tagging, text in zip(part, texts, strict=False)]
+        yield comma + to_json(results)[1:-1]
+        comma = b","
+
+
+def _result(text: str | None, tagging: Tagging, version: str, config: LabelConfig) -> dict[str, Any]:
+    if text is None:
+        return {"result": [], "score": 0.0, "model_version": version}
+    return {"result": regions(text, tagging.spans, config), "score": tagging.score, "model_version": version}
+
+
+@protocol.post("/webhook")
+def webhook() -> tuple[Response, int]:
+    """A project event. What the loop does not care about is answered like what it does."""
+    handler = _HANDLERS.get(parse(Event, request.get_data()).action)
+    if handler is None:
+        return jsonify(status="ignored"), 200
+    event = parse(Webhook, request.get_data())
+    if event.project is None:
+        raise InvalidRequest(f"Field `project` is missing from the {event.action} event: send the whole project.")
+    loop = _loop()
+    loop.register_project(event.project.uid, label_config=event.project.label_config, title=event.project.title)
+    return jsonify(handler(loop, event.project, event)), 200
+
+
+def _annotation_saved(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
+    saved = [event.annotation] if event.annotation else event.annotations
+    owners = {each.id: each.task for each in saved if each.task is not None}
+    if len(owners) != len(saved) or not saved:
+        raise InvalidRequest(f"Field `annotation.task` is missing from the {event.action} event: send the task's id.")
+    loop.annotations_saved(project.uid, owners)
+    return {"status": "counted"}
+
+
+def _annotations_deleted(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
+    loop.annotations_deleted(project.uid, [each.id for each in event.annotations])
+    return {"status": "counted"}
+
+
+def _tasks_created(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
+    loop.tasks_created(
+        project.uid,
+        labelled=[task.id for task in event.tasks if task.labelled],
+        unlabelled=[task.id for task in event.tasks if not task.labelled],
+    )
+    return {"status": "counted"}
+
+
+def _tasks_deleted(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
+    loop.tasks_deleted(project.uid, [task.id for task in event.tasks])
+    return {"status": "counted"}
+
+
+def _project_updated(_loop: Loop, _project: ProjectInfo, _event: Webhook) -> dict[str, Any]:
+    return {"status": "noted"}  # every event carries the project, and it has been remembered already
+
+
+def _start_training(loop: Loop, project: ProjectInfo, _event: Webhook) -> dict[str, Any]:
+    return {"job": loop.train(project.uid, reason="Start Training in Label Studio").id}
+
+
+_HANDLERS = {
+    "ANNOTATION_CREATED": _annotation_saved,
+    "ANNOTATIONS_CREATED": _annotation_saved,
+    "ANNOTATION_UPDATED": _annotation_saved,
+    "ANNOTATIONS_DELETED": _annotations_deleted,
+    "TASKS_CREATED": _tasks_created,
+    "TASKS_DELETED": _tasks_deleted,
+    "PROJECT_UPDATED": _project_updated,
+    "START_TRAINING": _start_training,
+}
+
+
+@protocol.post("/train")
+def train() -> tuple[Response, int]:
+    """What Label Studio before 1.12 calls for "Start Training"."""
+    body = parse(Train, request.get_data())
+    loop = _loop()
+    if body.label_config:
+        LabelConfig.from_xml(body.label_config)
+        loop.register_project(body.project, label_config=body.label_config)
+    return jsonify(job=loop.train(body.project, reason="Start Training in Label Studio").id), 201
+
+
+@protocol.post("/job_status")
+def job_status() -> tuple[Response, int]:
+    body = parse(JobStatus, request.get_data())
+    try:
+        run = _loop().run(body.job)
+    except UnknownRun as error:
+        return jsonify(error=str(error), job_status="removed"), 410  # Label Studio drops the job on 410
+    return jsonify(_shown(run)), 200
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    return {
+        "job_status": "failed" if run.state == "cancelled" else run.state,
+        "phase": run.phase,
+        "progress": round(run.progress, 3),
+        "eta_seconds": run.eta_seconds,
+        "error": run.error,
+        "model_version": run.version,
+        "created_at": run.queued_at,
+        "enqueued_at": run.queued_at,
+        "started_at": run.started_at,
+        "ended_at": run.finished_at,
+    }
+
+
+@protocol.route("/versions", methods=["GET", "POST"])
+def versions() -> Response:
+    """Names of the versions, newest first; of one project where the caller names it."""
+    raw = request.get_data()
+    body = parse(Versions, raw) if raw.strip() else Versions(project=request.args.get("project"))
+    names = [version.name for version in _loop().versions(body.project, usable=True)]
+    return jsonify(versions=list(dict.fromkeys(names)))

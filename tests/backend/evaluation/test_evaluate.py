@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from backend.evaluation.evaluate import Metrics, evaluate, score
+from backend.inference.tagger import Tagging
+from converters.document import Document, Span
+from tests.samples import marked
+
+
+class Answers:
+    """A tagger that answers what it was told."""
+
+    labels = ("Dish", "Place")
+
+    def __init__(self, *answers: tuple[Span, ...]) -> None:
+        self._answers = answers
+
+    def tag(self, texts: Sequence[str]) -> list[Tagging]:
+        assert len(texts) == len(self._answers)
+        return [Tagging(spans=spans, score=1.0) for spans in self._answers]
+
+
+def evaluated(document: Document, *spans: Span) -> Metrics:
+    metrics = evaluate(Answers(spans), [document])  # type: ignore[arg-type]
+    assert metrics is not None
+    return metrics
+
+
+def test_nothing_is_measured_on_no_documents() -> None:
+    assert evaluate(Answers(), []) is None  # type: ignore[arg-type]
+
+
+def test_right_boundaries_and_label_count() -> None:
+    document = marked("try [pad thai|Dish] in [Boston|Place]")
+    metrics = evaluated(document, *document.spans)
+    assert (metrics.precision, metrics.recall, metrics.f1, metrics.support) == (1.0, 1.0, 1.0, 2)
+    assert metrics.per_label["Dish"].support == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Span(4, 7, "Dish"), Span(4, 12, "Place"), Span(0, 12, "Dish")],
+    ids=["too short", "other label", "too long"],
+)
+def test_almost_right_is_wrong(wrong: Span) -> None:
+    metrics = evaluated(marked("try [pad thai|Dish]"), wrong)
+    assert (metrics.precision, metrics.recall, metrics.f1) == (0.0, 0.0, 0.0)
+
+
+def test_counts_are_over_all_documents() -> None:
+    documents = [marked("try [ramen|Dish]"), marked("in [Boston|Place] or [Paris|Place]")]
+    answers = Answers((Span(4, 9, "Dish"),), (Span(3, 9, "Place"), Span(0, 2, "Dish")))
+    metrics = evaluate(answers, documents)  # type: ignore[arg-type]
+    assert metrics is not None
+    assert metrics.precision == pytest.approx(2 / 3)
+    assert metrics.recall == pytest.approx(2 / 3)
+    assert metrics.documents == 2
+    assert metrics.support == 3
+    assert metrics.per_label["Place"].recall == 0.5
+    assert metrics.per_label["Dish"].precision == 0.5
+
+
+def test_gold_span_inside_a_word_is_missed_and_does_not_break_the_others() -> None:
+    metrics = evaluated(marked("[Thai|Dish]food in [Boston|Place]"), Span(0, 8, "Dish"), Span(12, 18, "Place"))
+    assert (metrics.precision, metrics.recall) == (0.5, 0.5)
+
+
+def test_nothing_to_find_and_nothing_found_is_right() -> None:
+    metrics = evaluated(marked("no entity"))
+    assert (metrics.f1, metrics.support, metrics.per_label) == (1.0, 0, {})
+    assert evaluated(Document("1", "")).f1 == 1.0
+
+
+def test_something_found_where_nothing_is_counts_against_it() -> None:
+    metrics = evaluated(marked("no entity"), Span(3, 9, "Dish"))
+    assert (metrics.precision, metrics.f1, metrics.support) == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("label", ["-", "micro avg", "A-B", "-A", "B-", "é 🍣"])
+def test_any_label_is_counted_under_its_own_name(label: str) -> None:
+    gold = [[f"B-{label}", f"I-{label}", "O", "B-A"]]
+    metrics = score(gold, [[f"B-{label}", f"I-{label}", "O", "O"]])
+    assert set(metrics.per_label) == {label, "A"}
+    assert metrics.per_label[label].f1 == 1.0
+    assert metrics.f1 == pytest.approx(2 / 3)
+
+
+def test_metrics_are_plain_numbers() -> None:
+    document = marked("try [ramen|Dish]")
+    assert evaluated(document, *document.spans).to_dict() == {
+        "documents": 1,
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "support": 1,
+        "intervals": None,
+        "per_label": {"Dish": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1, "interval": None}},
+        "confusion": {"found_as": {"Dish": {"Dish": 1}}, "boundaries": {}, "missed": {}, "spurious": {}},
+    }
+
+
+def of_many(documents: int) -> Metrics:
+    """Every third document has a dish that is missed; one document has a place."""
+    gold = [["B-Dish", "O", "B-Dish"], ["B-Dish"], ["B-Dish"]] * (documents // 3)
+    predicted = [["B-Dish", "O", "O"], ["B-Dish"], ["B-Dish"]] * (documents // 3)
+    gold[0], predicted[0] = ["B-Place"], ["B-Place"]
+    return score(gold, predicted)
+
+
+def test_intervals_surround_their_scores() -> None:
+    metrics = of_many(60)
+    found = metrics.intervals
+    assert found is not None
+    assert found.f1 is not None
+    assert found.recall is not None
+    assert found.precision == pytest.approx((0.025 ** (1 / 60), 1.0))
+    assert metrics.f1 - 0.06 < found.f1[0] < metrics.f1 - 0.02
+    assert metrics.f1 + 0.02 < found.f1[1] < metrics.f1 + 0.06
+    assert found.recall[0] < metrics.recall < found.recall[1]
+
+
+def test_rare_label_has_no_interval() -> None:
+    found = of_many(60).intervals
+    assert found is not None
+    assert found.per_label["Place"] is None
+    assert found.per_label["Dish"] is not None
+
+
+@pytest.mark.parametrize(("documents", "given"), [(27, False), (30, True)])
+def test_few_documents_have_no_intervals(documents: int, given: bool) -> None:
+    metrics = of_many(documents)
+    written = metrics.to_dict()
+    assert (metrics.intervals is not None) is given
+    assert (written["intervals"] is not None) is given
+    assert (written["per_label"]["Dish"]["interval"] is not None) is given
+
+
+def test_metrics_with_intervals_survive_json() -> None:
+    written = of_many(60).to_dict()
+    assert json.loads(json.dumps(written)) == written
+    assert len(written["intervals"]["f1"]) == len(written["per_label"]["Dish"]["interval"]) == 2

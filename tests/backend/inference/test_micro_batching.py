@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backend.errors import ModelError
+from backend.inference.micro_batching import MicroBatcher
+from backend.inference.windows import Window
+
+Floats = NDArray[np.float32]
+
+
+def window(length: int, name: int = 0) -> Window:
+    nothing = np.zeros(0, dtype=np.int64)
+    return Window(name, np.full(length, name), nothing, nothing)
+
+
+class Model:
+    """Answers each window with its name; the first call waits until it is let go."""
+
+    def __init__(self, *, failing: int = -1) -> None:
+        self.batches: list[list[int]] = []
+        self.entered, self.go = threading.Event(), threading.Event()
+        self.failing = failing
+
+    def __call__(self, windows: Sequence[Window]) -> list[Floats]:
+        self.batches.append([each.text for each in windows])
+        if len(self.batches) == 1:
+            self.entered.set()
+            assert self.go.wait(10)
+        if self.failing in self.batches[-1]:
+            raise ModelError(f"window {self.failing}")
+        return [np.array([each.text], dtype=np.float32) for each in windows]
+
+
+def answers(together: MicroBatcher, model: Model, batches: Sequence[Sequence[Window]]) -> list[list[float] | str]:
+    """Call with the first batch, with the others while it is computed, one after the other; what each got."""
+
+    def call(windows: Sequence[Window]) -> list[float] | str:
+        try:
+            return [float(each[0]) for each in together(windows)]
+        except ModelError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(batches)) as pool:
+        futures = [pool.submit(call, batches[0])]
+        assert model.entered.wait(10)
+        for number, batch in enumerate(batches[1:], start=1):
+            futures.append(pool.submit(call, batch))
+            until(lambda number=number: len(together._waiting) == number)
+        model.go.set()
+        return [future.result(10) for future in futures]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_calls_that_come_while_the_model_is_busy_are_computed_as_one() -> None:
+    model = Model()
+    batches = [[window(3, 1)], [window(5, 2)], [window(4, 3), window(2, 4)], [window(1, 5)]]
+    assert answers(MicroBatcher(model, budget=100), model, batches) == [[1.0], [2.0], [3.0, 4.0], [5.0]]
+    assert model.batches == [[1], [2, 3, 4, 5]]
+
+
+def test_budget_counts_padding_and_the_line_keeps_its_order() -> None:
+    model = Model()
+    batches = [[window(3, 1)], [window(2, 2)], [window(10, 3)], [window(9, 4)], [window(99, 5)], [window(1, 6)]]
+    assert answers(MicroBatcher(model, budget=20), model, batches) == [[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]]
+    assert model.batches == [[1], [2, 3], [4], [5], [6]]
+
+
+def test_failure_is_that_of_the_call_that_made_it() -> None:
+    model = Model(failing=3)
+    batches = [[window(3, 1)], [window(3, 2)], [window(3, 3)], [window(3, 4)]]
+    assert answers(MicroBatcher(model, budget=100), model, batches) == [[1.0], [2.0], "window 3", [4.0]]
+
+
+def test_model_answers_again_after_a_failure() -> None:
+    model = Model(failing=1)
+    model.go.set()
+    together = MicroBatcher(model, budget=100)
+    with pytest.raises(ModelError):
+        together([window(3, 1)])
+    assert together([window(3, 2)]) == [np.array([2.0])]
+
+
+def test_many_threads_get_each_their_own() -> None:
+    model = Model()
+    model.go.set()
+    together = MicroBatcher(model, budget=8)
+
+    def ask(thread: int) -> bool:
+        names = [thread * 1000 + number for number in range(200)]
+        return all(float(together([window(2, name)])[0][0]) == name for name in names)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(ask, range(16)))
+    assert sum(map(len, model.batches)) == 16 * 200

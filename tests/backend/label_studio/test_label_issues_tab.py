@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backend.errors import LabelStudioUnreachable, UnknownProject
+from backend.label_studio.api import Prediction
+from backend.label_studio.label_issues_tab import TAB, VERSION, push
+from backend.store.models import LabelIssue
+from tests.backend.fakes import UID, FakeLabelStudio
+
+
+@pytest.fixture
+def studio() -> FakeLabelStudio:
+    studio = FakeLabelStudio(tasks=9)
+    studio.annotate(*range(1, 10))
+    return studio
+
+
+def issue(task: int, score: float, *found: tuple[int, int, str]) -> LabelIssue:
+    names = ("start", "end", "label", "score")
+    return LabelIssue(
+        project=UID, task=str(task), start=0, end=5, text="sushi", given="Dish", kind="wrong label", view="",
+        found=[dict(zip(names, (*each, 0.75), strict=True)) for each in found], score=score,
+    )  # fmt: skip
+
+
+def pushed(studio: FakeLabelStudio, label_issues: Sequence[LabelIssue]) -> list[Prediction]:
+    """In the order in which they were stored."""
+    seen: list[float] = []
+    number = push(studio, UID, label_issues, progress=seen.append)  # type: ignore[arg-type]
+    assert seen == sorted(seen)
+    assert seen[-1:] == ([1.0] if label_issues else [])
+    stored = [each for (_, version), each in studio.stored.items() if version == VERSION]
+    assert len(stored) == number
+    return stored
+
+
+def values(prediction: Prediction) -> list[dict[str, Any]]:
+    return [region["value"] for region in prediction.regions]
+
+
+def test_each_task_gets_one_prediction_the_surest_mistake_last(studio: FakeLabelStudio) -> None:
+    stored = pushed(studio, [issue(3, 0.9), issue(1, 0.7), issue(2, 0.8), issue(1, 0.99)])
+    assert [(each.task, each.score, each.mislabeling) for each in stored] == [
+        (2, 0.8, 0.8),
+        (3, 0.9, 0.9),
+        (1, 0.99, 0.99),
+    ]
+    assert studio.tabs == {TAB: (VERSION, datetime.fromtimestamp(3, UTC))}
+
+
+def test_prediction_holds_what_the_model_would_mark(studio: FakeLabelStudio) -> None:
+    found = [(6, 12, "Location"), (0, 5, "Cuisine")]
+    [one] = pushed(studio, [issue(1, 0.9, *found), issue(1, 0.8, found[1]), issue(1, 0.7)])
+    assert values(one) == [
+        {"start": 0, "end": 5, "text": "sushi", "labels": ["Cuisine"]},
+        {"start": 6, "end": 12, "text": "number", "labels": ["Location"]},
+    ]
+    assert [region["score"] for region in one.regions] == [0.75, 0.75]
+
+
+def test_label_or_text_that_is_no_more_costs_its_region_alone(studio: FakeLabelStudio) -> None:
+    [one] = pushed(studio, [issue(1, 0.9, (0, 5, "Gone"), (0, 99, "Dish"), (0, 5, "Dish"))])
+    assert [value["text"] for value in values(one)] == ["sushi"]
+
+
+def test_later_push_replaces_the_one_before_and_leaves_the_models_predictions(studio: FakeLabelStudio) -> None:
+    studio.stored[1, "ner-v1"] = Prediction(1, [], 0.5, "ner-v1")
+    pushed(studio, [issue(1, 0.9), issue(2, 0.9)])
+    assert [each.task for each in pushed(studio, [issue(3, 0.9)])] == [3]
+    assert pushed(studio, []) == []
+    assert studio.predicted("ner-v1") == {1}
+
+
+def test_task_that_is_gone_or_not_labelled_any_more_is_left_out(studio: FakeLabelStudio) -> None:
+    del studio.owners[1002]
+    studio.gone = {4}
+    stored = pushed(studio, [issue(task, score) for task, score in ((2, 0.6), (4, 0.7), (1, 0.8), (77, 0.9))])
+    assert [each.task for each in stored] == [1]
+
+
+def test_label_studio_that_goes_away_is_no_missing_task(studio: FakeLabelStudio, monkeypatch: Any) -> None:
+    def fail(prediction: Prediction) -> None:
+        raise LabelStudioUnreachable("no answer")
+
+    monkeypatch.setattr(studio, "create_prediction", fail)
+    with pytest.raises(LabelStudioUnreachable):
+        pushed(studio, [issue(1, 0.9)])
+
+
+def test_recreated_project_of_the_same_number_gets_nothing(studio: FakeLabelStudio) -> None:
+    studio.uid = "7.1999999999"
+    with pytest.raises(UnknownProject):
+        pushed(studio, [issue(1, 0.9)])
+    assert studio.stored == {}

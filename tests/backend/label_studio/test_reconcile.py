@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from backend.errors import LabelStudioUnreachable
+from backend.label_studio.reconcile import lost_changes
+from backend.store import Store
+from backend.store.models import Project
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    return store.projects.remember(UID, label_config=LABEL_CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("known", "present", "lost"),
+    [
+        ({}, {}, []),
+        ({10: 1}, {10: 1}, []),
+        ({}, {10: 1, 11: 1, 20: 2}, ["1", "2"]),
+        ({10: 1, 20: 2}, {}, ["1", "2"]),
+        ({10: 1, 20: 2}, {20: 2}, ["1"]),
+        ({10: 1}, {10: 1, 30: 3}, ["3"]),
+        ({10: 1, 11: 1}, {12: 1, 20: 2, 30: 3}, ["1", "2", "3"]),
+        ({}, {100: 10, 20: 2}, ["2", "10"]),
+    ],
+)
+def test_annotations_that_differ_name_the_changed_tasks(
+    known: dict[int, int], present: dict[int, int], lost: list[str], project: Project, store: Store
+) -> None:
+    studio = FakeLabelStudio()
+    studio.owners = present
+    store.annotations.remember(UID, known)
+    assert lost_changes(store, studio, project) == lost
+    assert store.annotations.of(UID) == present
+    assert lost_changes(store, studio, project) == []
+
+
+def test_equal_counts_cost_one_small_request(project: Project, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = FakeLabelStudio()
+    monkeypatch.setattr(studio, "annotation_tasks", None)
+    assert lost_changes(store, studio, project) == []
+
+
+def test_recreated_project_of_the_same_number_is_a_stranger(project: Project, store: Store) -> None:
+    studio = FakeLabelStudio("7.1999999999")
+    studio.owners = {10: 1}
+    assert lost_changes(store, studio, project) == []
+    assert store.annotations.of(UID) == {}
+
+
+def test_unreachable_label_studio_changes_nothing(project: Project, store: Store) -> None:
+    store.annotations.remember(UID, {10: 1})
+    with pytest.raises(LabelStudioUnreachable):
+        lost_changes(store, FakeLabelStudio(down=LabelStudioUnreachable("no")), project)
+    assert store.annotations.of(UID) == {10: 1}

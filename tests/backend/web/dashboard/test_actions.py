@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from backend.loop import Loop
+from backend.store import Store
+from backend.store.models import Version
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, event, saved
+from tests.backend.web.dashboard.conftest import PAGE, Lead
+
+ACTIONS = ("train", "runs/0/cancel", "versions/ner-v1/promote", "versions/ner-v1/pin", "versions/ner-v1/delete", "try",
+           "export/conll", "report")  # fmt: skip
+
+
+# Forgery
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+@pytest.mark.parametrize("token", [None, "", "guessed"])
+def test_a_post_without_the_pages_token_is_refused(
+    path: str, token: str | None, lead: Lead, publish: Callable[..., Version], loop: Loop
+) -> None:
+    publish()
+    lead.get()  # a session, as a browser has one
+    answer = lead.client.post(PAGE + path, data={} if token is None else {"csrf_token": token})
+    assert answer.status_code == 400
+    assert "reload it, and try again" in answer.text
+    assert loop.runs(UID) == []
+
+
+def test_another_sessions_token_is_refused(lead: Lead, met: str, loop: Loop) -> None:
+    token = lead.token
+    stranger = lead.client.application.test_client()
+    assert stranger.post(f"{PAGE}train", data={"csrf_token": token}).status_code == 400
+    assert loop.runs(UID) == []
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+def test_nothing_is_changed_by_a_get(path: str, lead: Lead, met: str) -> None:
+    assert lead.get(PAGE + path).status_code == 405
+
+
+def test_all_processes_share_the_secret(lead: Lead, met: str, store: Store) -> None:
+    assert lead.client.application.secret_key == store.secrets.get("dashboard")
+
+
+def test_what_label_studio_posts_needs_no_token(client: FlaskClient, loop: Loop) -> None:
+    setup = {"project": UID, "schema": LABEL_CONFIG}
+    assert client.post("/setup", json=setup).status_code == 200
+    assert client.post("/webhook", json=saved(1)).status_code == 200
+    assert client.post("/webhook", json=event("START_TRAINING")).status_code == 200
+    assert client.post("/train", json={"project": UID}).status_code == 201
+    task = {"id": 1, "data": {"text": "sushi"}}
+    assert client.post("/predict", json={"project": UID, "tasks": [task]}).status_code == 200
+    assert client.post("/job_status", json={"job": loop.runs(UID)[0].id}).status_code == 200
+    assert client.post("/versions", json={"project": UID}).status_code == 200
+
+
+# What the buttons do
+
+
+def test_start_training_queues_one_run(lead: Lead, met: str, loop: Loop, queue: FakeQueue) -> None:
+    said = lead.press("train")
+    (run,) = loop.runs(UID)
+    assert (run.reason, run.state, said) == ("dashboard", "queued", f"Run {run.id} is queued.")
+    assert queue.trainings == 1
+    assert lead.press("train") == f"Run {run.id} waits already."
+    assert len(loop.runs(UID)) == 1
+
+
+def test_cancel_ends_a_run(lead: Lead, met: str, loop: Loop) -> None:
+    run = loop.train(UID, reason="button")
+    assert lead.press(f"runs/{run.id}/cancel") == f"Run {run.id} is cancelled."
+    assert loop.run(run.id).state == "cancelled"
+    assert "has ended already" in lead.press(f"runs/{run.id}/cancel")
+    assert "There is no training run" in lead.press("runs/nothing/cancel")
+
+
+def test_another_projects_run_is_not_cancelled(lead: Lead, met: str, loop: Loop) -> None:
+    loop.register_project("8.1", title="Other", label_config=LABEL_CONFIG)
+    run = loop.train("8.1", reason="button")
+    assert "belongs to another project" in lead.press(f"runs/{run.id}/cancel")
+    assert loop.run(run.id).state == "queued"
+
+
+def test_promote_and_roll_back(lead: Lead, publish: Callable[..., Version], loop: Loop, queue: FakeQueue) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    said = lead.press("versions/ner-v1/promote")
+    assert said == "ner-v1 serves now; its predictions are on their way to Label Studio."
+    assert loop.store.projects.get(UID).current_version == "ner-v1"
+    assert queue.syncs == [UID]
+    assert "has no model version 'ner-v9'" in lead.press("versions/ner-v9/promote")
+
+
+def test_pin_and_delete(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    assert lead.press("versions/ner-v1/pin", pinned="yes") == "ner-v1 is pinned: its files stay."
+    assert "is pinned: unpin it" in lead.press("versions/ner-v1/delete")
+    assert lead.press("versions/ner-v1/pin", pinned="no") == "ner-v1 is not pinned any more."
+    assert lead.press("versions/ner-v1/delete") == "The files of ner-v1 are deleted; its figures stay."
+    assert not loop.registry.folder(UID, "ner-v1").exists()
+    assert "serves: promote another one" in lead.press("versions/ner-v2/delete")
+    assert "were removed to save space" in lead.press("versions/ner-v1/promote")
+
+
+@pytest.mark.parametrize("name", ["..", "ner-v1%2F..", "ner-v0", "x" * 300])
+def test_odd_version_names_are_refused(name: str, lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
+    publish()
+    answer = lead.post(f"versions/{name}/delete")
+    assert answer.status_code in (303, 404, 405, 308)
+    assert loop.registry.folder(UID, "ner-v1").exists()
+
+
+def test_an_unknown_projects_button_is_a_page(lead: Lead, met: str) -> None:
+    answer = lead.client.post("/projects/9.9/train", data={"csrf_token": lead.token})
+    assert answer.status_code == 404
+    assert "is unknown here" in answer.text

@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+from flask.testing import FlaskClient
+
+from backend.errors import LabelStudioUnreachable
+from backend.label_studio.client import LabelStudio
+from backend.loop import Loop
+from backend.registry import Registry
+from backend.settings import Settings
+from backend.store import Store
+from backend.store.models import LabelIssue, Version
+from backend.web.app import create_app
+from backend.worker import Worker
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue
+from tests.backend.web.dashboard.conftest import PAGE, Lead
+from tests.browser.service import metrics
+
+HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
+
+
+def issue(task: str = "11", **known: object) -> LabelIssue:
+    said = {"text": "sushi", "given": "Location", "kind": "wrong label", "view": "Dish 0.97", "score": 0.93}
+    return LabelIssue(project=UID, task=task, start=0, end=5, found=[], **{**said, **known})
+
+
+def review(store: Store, *label_issues: LabelIssue) -> None:
+    begun = store.reviews.begin(UID)
+    assert begun
+    store.reviews.finish(begun.id, label_issues, tasks=40, revision=9)
+
+
+# The door
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, */*"])
+def test_label_studio_gets_its_health_check(accept: str | None, client: FlaskClient, met: str) -> None:
+    answer = client.get("/", headers={"Accept": accept} if accept else {})
+    assert answer.json == {"status": "UP", "model_class": "NER"}
+    assert "Accept" in answer.headers["Vary"]
+
+
+def test_a_browser_gets_the_projects(lead: Lead, met: str) -> None:
+    answer = lead.get("/")
+    assert answer.mimetype == "text/html"
+    assert f'href="{PAGE}"' in answer.text
+    assert "Restaurants" in answer.text
+
+
+def test_without_a_project_the_page_says_how_to_connect_one(lead: Lead) -> None:
+    page = lead.read("/")
+    assert "No project is connected yet" in page
+    assert "python -m backend connect --project 1" in page
+
+
+@pytest.mark.parametrize("path", ["/", PAGE, f"{PAGE}label-issues", "/projects/9.9/", "/assets/dashboard.css"])
+def test_every_answer_is_locked_down(path: str, lead: Lead, met: str) -> None:
+    headers = lead.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_ask_nobody_else(lead: Lead, publish: Callable[..., Version]) -> None:
+    publish(metrics=metrics(0.8, 60))
+    text = lead.get().text
+    outside = [part for part in text.split('"') if part.startswith(("http:", "https:", "//"))]
+    assert set(outside) <= {"http://www.w3.org/2000/svg", "http://localhost:8080/projects/7/data"}
+    assert " style=" not in text
+    assert " onclick=" not in text
+    assert "<style" not in text
+
+
+def test_the_dashboard_is_behind_the_password(
+    make_settings: Callable[..., Settings], store: Store, registry: Registry, met: str
+) -> None:
+    settings = make_settings(basic_auth_user="lead", basic_auth_pass="secret")
+    guarded = Lead(create_app(settings, Loop(settings, store, registry, FakeQueue())).test_client())
+    for path in ("/", PAGE, f"{PAGE}live", "/assets/dashboard.css", f"{PAGE}versions/ner-v1.zip"):
+        assert guarded.get(path).status_code == 401
+    assert guarded.client.post(f"{PAGE}train").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/projects/9.9/", "/projects/9.9/label-issues", f"{PAGE}runs/0123"])
+def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, met: str) -> None:
+    answer = lead.get(path)
+    assert answer.status_code == 404
+    assert answer.mimetype == "text/html"
+    assert "is unknown here" in answer.text or "There is no training run" in answer.text
+
+
+def test_a_crash_shows_no_detail(lead: Lead, met: str, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(uid: str) -> None:
+        raise RuntimeError("the s3cret detail")
+
+    monkeypatch.setattr(loop, "versions", crash)
+    answer = lead.get()
+    assert answer.status_code == 500
+    assert "log says more" in answer.text
+    assert "s3cret" not in answer.text
+
+
+# First contact
+
+
+def test_before_any_label_the_page_says_how_many_tasks_are_missing(lead: Lead, met: str) -> None:
+    page = lead.read()
+    assert "No model yet, and no labelled task: label the first ones in Label Studio." in page
+    assert "3 labelled tasks until the first training starts by itself." in page
+    assert "What comes next" in page
+
+
+def test_with_some_labels_the_page_counts_down(lead: Lead, met: str, loop: Loop) -> None:
+    loop.annotations_saved(UID, {11: 1, 12: 2})
+    assert "No model yet. 1 more labelled or changed task until the first training starts by itself." in lead.read()
+
+
+def test_without_a_threshold_the_button_is_named(
+    lead: Lead, met: str, loop: Loop, make_settings: Callable[..., Settings]
+) -> None:
+    loop.settings = make_settings(start_training_each_n_updates=0)
+    assert "starts with the button" in lead.read()
+
+
+def test_an_unsupported_label_config_is_explained(lead: Lead, store: Store) -> None:
+    store.projects.remember(UID, title="Pictures", label_config='<View><Image name="i" value="$image"/></View>')
+    page = lead.read()
+    assert "labelling configuration cannot be learned" in page
+    assert 'add <Labels name="label" toName="text">' in page
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "Label Studio at http://ls does not answer (refused): check that it runs and that LABEL_STUDIO_URL is right.",
+        "Label Studio at http://ls refuses the access token (401: no): set LABEL_STUDIO_API_KEY to a token.",
+    ],
+)
+def test_trouble_with_label_studio_is_said_with_its_remedy(trouble: str, lead: Lead, store: Store, met: str) -> None:
+    store.projects.note_comparison(UID, trouble)
+    assert f"The last look into Label Studio failed {trouble}" in lead.read()
+    assert "The last look into Label Studio failed." in lead.read("/")
+    store.projects.note_comparison(UID, None)
+    assert "failed" not in lead.read()
+
+
+def test_what_a_worker_hears_of_label_studio_is_on_the_page(lead: Lead, met: str, loop: Loop) -> None:
+    trouble = "Label Studio at http://ls does not answer: check that it runs."
+    away = FakeLabelStudio(down=LabelStudioUnreachable(trouble))
+    Worker(loop, lambda settings, project: cast(LabelStudio, away)).reconcile()
+    assert f"The last look into Label Studio failed {trouble}" in lead.read()
+    away.down = None
+    Worker(loop, lambda settings, project: cast(LabelStudio, away)).reconcile()
+    assert "failed" not in lead.read()
+
+
+def test_a_worker_that_is_not_there_is_missed(
+    lead: Lead, store: Store, met: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.projects.note_comparison(UID, None)
+    assert "No worker" not in lead.read()
+    later = time.time() + 600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert "start it with `python -m backend work`" in lead.read()
+
+
+def test_a_failed_run_is_explained_until_the_next(lead: Lead, met: str, loop: Loop, store: Store) -> None:
+    run = loop.train(UID, reason="button")
+    store.runs.end(run.id, "failed", error="There are 0 labelled tasks: label more.")
+    page = lead.read()
+    assert "The last training failed There are 0 labelled tasks: label more." in page
+    assert f'href="{PAGE}runs/{run.id}"' in lead.get().text
+    loop.train(UID, reason="button")
+    assert "The last training failed" not in lead.read()
+
+
+# The loop at a glance
+
+
+def test_numbers_of_the_loop(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
+    publish(metrics=metrics(0.815, 60))
+    loop.annotations_saved(UID, {11: 1, 12: 2})
+    page = lead.read()
+    assert "ner-v1 answers Label Studio. 1 more labelled or changed task until the next training" in page
+    assert "Labelled tasks 2 Changed since the last run 2 of 3" in page
+    assert "Its F1 on 60 held-out tasks 0.815 95 %: 0.744 to 0.886" in page
+
+
+def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, met: str, loop: Loop, store: Store) -> None:
+    run = loop.train(UID, reason="button")
+    assert "Waiting for a worker" in lead.read()
+    store.runs.claim()
+    store.runs.update(run.id, attempt=1, phase="training", progress=0.42, eta_seconds=130)
+    answer = lead.get()
+    assert 'value="0.42"' in answer.text
+    assert "Training 42 % about 2 min left" in lead.read()
+    live = lead.get(f"{PAGE}live").json
+    assert live["texts"]["phase"] == "Training"
+    assert live["texts"]["left"] == "about 2 min left"
+    assert live["progress"] == 0.42
+    store.runs.end(run.id, "finished", version="ner-v1")
+    ended = lead.get(f"{PAGE}live").json
+    assert ended["progress"] is None
+    assert ended["signature"] != live["signature"]
+
+
+def test_signature_stays_while_only_numbers_change(lead: Lead, met: str, loop: Loop) -> None:
+    loop.annotations_saved(UID, {11: 1})
+    before = lead.get(f"{PAGE}live").json
+    loop.annotations_saved(UID, {12: 2})
+    after = lead.get(f"{PAGE}live").json
+    assert before["signature"] == after["signature"]
+    assert (before["texts"]["labelled"], after["texts"]["labelled"]) == ("1", "2")
+
+
+# Quality, versions, runs, label issues
+
+
+def test_figures_of_the_current_version(lead: Lead, publish: Callable[..., Version]) -> None:
+    for number, f1 in ((1, 0.6), (2, 0.8)):
+        publish(f"ner-v{number}", metrics=metrics(f1, 60), labels=("Dish", "Cuisine"))
+    page = lead.read()
+    assert "ner-v1: 0.600, 95 % 0.529 to 0.671. ner-v2: 0.800" in page
+    assert "Labels of ner-v2, the weakest first" in page
+    assert "Most often mixed up: Dish taken for Cuisine, 4×." in page
+    assert "three different numbers of tasks" in page
+
+
+def test_versions_without_a_score_are_shown_without_charts(lead: Lead, publish: Callable[..., Version]) -> None:
+    publish(metrics={})
+    page = lead.read()
+    assert "No version has a score yet" in page
+    assert "ner-v1 serves –" in page
+
+
+def test_buttons_fit_the_version(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
+    for number in (1, 2, 3, 4):
+        publish(f"ner-v{number}", verdict="promoted: better")
+    loop.promote(UID, "ner-v3")
+    loop.pin(UID, "ner-v2", True)
+    loop.delete_version(UID, "ner-v1")
+    text = lead.get().text
+    section = text[text.index('id="versions"') : text.index('id="runs"')]
+    rows = dict(zip(("v4", "v3", "v2", "v1"), section.split("<li class=")[1:], strict=True))
+    assert "Promote<" in rows["v4"]
+    assert "Delete the files" in rows["v4"]
+    assert "/promote" not in rows["v3"]
+    assert "/delete" not in rows["v3"]
+    assert "Roll back<" in rows["v2"]
+    assert "Unpin<" in rows["v2"]
+    assert "/delete" not in rows["v2"]
+    assert "files removed" in rows["v1"]
+    assert "<form" not in rows["v1"]
+    assert "Roll back to ner-v2" in text[: text.index('id="versions"')]
+
+
+def test_a_runs_page_has_its_log(lead: Lead, met: str, loop: Loop) -> None:
+    run = loop.train(UID, reason="command line", overrides={"epochs": 3})
+    assert "The run has written nothing yet." in lead.read(f"{PAGE}runs/{run.id}")
+    loop.registry.log_file(UID, run.id).write_text(f"loading\n{HOSTILE}\n")
+    page = lead.read(f"{PAGE}runs/{run.id}")
+    assert "Reason command line" in page
+    assert "Epochs 3" in page
+    assert HOSTILE in page
+    assert f"runs/{run.id}" in lead.get().text
+
+
+def test_another_projects_run_is_not_shown(lead: Lead, met: str, loop: Loop) -> None:
+    loop.register_project("8.1", title="Other", label_config=LABEL_CONFIG)
+    run = loop.train("8.1", reason="button")
+    assert lead.get(f"{PAGE}runs/{run.id}").status_code == 404
+
+
+def test_suspects_link_to_their_tasks(
+    lead: Lead, publish: Callable[..., Version], store: Store, loop: Loop, make_settings: Callable[..., Settings]
+) -> None:
+    loop.settings = make_settings()
+    publish()
+    assert "After a training run" in lead.read()
+    review(
+        store,
+        *(issue(str(task)) for task in range(10)),
+        issue("99", given=None, kind="missing", score=0.99),
+    )
+    answer = lead.get()
+    assert 'href="http://localhost:8080/projects/7/data?task=99"' in answer.text
+    page = lead.read()
+    assert "sushi nothing missing Dish 0.97 99 %" in page
+    assert "All 11 label issues" in page
+    assert lead.get(f"{PAGE}label-issues").text.count("data?task=") == 11
+    loop.tasks_changed(UID, ["99"])
+    assert "task=99" not in lead.get().text
+
+
+def test_state_of_the_review_is_said(
+    lead: Lead, publish: Callable[..., Version], store: Store, loop: Loop, make_settings: Callable[..., Settings]
+) -> None:
+    publish()
+    assert "switched off" in lead.read()
+    loop.settings = make_settings()
+    begun = store.reviews.begin(UID)
+    assert begun
+    assert "being looked through now" in lead.read()
+    store.reviews.fail(begun.id, "It needs 20 labelled tasks.")
+    assert "It needs 20 labelled tasks." in lead.read()
+    review(store)
+    assert "Nothing suspicious is left in 40 labelled tasks." in lead.read()
+
+
+def test_hostile_names_and_texts_stay_text(
+    lead: Lead, publish: Callable[..., Version], store: Store, loop: Loop, make_settings: Callable[..., Settings]
+) -> None:
+    loop.settings = make_settings()
+    figures = metrics(0.7, 60)
+    figures["per_label"] = {HOSTILE: figures["per_label"]["Dish"]}
+    publish(metrics=figures, labels=(HOSTILE,), verdict=HOSTILE)
+    quoted = HOSTILE.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    config = LABEL_CONFIG.replace('value="Dish"', f'value="{quoted}" background="{quoted}"')
+    store.projects.remember(UID, title=HOSTILE, label_config=config)
+    store.projects.note_comparison(UID, HOSTILE)
+    run = loop.train(UID, reason=HOSTILE)
+    store.runs.end(run.id, "failed", error=HOSTILE)
+    review(store, issue(text=HOSTILE, given=HOSTILE, view=HOSTILE, task=HOSTILE[:20]))
+    for path in ("/", PAGE, f"{PAGE}label-issues", f"{PAGE}runs/{run.id}"):
+        text = lead.get(path).text
+        assert "<script>alert" not in text
+        assert "{{7*7}}" in text
+        assert "&lt;script&gt;" in text
+
+
+def test_label_colours_are_a_style_sheet(lead: Lead, store: Store) -> None:
+    config = LABEL_CONFIG.replace('value="Dish"', 'value="Dish" background="#ffb53e"')
+    store.projects.remember(UID, title="Restaurants", label_config=config)
+    answer = lead.get(f"{PAGE}labels.css")
+    assert answer.mimetype == "text/css"
+    assert answer.text.startswith(".label-0 { --paint: #ffb53e; --ink: #000000 }\n")
+    assert f'href="{PAGE}labels.css"' in lead.get().text

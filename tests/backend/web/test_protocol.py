@@ -1,0 +1,604 @@
+"""What a caller of the HTTP interface sees; what the loop then does is in ``test_loop.py``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from backend.errors import ModelError
+from backend.inference.tagger import Tagging
+from backend.loop import UNTRAINED, Loop
+from backend.registry import Registry
+from backend.service import open_service
+from backend.settings import Settings
+from backend.store import Store
+from backend.store.models import Version
+from backend.web.app import create_app
+from converters.document import Span
+from tests import samples
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, SushiTagger, event, saved, settle
+
+Publish = Callable[..., Version]
+
+NO_PAIR = '<View><Text name="text" value="$text"/></View>'
+TEXT = "🍣🍕 Who makes the best sushi for kids?"
+
+
+def task(text: Any, number: int = 1) -> dict[str, Any]:
+    return {"id": number, "data": {"text": text}}
+
+
+def predict(client: FlaskClient, *tasks: Any, **fields: Any) -> list[dict[str, Any]]:
+    """The results of a request that succeeds."""
+    body = {"project": UID, "label_config": LABEL_CONFIG, "tasks": tasks, **fields}
+    answer = client.post("/predict", json=body)
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    results: list[dict[str, Any]] = answer.json["results"]
+    assert len(results) == len(tasks)
+    return results
+
+
+def post(client: FlaskClient, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a webhook."""
+    answer = client.post("/webhook", json=body)
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    sent: dict[str, Any] = answer.json
+    return sent
+
+
+def assert_explained(answer: TestResponse, status: int, *words: str) -> None:
+    """The answer is a refusal: one sentence with these words in the body and, as ASCII, in the status line."""
+    assert answer.status_code == status, answer.text
+    assert set(answer.json) == {"error"}
+    sentence = answer.json["error"]
+    for word in words:
+        assert word in sentence
+    assert "Traceback" not in answer.text
+    assert sentence.endswith(".")
+    assert answer.status == f"{status} {sentence.encode('ascii', 'replace').decode()[:300]}"
+
+
+@pytest.fixture
+def met(store: Store) -> str:
+    """A project this service knows."""
+    return store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
+
+
+# Health and setup
+
+
+def test_health_is_up(client: FlaskClient) -> None:
+    for path in ("/health", "/"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json["status"]) == (200, "UP")
+
+
+def test_setup_names_the_version_and_opens_no_model(
+    client: FlaskClient, store: Store, publish: Publish, fake_models: list[str]
+) -> None:
+    body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": {"epochs": 5}}
+    assert client.post("/setup", json=body).json == {"model_version": UNTRAINED}
+    publish("ner-v1")
+    assert client.post("/setup", json=body).json == {"model_version": "ner-v1"}
+    assert fake_models == []
+    project = store.projects.get(UID)
+    assert (project.label_config, project.extra_params) == (LABEL_CONFIG, {"epochs": 5})
+
+
+@pytest.mark.parametrize(
+    ("extra_params", "kept"),
+    [
+        (None, {}),
+        ("", {}),
+        ({}, {}),
+        ('{"learning_rate": 1e-4, "warm_start": false}', {"learning_rate": 1e-4, "warm_start": False}),
+    ],
+)
+def test_extra_params_may_come_as_typed_text(
+    client: FlaskClient, store: Store, extra_params: object, kept: dict[str, object]
+) -> None:
+    body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params}
+    assert client.post("/setup", json=body).status_code == 200
+    assert store.projects.get(UID).extra_params == kept
+
+
+@pytest.mark.parametrize(
+    ("extra_params", "sentence"),
+    [
+        ("epochs=5", "must be a JSON object"),
+        ([5], "must be a JSON object"),
+        ({"epoch": 5}, "epoch is not known, use epochs, learning_rate"),
+        ({"epochs": 0}, "epochs: input should be greater than 0"),
+        ({"learning_rate": "fast", "seed": -1}, "learning_rate: input should be a valid number"),
+    ],
+)
+def test_extra_params_that_training_cannot_meet_are_refused_with_a_sentence(
+    client: FlaskClient, store: Store, extra_params: object, sentence: str
+) -> None:
+    answer = client.post("/setup", json={"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params})
+    assert answer.status_code == 400
+    assert sentence in answer.json["error"]
+    assert store.projects.find(UID) is None
+
+
+@pytest.mark.parametrize(
+    ("hostname", "kept"),
+    [
+        ("http://localhost:8080", "t0ken"),
+        ("http://localhost:8080/", "t0ken"),
+        ("http://evil.example:8080", None),
+        ("https://localhost:8080", None),
+        ("http://[", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_access_token_is_kept_only_from_the_configured_label_studio(
+    hostname: str | None, kept: str | None, client: FlaskClient, store: Store
+) -> None:
+    body = {"project": UID, "schema": LABEL_CONFIG, "hostname": hostname, "access_token": "t0ken"}
+    assert client.post("/setup", json=body).status_code == HTTPStatus.OK
+    assert store.projects.get(UID).access_token == kept
+
+
+# Predict
+
+
+def test_each_task_gets_one_result_in_order(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
+    publish("ner-v1")
+    tasks = [task("nothing to eat"), task(None), task("sushi"), "no task", task("🍣 sushi sushi"), {"id": 9}, task("")]
+    results = predict(client, *tasks)
+    assert [len(result["result"]) for result in results] == [0, 0, 1, 0, 2, 0, 0]
+    assert {result["model_version"] for result in results} == {"ner-v1"}
+    assert all(0 <= result["score"] <= 1 for result in results)
+    assert [result["score"] == 0 for result in results] == [False, True, False, True, False, True, False]
+
+
+def test_region_has_the_form_that_label_studio_stores(
+    client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    (result,) = predict(client, task("🍣🍕 great sushi"))
+    (region,) = result["result"]
+    assert region.pop("id")
+    assert region == {
+        "from_name": "label",
+        "to_name": "text",
+        "type": "labels",
+        "value": {"start": 9, "end": 14, "text": "sushi", "labels": ["Dish"]},
+        "score": 0.9,
+    }
+
+
+def test_labels_the_project_no_longer_has_are_left_out(
+    client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    config = LABEL_CONFIG.replace('<Label value="Dish"/>', "")
+    assert predict(client, task("sushi"), label_config=config)[0]["result"] == []
+
+
+def test_project_without_a_version_gets_empty_results_that_say_so(client: FlaskClient) -> None:
+    assert predict(client, task("sushi"), task("")) == [{"result": [], "score": 0.0, "model_version": UNTRAINED}] * 2
+
+
+def test_configuration_of_setup_is_used_where_the_request_has_none(
+    client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    (result,) = predict(client, task("sushi"), label_config=None)
+    assert result["result"][0]["from_name"] == "label"
+
+
+def test_named_version_answers(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    assert predict(client, task("sushi"), model_version="ner-v1")[0]["model_version"] == "ner-v1"
+
+
+def test_bad_tasks_are_named_in_the_log(
+    client: FlaskClient, publish: Publish, fake_models: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish("ner-v1")
+    with caplog.at_level(logging.WARNING, "backend.web.protocol"):
+        predict(client, task("sushi"), task(5, 41), "x" * 1000)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"project {UID}: task 41 has no text in data.text and gets an empty result",
+        f"project {UID}: task '{'x' * 39} has no text in data.text and gets an empty result",
+    ]
+
+
+def test_real_version_answers_a_mixed_batch(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    tasks = [
+        task(TEXT),
+        task(None),
+        task("please book a table for four at eight"),
+        task(""),
+        {"id": 5},
+        task("find me some Thai food\r\n" * 200),
+        task("lone \ud800 surrogate, the best sushi for kids"),
+        task("is there a Thai restaurant downtown"),
+    ]
+    results = predict(client, *tasks)
+    assert {result["model_version"] for result in results} == {"ner-v1"}
+    assert all(0 <= result["score"] <= 1 for result in results)
+    found = [[region["value"]["text"] for region in result["result"]] for result in results]
+    assert "sushi" in found[0]
+    assert found[1:5] == [[], [], [], []]
+    assert len(found[5]) > 100
+    assert "sushi" in found[6]
+    assert "Thai" in found[7]
+    for sent, result in zip(tasks, results, strict=True):
+        for region in result["result"]:
+            value = region["value"]
+            assert sent["data"]["text"][value["start"] : value["end"]] == value["text"]
+
+
+def test_any_text_is_answered_with_exact_offsets(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    texts = [
+        odd + between for odd in samples.ODD_TEXTS.values() for between in ("", " the best sushi for kids", "\r\n")
+    ]
+    results = predict(client, *map(task, texts))
+    for text, result in zip(texts, results, strict=True):
+        assert 0 <= result["score"] <= 1
+        for region in result["result"]:
+            value = region["value"]
+            assert text[value["start"] : value["end"]] == value["text"] != ""
+
+
+def test_large_request_is_answered_in_order(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    good = ["please book a table", "find me some Thai food", "is there a Thai place"]
+    tasks = [task(None if number % 7 == 0 else good[number % 3], number) for number in range(1500)]
+    results = predict(client, *tasks)
+    for number, result in enumerate(results):
+        found = [region["value"]["text"] for region in result["result"]]
+        assert found == ([] if number % 7 == 0 or number % 3 == 0 else ["Thai"])
+        assert (result["score"] == 0) is (number % 7 == 0)
+
+
+def test_text_that_has_no_utf8_is_sent_back_as_it_came(
+    client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Everything(SushiTagger):
+        def tag(self, texts: Sequence[str]) -> list[Tagging]:
+            return [Tagging((Span(0, len(text), "Dish", 1.0),), 1.0) for text in texts]
+
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: Everything())
+    publish("ner-v1")
+    texts = ["a\ud83c", "größer", "\udf63🍣", "plain", "\x00\x1f\x7f\u2028"]
+    results = predict(client, *map(task, texts))
+    assert [result["result"][0]["value"]["text"] for result in results] == texts
+
+
+def test_failure_half_way_through_a_large_request_is_an_error(
+    client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(SushiTagger):
+        def tag(self, texts: Sequence[str]) -> list[Tagging]:
+            if "broken" in texts:
+                raise ModelError("The model is damaged: train it again.")
+            return super().tag(texts)
+
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: Broken())
+    publish("ner-v1")
+    tasks = [task("sushi") for _ in range(5)]
+    answer = client.post("/predict", json={**PREDICT, "tasks": [*tasks, task("broken"), *tasks]})
+    assert_explained(answer, 500, "damaged")
+
+
+def test_promotion_is_visible_on_the_next_request_to_another_process(
+    client: FlaskClient, settings: Settings, loop: Loop, publish: Publish, fake_models: list[str]
+) -> None:
+    other_loop = open_service(settings).loop
+    other = create_app(settings, other_loop).test_client()
+    assert predict(other, task("sushi"))[0]["model_version"] == UNTRAINED
+    publish("ner-v1")
+    publish("ner-v2")
+    assert [predict(each, task("sushi"))[0]["model_version"] for each in (client, other)] == ["ner-v2", "ner-v2"]
+    loop.promote(UID, "ner-v1")
+    assert [predict(each, task("sushi"))[0]["model_version"] for each in (client, other)] == ["ner-v1", "ner-v1"]
+    assert other.post("/setup", json={"project": UID, "schema": LABEL_CONFIG}).json == {"model_version": "ner-v1"}
+    other_loop.store.close()
+
+
+# Bad input
+
+PREDICT: dict[str, Any] = {"project": UID, "label_config": LABEL_CONFIG, "tasks": [task("sushi")]}
+SETUP = {"project": UID, "schema": LABEL_CONFIG}
+LONE = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("/predict", b"{", 400, ["not JSON", "send a JSON object"]),
+        ("/predict", b"", 400, ["not JSON"]),
+        ("/predict", b"\xff", 400, ["not JSON"]),
+        ("/predict", [], 400, ["JSON list", "send a JSON object"]),
+        ("/predict", {}, 400, ["`tasks`"]),
+        ("/predict", {**PREDICT, "tasks": []}, 400, ["`tasks`", "at least one"]),
+        ("/predict", {**PREDICT, "tasks": "text"}, 400, ["`tasks`"]),
+        ("/predict", {**PREDICT, "tasks": [{"id": 1, "data": {}}]}, 400, ["`data.text`"]),
+        ("/predict", {**PREDICT, "tasks": [task(None), task(5), task(["a"])]}, 400, ["3 tasks", "`data.text`"]),
+        ("/predict", {**PREDICT, "tasks": ["text", 5, None, []]}, 400, ["4 tasks", "`data.text`"]),
+        ("/predict", {**PREDICT, "tasks": [{"id": 1, "data": "text"}]}, 400, ["`data.text`"]),
+        ("/predict", {**PREDICT, "project": None}, 400, ["`project`"]),
+        ("/predict", {**PREDICT, "project": 7}, 400, ["`project`", "7.1795221978"]),
+        ("/predict", {**PREDICT, "project": LONE}, 400, ["`project`"]),
+        ("/predict", {**PREDICT, "label_config": 5}, 400, ["`label_config`"]),
+        ("/predict", {**PREDICT, "label_config": NO_PAIR}, 400, ["<Labels>"]),
+        ("/predict", {**PREDICT, "label_config": "<View"}, 400, ["not well-formed XML"]),
+        ("/predict", {**PREDICT, "label_config": LONE}, 400, ["not well-formed XML"]),
+        ("/predict", {**PREDICT, "label_config": None}, 404, [f"'{UID}' is unknown"]),
+        ("/predict", {**PREDICT, "label_config": "", "project": "../etc"}, 404, ["'../etc' is unknown"]),
+        ("/predict", {**PREDICT, "model_version": "ner-v9"}, 404, ["'ner-v9'", "none yet"]),
+        ("/predict", {**PREDICT, "model_version": "../ner-v1"}, 404, ["'../ner-v1'"]),
+        ("/predict", {**PREDICT, "model_version": 9}, 400, ["`model_version`"]),
+        ("/predict", {**PREDICT, "model_version": LONE}, 400, ["`model_version`"]),
+        ("/setup", {}, 400, ["`project`"]),
+        ("/setup", {"project": UID}, 400, ["`schema`"]),
+        ("/setup", {**SETUP, "schema": NO_PAIR}, 400, ["<Labels>"]),
+        ("/setup", {**SETUP, "schema": ""}, 400, ["labelling configuration is empty"]),
+        ("/setup", {**SETUP, "project": "../../etc"}, 400, ["'../../etc' is not a project name"]),
+        ("/setup", {**SETUP, "project": "٧.١"}, 400, ["is not a project name"]),
+        ("/setup", {**SETUP, "access_token": LONE, "hostname": "http://localhost:8080"}, 400, ["`access_token`"]),
+        ("/webhook", b"{", 400, ["not JSON"]),
+        ("/webhook", {}, 400, ["`action`"]),
+        ("/webhook", {"action": "ANNOTATION_CREATED"}, 400, ["`project`", "ANNOTATION_CREATED"]),
+        ("/webhook", {"action": "START_TRAINING"}, 400, ["`project`"]),
+        ("/webhook", event("ANNOTATION_CREATED"), 400, ["`annotation.task`"]),
+        ("/webhook", event("ANNOTATION_CREATED", annotation={"id": 1}), 400, ["`annotation.task`"]),
+        ("/webhook", event("ANNOTATION_CREATED", annotation={"id": 10**30, "task": 1}), 400, ["`annotation.id`"]),
+        ("/webhook", event("TASKS_DELETED", tasks=[7]), 400, ["`tasks.0`"]),
+        ("/webhook", {"action": "PROJECT_UPDATED", "project": {"id": 7}}, 400, ["`project.created_at`"]),
+        ("/webhook", event("PROJECT_UPDATED", uid=f"{10**18}.1"), 400, ["is not a project name"]),
+        ("/train", {}, 400, ["`project`"]),
+        ("/train", {"project": UID}, 404, [f"'{UID}' is unknown"]),
+        ("/train", {"project": UID, "label_config": NO_PAIR}, 400, ["<Labels>"]),
+        ("/job_status", {}, 400, ["`job`"]),
+        ("/job_status", {"job": 5}, 400, ["`job`"]),
+        ("/job_status", {"job": LONE}, 400, ["`job`"]),
+        ("/versions", {"project": UID}, 404, [f"'{UID}' is unknown"]),
+        ("/versions", {"project": 7}, 400, ["`project`"]),
+        ("/versions", b"[]", 400, ["JSON list"]),
+    ],
+)
+def test_bad_input_is_explained_in_one_sentence(
+    path: str, body: Any, status: int, words: list[str], client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = body if isinstance(body, bytes) else json.dumps(body)
+    answer = client.post(path, data=data, content_type="application/json")
+    assert_explained(answer, status, *words)
+    assert [record.exc_info for record in caplog.records if record.exc_info] == []
+
+
+def test_sentence_in_the_status_line_is_ascii_and_one_line(client: FlaskClient) -> None:
+    config = '<View><Labels name="Gericht&#10;für\r\nzwei" toName="x"><Label value="A"/></Labels>' + NO_PAIR[6:]
+    answer = client.post("/setup", json={"project": UID, "schema": config})
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.status.startswith("400 <Labels name=")
+    assert answer.status.isascii()
+    assert answer.status.isprintable()
+    assert "für" in answer.json["error"]
+
+
+def test_version_whose_files_are_gone_is_explained(client: FlaskClient, publish: Publish, loop: Loop) -> None:
+    publish("ner-v1")
+    loop.registry.folder(UID, "ner-v1").rmdir()
+    answer = client.post("/predict", json=PREDICT)
+    assert_explained(answer, 500, "ner-v1", "train or promote another version")
+
+
+# Webhooks
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"action": "SOMETHING_NEW"},
+        {"action": "SOMETHING_NEW", "project": 7},
+        {"action": "LABEL_LINK_CREATED", "project": UID, "tasks": [1, 2], "annotation": "x", "annotations": {}},
+        {"action": "annotation_created"},
+    ],
+)
+def test_unknown_action_is_answered_like_a_known_one(body: dict[str, Any], client: FlaskClient, store: Store) -> None:
+    assert post(client, body) == {"status": "ignored"}
+    assert store.projects.all() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "tasks"),
+    [
+        (saved(1), 1),
+        (saved(1, was_cancelled=True, result=[]), 1),
+        (saved(1, action="ANNOTATION_UPDATED"), 1),
+        (event("ANNOTATIONS_CREATED", annotations=[{"id": 1, "task": 1}, {"id": 2, "task": 2}]), 2),
+        (event("ANNOTATIONS_DELETED", annotations=[{"id": 1}, {"id": 2}]), 2),
+        (event("TASKS_CREATED", tasks=[{"id": 1, "total_annotations": 1}, {"id": 2, "total_annotations": 0}]), 1),
+        (event("TASKS_DELETED", tasks=[{"id": 1}]), 0),
+        (event("PROJECT_UPDATED"), 0),
+    ],
+)
+def test_event_counts_the_tasks_whose_labels_changed(
+    body: dict[str, Any], tasks: int, client: FlaskClient, store: Store
+) -> None:
+    for _ in range(2):
+        post(client, body)
+    assert store.changes.count(UID) == tasks
+    assert store.projects.get(UID).title == "Restaurants"
+
+
+def test_deleted_task_counts_if_it_was_labelled(client: FlaskClient, store: Store) -> None:
+    post(client, saved(1))
+    settle(store, store.projects.get(UID).revision)
+    post(client, event("TASKS_DELETED", tasks=[{"id": 1}, {"id": 2}]))
+    assert store.changes.count(UID) == 1
+
+
+def test_burst_of_events_queues_one_run(client: FlaskClient, store: Store, queue: FakeQueue) -> None:
+    for number in range(30):
+        assert post(client, saved(number)) == {"status": "counted"}
+    assert [run.reason for run in store.runs.latest(project=UID)] == ["3 changed tasks"]
+    assert queue.trainings == 1
+
+
+def test_start_training_answers_the_run_as_the_job(client: FlaskClient, store: Store, queue: FakeQueue) -> None:
+    answer = post(client, event("START_TRAINING"))
+    assert answer == {"job": store.runs.latest(project=UID)[0].id}
+    assert post(client, event("START_TRAINING")) == answer
+    assert queue.trainings == 2
+
+
+def test_project_renamed_in_label_studio_is_renamed_here(client: FlaskClient, store: Store) -> None:
+    post(client, event("PROJECT_UPDATED"))
+    body = event("PROJECT_UPDATED")
+    body["project"] |= {"title": "Menus", "label_config": NO_PAIR}
+    post(client, body)
+    assert (store.projects.get(UID).title, store.projects.get(UID).label_config) == ("Menus", NO_PAIR)
+
+
+# Training
+
+
+def test_train_of_older_label_studios_answers_the_run(client: FlaskClient, met: str, store: Store) -> None:
+    answer = client.post("/train", json={"project": met})
+    assert (answer.status_code, answer.json) == (HTTPStatus.CREATED, {"job": store.runs.latest()[0].id})
+
+
+def test_train_with_a_configuration_introduces_the_project(client: FlaskClient, store: Store) -> None:
+    answer = client.post("/train", json={"project": UID, "label_config": LABEL_CONFIG})
+    assert answer.status_code == HTTPStatus.CREATED
+    assert store.projects.get(UID).label_config == LABEL_CONFIG
+
+
+def test_job_status_tells_the_state_of_a_run(client: FlaskClient, met: str, store: Store) -> None:
+    def status() -> dict[str, Any]:
+        answer = client.post("/job_status", json={"job": run.id})
+        assert answer.status_code == HTTPStatus.OK
+        told: dict[str, Any] = answer.json
+        return told
+
+    run, _ = store.runs.queue(met, "button")
+    assert status()["job_status"] == "queued"
+    store.runs.claim()
+    store.runs.update(run.id, attempt=1, phase="training", progress=0.45678, eta_seconds=12.0)
+    started = status()
+    assert [started[key] for key in ("job_status", "phase", "progress", "eta_seconds")] == [
+        "started",
+        "training",
+        0.457,
+        12.0,
+    ]
+    store.runs.end(run.id, "finished", version="ner-v1")
+    finished = status()
+    assert (finished["job_status"], finished["progress"], finished["model_version"]) == ("finished", 1.0, "ner-v1")
+    assert finished["created_at"] <= finished["started_at"] <= finished["ended_at"]
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_run_without_a_version_has_failed_for_label_studio(
+    state: Any, client: FlaskClient, met: str, store: Store
+) -> None:
+    run, _ = store.runs.queue(met, "button")
+    store.runs.end(run.id, state, error="No labels.")
+    answer = client.post("/job_status", json={"job": run.id}).json
+    assert (answer["job_status"], answer["phase"], answer["error"]) == ("failed", state, "No labels.")
+
+
+def test_unknown_run_is_removed_for_label_studio(client: FlaskClient) -> None:
+    answer = client.post("/job_status", json={"job": "0123456789ab"})
+    assert (answer.status_code, answer.json["job_status"]) == (HTTPStatus.GONE, "removed")
+    assert "'0123456789ab'" in answer.json["error"]
+
+
+# Versions
+
+
+def test_versions_are_told_to_get_and_to_post(client: FlaskClient, publish: Publish) -> None:
+    assert client.get("/versions").json == {"versions": []}
+    publish("ner-v1")
+    publish("ner-v2")
+    publish("ner-v1", uid="8.1")
+    publish("ner-v7", uid="8.1")
+    asked = [
+        client.get("/versions"),
+        client.get("/versions", query_string={"project": UID}),
+        client.post("/versions", json={"project": UID}),
+        client.post("/versions"),
+        client.post("/versions", json={}),
+    ]
+    every = ["ner-v2", "ner-v1", "ner-v7"]
+    assert [answer.json["versions"] for answer in asked] == [every, every[:2], every[:2], every, every]
+
+
+def test_versions_of_an_unknown_project_are_refused(client: FlaskClient) -> None:
+    assert_explained(client.get("/versions?project=9.1"), 404, "'9.1' is unknown")
+
+
+def marked(start: int, end: int, label: str = "Dish") -> dict[str, Any]:
+    """The context of a request that an annotator's new region makes, with Auto-Annotation on."""
+    value = {"start": start, "end": end, "labels": [label]}
+    region = {"id": "new", "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    return {"context": {"result": [region]}}
+
+
+def found(results: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    values = [region["value"] for region in results[0]["result"]]
+    return [(value["text"], value["labels"][0]) for value in values]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_marked_region_is_suggested_wherever_its_words_stand(
+    trained: bool, client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    if trained:
+        publish("ner-v1")
+    results = predict(client, task("thai in Boston, sushi or Thai in town"), params=marked(0, 4, "Cuisine"))
+    assert found(results) == [("sushi", "Dish")] * trained + [("Thai", "Cuisine")]
+    assert results[0]["model_version"] == ("ner-v1" if trained else UNTRAINED)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        None,
+        7,
+        {"context": 7},
+        {"context": {"result": "x"}},
+        {"context": {"result": [{"value": {"start": 1, "end": 3}}, 7]}},
+        marked(0, 99),
+        marked(0, 4, "Nope"),
+    ],
+)
+def test_context_that_says_nothing_leaves_the_answer_as_it_is(
+    params: Any, client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    text = task("thai or sushi, thai")
+    assert predict(client, text, params=params) == predict(client, text)
+
+
+def test_context_is_of_one_task(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
+    publish("ner-v1")
+    tasks = [task("thai, thai", 1), task("thai, thai", 2)]
+    assert predict(client, *tasks, params=marked(0, 4)) == predict(client, *tasks)
+
+
+def test_versions_without_files_are_not_offered(
+    client: FlaskClient, publish: Publish, registry: Registry, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    registry.remove(UID, "ner-v1")
+    assert client.get(f"/versions?project={UID}").json == {"versions": ["ner-v2"]}
