@@ -57,9 +57,13 @@ class Score:
 
     @property
     def _reason(self) -> str:
-        if self.missing:
-            return f"{held_out_tasks(self.documents or 0)}, {MIN_DOCUMENTS} are needed"
-        return "no held-out task has regions"
+        if not self.missing:
+            return "no held-out task has regions"
+        if not self.documents:
+            return f"no task is held out yet, {MIN_DOCUMENTS} are needed"
+        return (
+            f"only {held_out_tasks(self.documents)}, {self.missing} more {'is' if self.missing == 1 else 'are'} needed"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: ``f1``, ``interval``, ``documents``, ``regions``, and ``unknown``, the reason or ``None``."""
@@ -79,6 +83,3 @@ def held_out_tasks(number: int) -> str:
 
 def f1_in_words(metrics: Mapping[str, Any]) -> str:
     return Score.from_metrics(metrics).sentence
-
-
-tasks = held_out_tasks

@@ -114,7 +114,7 @@ def _chain(held_out: HeldOut, random: Generator) -> Iterator[tuple[float, bool]]
 
 
 def _promoted(candidate: Metrics, current: Metrics) -> bool:
-    return gate.judge(candidate, current, labels=("X",), current_labels=("X",), tolerance=TOLERANCE).promote
+    return gate.decide(candidate, current, labels=("X",), current_labels=("X",), tolerance=TOLERANCE).promote
 
 
 def _metrics(right: Any, predicted: Any, gold: Any) -> Metrics:

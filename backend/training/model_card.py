@@ -8,7 +8,8 @@ from typing import Any
 
 from backend.evaluation.bootstrap import MIN_DOCUMENTS_OF_LABEL
 from backend.evaluation.evaluate import Metrics
-from backend.scores import MIN_DOCUMENTS, Interval, tasks
+from backend.scores import MIN_DOCUMENTS, Interval
+from backend.scores import held_out_tasks as tasks
 from backend.training.base_model.embedded import PACKAGE
 
 _MIXED_UP = 6

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
 from backend.evaluation.evaluate import Metrics, evaluate
-from backend.evaluation.gate import judge
+from backend.evaluation.gate import decide, explain
 from backend.label_studio.client import open_label_studio
 from backend.logs import configure_logging
 from backend.recipe import Recipe
@@ -108,12 +108,13 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
             leader=leader,
         )
         serving = store.projects.get(project.uid).current_version
-        verdict = judge(
+        decision = decide(
             built.metrics,
             _metrics_of(serving, registry, project, built.test),
             labels=built.labels,
             current_labels=store.versions.get(project.uid, serving).labels if serving else (),
             tolerance=settings.promotion_tolerance,
+            current_name=serving,
         )
         progress("publishing", 0.0)
         version = registry.publish(
@@ -123,10 +124,10 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
             run=run.id,
             labels=built.labels,
             metrics=built.metrics.to_dict() if built.metrics else {},
-            verdict=verdict.reason,
-            enter=lambda version: progress.publish(version, promote=verdict.promote, revision=revision),
+            verdict=explain(decision),
+            enter=lambda version: progress.publish(version, promote=decision.promote, revision=revision),
         )
-    log.info("%s %s", version.name, verdict.reason)
+    log.info("%s %s", version.name, explain(decision))
 
 
 def _snapshot(

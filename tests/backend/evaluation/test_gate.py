@@ -1,82 +1,161 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, get_args
+
 import pytest
 
 from backend.evaluation.evaluate import Metrics, score
-from backend.evaluation.gate import Verdict, judge
+from backend.evaluation.gate import GateDecision, Rule, decide, describe, explain
 
 
-def found(*right: int, of: int = 4, times: int = 1) -> Metrics:
-    """A version that finds so many of the ``of`` entities of each document, and nothing else."""
-    gold = [["B-Dish"] * of for _ in right] * times
-    predicted = [["B-Dish"] * number + ["O"] * (of - number) for number in right] * times
+def metrics(*correct: int, of: int = 4, times: int = 1) -> Metrics:
+    """Of a version that finds ``correct`` of the ``of`` entities of each document, and nothing else."""
+    gold = [["B-Dish"] * of for _ in correct] * times
+    predicted = [["B-Dish"] * number + ["O"] * (of - number) for number in correct] * times
     return score(gold, predicted)
 
 
-def verdict(candidate: Metrics | None, current: Metrics | None, *, tolerance: float = 0.005) -> Verdict:
-    return judge(candidate, current, labels=("Dish",), current_labels=("Dish",), tolerance=tolerance)
+def decision_on(candidate: Metrics | None, current: Metrics | None, *, tolerance: float = 0.005) -> GateDecision:
+    return decide(
+        candidate,
+        current,
+        labels=("Dish",),
+        current_labels=("Dish",),
+        tolerance=tolerance,
+        current_name="ner-v1" if current else None,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A decision as the store returns it."""
+
+    promote: bool = True
+    rule: str = "bootstrap"
+    documents: int | None = None
+    f1: float | None = None
+    current_f1: float | None = None
+    compared_with: str | None = None
+    tolerance: float | None = None
+    share_worse: float | None = None
+    share_better: float | None = None
+    new_labels: tuple[str, ...] = ()
+    note: str | None = None
 
 
 @pytest.mark.parametrize(
-    ("candidate", "current", "promote", "words"),
+    ("candidate", "current", "promote", "rule", "sentence"),
     [
-        (None, None, True, "promoted: no held-out entities yet, so nothing speaks against it"),
-        (found(0, of=0), found(0, of=0), True, "promoted: no held-out entities yet, so nothing speaks against it"),
         (
-            found(1, times=4),
+            None,
             None,
             True,
-            "promoted: F1 0.400 (measured on only 4 held-out tasks: too few to say more), with no version to compare",
+            "no_held_out_entities",
+            "nothing could be compared, because no task is held out yet (30 held-out tasks are needed)",
         ),
         (
-            found(4, times=40),
+            metrics(0, of=0),
+            metrics(0, of=0),
+            True,
+            "no_held_out_entities",
+            "nothing could be compared, because no held-out task has regions (30 held-out tasks are needed)",
+        ),
+        (
+            metrics(1, times=4),
             None,
             True,
-            "promoted: F1 1.000 (95 %: 0.912 to 1.000) on 40 held-out tasks, with no version to compare",
+            "no_current_version",
+            "there is no current version to compare with; F1 unknown: only 4 held-out tasks, 26 more are needed",
         ),
         (
-            found(3, times=40),
-            found(2, times=40),
+            metrics(4, times=40),
+            None,
             True,
-            "promoted: F1 0.857 against 0.667 on the same 40 held-out tasks (better in 100 % of resamples)",
+            "no_current_version",
+            "there is no current version to compare with; F1 1.000 on 40 held-out tasks",
         ),
         (
-            found(3, times=40),
-            found(3, times=40),
+            metrics(3, times=40),
+            metrics(2, times=40),
             True,
-            "promoted: F1 0.857 against 0.857 on the same 40 held-out tasks (as good in all resamples)",
+            "bootstrap",
+            "F1 0.857 against 0.667 of ner-v1 on the same 40 held-out tasks (better in 100 % of resamples)",
         ),
         (
-            found(2, times=40),
-            found(3, times=40),
+            metrics(3, times=40),
+            metrics(3, times=40),
+            True,
+            "bootstrap",
+            "F1 0.857 against 0.857 of ner-v1 on the same 40 held-out tasks (as good in all resamples)",
+        ),
+        (
+            metrics(2, times=40),
+            metrics(3, times=40),
             False,
-            "rejected: F1 0.667 against 0.857 on the same 40 held-out tasks, "
-            "worse by more than 0.005 in 100 % of resamples",
+            "bootstrap",
+            "F1 0.667 against 0.857 of ner-v1 on the same 40 held-out tasks "
+            "(F1 lower by more than 0.005 in 100 % of resamples)",
         ),
         (
-            found(3, times=12),
-            found(2, times=12),
+            metrics(3, times=12),
+            metrics(2, times=12),
             True,
-            "promoted: F1 0.857 against 0.667 on the same 12 held-out tasks, "
-            "too few to say more than that it is not plainly broken",
+            "few_documents",
+            "only 12 held-out tasks (30 are needed), too few to compare it closely with ner-v1; it is not much worse",
         ),
         (
-            found(0, 1),
-            found(4, 4),
+            metrics(0, 1),
+            metrics(4, 4),
             True,
-            "promoted: F1 0.222 against 1.000 on the same 2 held-out tasks, too few to speak against it",
+            "too_few_documents",
+            "only 2 held-out tasks (30 are needed), too few to compare it with ner-v1",
         ),
         (
-            found(1, times=12),
-            found(3, times=12),
+            metrics(1, times=12),
+            metrics(3, times=12),
             False,
-            "rejected: F1 0.400 against 0.857 on the same 12 held-out tasks, too few to tell small differences, "
-            "but worse by more than 0.1 in 100 % of resamples",
+            "few_documents",
+            "much worse than ner-v1: F1 lower by more than 0.1 in 100 % of resamples; "
+            "only 12 held-out tasks (30 are needed), too few to measure small differences",
         ),
     ],
 )
-def test_verdict_is_a_sentence(candidate: Metrics | None, current: Metrics | None, promote: bool, words: str) -> None:
-    assert verdict(candidate, current) == Verdict(promote, words)
+def test_decision_has_its_rule_and_is_explained_in_a_sentence(
+    candidate: Metrics | None, current: Metrics | None, promote: bool, rule: Rule, sentence: str
+) -> None:
+    decision = decision_on(candidate, current)
+    assert (decision.promote, decision.rule) == (promote, rule)
+    assert explain(decision) == f"{'promoted' if promote else 'rejected'}: {sentence}"
+
+
+def test_decision_holds_the_figures_it_rests_on() -> None:
+    decision = decision_on(metrics(2, times=40), metrics(3, times=40))
+    assert decision == GateDecision(
+        promote=False,
+        rule="bootstrap",
+        documents=40,
+        f1=pytest.approx(2 / 3),
+        current_f1=pytest.approx(6 / 7),
+        compared_with="ner-v1",
+        tolerance=0.005,
+        share_worse=1.0,
+        share_better=0.0,
+        new_labels=(),
+    )
+
+
+@pytest.mark.parametrize(("documents", "tolerance"), [(2, 0.005), (12, 0.1), (40, 0.005)])
+def test_few_documents_have_the_figures_too(documents: int, tolerance: float) -> None:
+    decision = decision_on(metrics(3, times=documents), metrics(2, times=documents))
+    assert (decision.documents, decision.f1, decision.current_f1, decision.tolerance, decision.share_better) == (
+        documents,
+        pytest.approx(6 / 7),
+        pytest.approx(2 / 3),
+        tolerance,
+        1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,63 +164,129 @@ def test_verdict_is_a_sentence(candidate: Metrics | None, current: Metrics | Non
 )
 def test_loss_that_a_few_documents_decide_is_chance(worse: int, better: int, promote: bool) -> None:
     same = 60 - worse - better
-    candidate = found(*[2] * worse, *[4] * better, *[3] * same)
-    current = found(*[4] * worse, *[2] * better, *[3] * same)
-    said = verdict(candidate, current)
-    assert said.promote is promote
-    assert ("90 % would reject it" in said.reason) is (promote and worse > better)
+    candidate = metrics(*[2] * worse, *[4] * better, *[3] * same)
+    current = metrics(*[4] * worse, *[2] * better, *[3] * same)
+    decision = decision_on(candidate, current)
+    assert decision.promote is promote
+    assert ("90 % would reject it" in explain(decision)) is (promote and worse > better)
 
 
 @pytest.mark.parametrize(("tolerance", "promote"), [(0.0, False), (0.19, False), (0.2, True), (1.0, True)])
 def test_tolerance_is_what_may_be_lost(tolerance: float, promote: bool) -> None:
-    assert verdict(found(2, times=40), found(3, times=40), tolerance=tolerance).promote is promote
+    assert decision_on(metrics(2, times=40), metrics(3, times=40), tolerance=tolerance).promote is promote
 
 
 @pytest.mark.parametrize(
     ("documents", "candidate", "promote"),
     [(1, 0, True), (2, 0, True), (3, 0, False), (29, 9, True), (29, 7, False), (30, 9, False)],
 )
-def test_few_documents_reject_only_what_is_plainly_broken(documents: int, candidate: int, promote: bool) -> None:
-    said = verdict(found(candidate, of=10, times=documents), found(10, of=10, times=documents))
-    assert said.promote is promote
+def test_few_documents_reject_only_what_is_much_worse(documents: int, candidate: int, promote: bool) -> None:
+    decision = decision_on(metrics(candidate, of=10, times=documents), metrics(10, of=10, times=documents))
+    assert decision.promote is promote
 
 
 def test_versions_are_compared_document_by_document() -> None:
-    """Scores that vary as much from document to document say more where they vary together."""
-    current = found(*[4, 0] * 20)
-    assert not verdict(found(*[3, 0] * 20), current).promote
-    shuffled = verdict(found(*[0, 3] * 20), current)
+    """Scores that vary as much from document to document are compared more exactly where they vary together."""
+    current = metrics(*[4, 0] * 20)
+    assert not decision_on(metrics(*[3, 0] * 20), current).promote
+    shuffled = decision_on(metrics(*[0, 3] * 20), current)
     assert shuffled.promote
-    assert "F1 0.545 against 0.667" in shuffled.reason
+    assert (shuffled.f1, shuffled.current_f1) == (pytest.approx(6 / 11), pytest.approx(2 / 3))
 
 
 @pytest.mark.parametrize(
-    ("documents", "tasks"), [(40, "40 held-out tasks"), (12, "12 held-out tasks (too few to say more)")]
+    ("documents", "sentence"),
+    [
+        (40, "F1 0.000 against 1.000 of ner-v1 on the same 40 held-out tasks for the other labels"),
+        (12, "only 12 held-out tasks (30 are needed), too few to compare the other labels"),
+    ],
 )
-def test_new_labels_are_promoted_with_the_figures_of_the_others(documents: int, tasks: str) -> None:
+def test_new_labels_are_promoted_with_the_figures_of_the_others(documents: int, sentence: str) -> None:
     gold = [["B-Dish", "B-Drink"]] * documents
     candidate, current = score(gold, [["O", "B-Drink"]] * documents), score(gold, [["B-Dish", "O"]] * documents)
-    said = judge(candidate, current, labels=("Dish", "Drink"), current_labels=("Dish",), tolerance=0.0)
-    words = f"it knows new labels (Drink); F1 0.000 against 1.000 on the same {tasks} for the others"
-    assert said == Verdict(True, f"promoted: {words}")
+    decision = decide(
+        candidate,
+        current,
+        labels=("Dish", "Drink"),
+        current_labels=("Dish",),
+        tolerance=0.0,
+        current_name="ner-v1",
+    )
+    assert (decision.promote, decision.rule, decision.new_labels) == (True, "new_labels", ("Drink",))
+    assert (decision.f1, decision.current_f1) == (0.0, 1.0)
+    assert explain(decision) == f"promoted: it has labels that ner-v1 lacks (Drink); {sentence}"
 
 
 def test_many_new_labels_are_not_all_named() -> None:
-    both = found(1)
-    said = judge(both, both, labels=("Dish", "A", "B", "C", "D", "E"), current_labels=("Dish",), tolerance=0.0)
-    assert "new labels (A, B, C and 2 more)" in said.reason
+    both = metrics(1)
+    decision = decide(both, both, labels=("Dish", "A", "B", "C", "D", "E"), current_labels=("Dish",), tolerance=0.0)
+    assert decision.new_labels == ("A", "B", "C", "D", "E")
+    assert "labels that the current version lacks (A, B, C and 2 more)" in explain(decision)
 
 
-@pytest.mark.parametrize("known", [("Food",), ("Food", "Place")])
-def test_version_with_nothing_to_compare_but_new_labels_is_promoted(known: tuple[str, ...]) -> None:
-    said = judge(found(1), found(4), labels=("Dish", "Place"), current_labels=known, tolerance=0.0)
-    new = "Dish" if "Place" in known else "Dish, Place"
-    assert said == Verdict(True, f"promoted: it knows new labels ({new}), and no held-out entity has another")
+@pytest.mark.parametrize("current_labels", [("Food",), ("Food", "Place")])
+def test_version_with_nothing_to_compare_but_new_labels_is_promoted(current_labels: tuple[str, ...]) -> None:
+    decision = decide(metrics(1), metrics(4), labels=("Dish", "Place"), current_labels=current_labels, tolerance=0.0)
+    new_labels = ("Dish",) if "Place" in current_labels else ("Dish", "Place")
+    assert (decision.promote, decision.rule, decision.new_labels) == (True, "only_new_labels_held_out", new_labels)
+    assert explain(decision) == (
+        f"promoted: it has labels that the current version lacks ({', '.join(new_labels)}), "
+        "and no held-out region has another label"
+    )
 
 
 def test_predictions_of_a_removed_label_count_neither_way() -> None:
     gold = [["B-Dish", "O"]] * 40
     current = score(gold, [["B-Dish", "B-Drink"]] * 40)
     candidate = score(gold, [["B-Dish", "O"]] * 38 + [["O", "O"]] * 2)
-    said = judge(candidate, current, labels=("Dish",), current_labels=("Dish", "Drink"), tolerance=0.0)
-    assert "F1 0.974 against 1.000" in said.reason
+    decision = decide(candidate, current, labels=("Dish",), current_labels=("Dish", "Drink"), tolerance=0.0)
+    assert (decision.f1, decision.current_f1) == (pytest.approx(76 / 78), 1.0)
+
+
+@pytest.mark.parametrize("rule", get_args(Rule))
+def test_every_rule_is_explained(rule: Rule) -> None:
+    decision = GateDecision(
+        promote=True, rule=rule, documents=40, f1=0.5, current_f1=0.4, tolerance=0.1, share_worse=0.0, share_better=1.0
+    )
+    assert len(explain(decision)) > len("promoted: ")
+
+
+@pytest.mark.parametrize("promote", [True, False])
+def test_rule_of_another_release_is_explained_by_its_outcome(promote: bool) -> None:
+    assert explain(Row(promote=promote, rule="not yet invented")) == ("promoted" if promote else "rejected")
+
+
+def test_sentence_of_an_earlier_release_is_kept() -> None:
+    assert explain(Row(rule="", note="promoted: better in 100 % of resamples")) == (
+        "promoted: better in 100 % of resamples"
+    )
+
+
+DECISION = decision_on(metrics(1, times=12), metrics(3, times=12))
+NOVEMBER_21 = 1795219200.0
+HOUR = 3600.0
+
+
+def promotion(actor: str, promoted_at: float) -> Any:
+    return SimpleNamespace(actor=actor, promoted_at=promoted_at)
+
+
+@pytest.mark.parametrize(
+    ("decision", "promotions", "sentence"),
+    [
+        (None, [], ""),
+        (DECISION, [], explain(DECISION)),
+        (replace(DECISION, promote=True), [promotion("gate", 0.0)], explain(replace(DECISION, promote=True))),
+        (
+            DECISION,
+            [promotion("dashboard", NOVEMBER_21 + HOUR), promotion("command line", HOUR)],
+            f"{explain(DECISION)}; promoted by hand on 2026-11-21 (dashboard)",
+        ),
+        (None, [promotion("command line", NOVEMBER_21)], "promoted by hand on 2026-11-21 (command line)"),
+    ],
+)
+def test_promotions_by_people_are_added_to_the_decision(
+    decision: GateDecision | None, promotions: list[Any], sentence: str
+) -> None:
+    version: Any = SimpleNamespace(decision=decision, promotions=promotions)
+    assert describe(version) == sentence

@@ -168,8 +168,8 @@ def test_first_version_is_published_and_promoted(
     assert built == [80]
     version = store.versions.get(UID, "ner-v1")
     assert (version.run, version.labels, version.metrics["f1"]) == (run.id, list(LABELS), 1.0)
-    score = "F1 1.000 (measured on only 6 held-out tasks: too few to say more)"
-    assert version.verdict == f"promoted: {score}, with no version to compare"
+    score = "F1 unknown: only 6 held-out tasks, 24 more are needed"
+    assert version.verdict == f"promoted: there is no current version to compare with; {score}"
     assert (settings.model_dir / UID / "ner-v1" / "config.json").is_file()
     project = store.projects.get(UID)
     assert (project.current_version, project.title) == ("ner-v1", "Restaurants")
@@ -187,7 +187,7 @@ def test_worse_version_is_kept_and_not_promoted(
     run = train()
     assert (run.state, run.version) == ("finished", "ner-v2")
     assert store.projects.get(UID).current_version == "ner-v1"
-    assert store.versions.get(UID, "ner-v2").verdict.startswith("rejected: F1 0.000 against 1.000 on the same")
+    assert store.versions.get(UID, "ner-v2").verdict.startswith("rejected: much worse than ner-v1")
     assert store.refreshes.due(UID) is None
     assert fake_models == ["ner-v1"]
 
@@ -200,7 +200,7 @@ def test_version_with_new_labels_is_promoted_whatever_its_figures(
     build(right=False)
     train()
     assert store.projects.get(UID).current_version == "ner-v2"
-    assert "it knows new labels" in store.versions.get(UID, "ner-v2").verdict
+    assert "it has labels that ner-v1 lacks" in store.versions.get(UID, "ner-v2").verdict
 
 
 def test_current_version_that_cannot_be_opened_is_replaced(
