@@ -6,6 +6,7 @@
     ├── InvalidRequest            400  the caller sent something unusable
     ├── NotFound                  404
     │   ├── UnknownProject
+    │   ├── ProjectReplaced
     │   ├── UnknownVersion
     │   ├── VersionPruned
     │   └── UnknownRun
@@ -48,6 +49,17 @@ class UnknownProject(NotFound):
         super().__init__(
             f"Project {project!r} is unknown here: connect the backend to it in Label Studio "
             "(Settings → Model) or with `python -m backend connect --project ID`."
+        )
+
+
+class ProjectReplaced(NotFound):
+    """Label Studio has given a project's number to another project."""
+
+    def __init__(self, uid: str, other: str) -> None:
+        number = uid.partition(".")[0]
+        super().__init__(
+            f"Project {number} in Label Studio is not the one this model was trained for (it is {other}, the model "
+            f"belongs to {uid}): connect it again with `python -m backend connect --project {number}`."
         )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.errors import BackendError
 from backend.label_studio.api import RemoteBackend
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.identity import same_project
 from backend.loop import UNTRAINED, Loop
 from backend.scores import f1_in_words
 from backend.settings import Settings
@@ -156,9 +157,7 @@ class Cards:
         was opened before our words came puts back what it had read.
         """
         label_studio = self._label_studio(self._loop.settings, project)
-        if label_studio.project(project.id).uid != project.uid:
-            self._rest(project, "its number has been given to another project")
-            return False
+        same_project(label_studio, project.uid)
         backend = _ours(label_studio.backends(project.id), project)
         if backend is None:
             self._rest(project, "it has no ML backend there that is certainly this service")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from backend.errors import LabelStudioRejected, UnknownProject
+from backend.errors import LabelStudioRejected
 from backend.label_studio.api import Prediction
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.identity import same_project
 from backend.store.models import LabelIssue
 from converters import Document, Span, read_tasks, regions
 from label_config import LabelConfig
@@ -29,14 +30,11 @@ def push(
     Label Studio's Data Manager has no column for that field and cannot sort by it, but it can by the time of the last
     change: so the surest comes last, and a tab lists the tasks in that order until somebody changes them.
     """
-    project_id = int(uid.partition(".")[0])
-    project = label_studio.project(project_id)
-    if project.uid != uid:
-        raise UnknownProject(uid)
+    project = same_project(label_studio, uid)
     config = LabelConfig.from_xml(project.label_config)
-    documents, _ = read_tasks(label_studio.labelled_tasks(project_id), config)
+    documents, _ = read_tasks(label_studio.labelled_tasks(project.id), config)
     predictions = _predictions(documents, label_issues, config)
-    label_studio.delete_predictions(project_id, VERSION)
+    label_studio.delete_predictions(project.id, VERSION)
     stored, until = 0, None
     for number, prediction in enumerate(predictions, start=1):
         try:
@@ -47,7 +45,7 @@ def push(
             stored += 1
         progress(number / len(predictions))
     if until:
-        label_studio.show_tab(project_id, TAB, version=VERSION, until=until)
+        label_studio.show_tab(project.id, TAB, version=VERSION, until=until)
     return stored
 
 

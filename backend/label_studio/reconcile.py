@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.identity import same_project
 from backend.store import Store
 from backend.store.models import Project
 
@@ -11,11 +12,11 @@ def lost_changes(store: Store, label_studio: LabelStudio, project: Project) -> l
     """Tasks whose annotations were created or deleted unseen, compared by annotation id.
 
     The count alone is compared first: it costs Label Studio one small request. A lost edit that changes no count is
-    found by the next training run, whose snapshot is always the whole export.
+    found by the next training run, whose snapshot is always the whole export. Raises `ProjectReplaced`.
     """
     known = store.annotations.of(project.uid)
-    remote = label_studio.project(project.id)
-    if remote.uid != project.uid or remote.annotations == len(known):
+    remote = same_project(label_studio, project.uid)
+    if remote.annotations == len(known):
         return []
     present = label_studio.annotation_tasks(project.id)
     created = {task for annotation, task in present.items() if annotation not in known}

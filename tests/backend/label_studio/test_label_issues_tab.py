@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.errors import LabelStudioUnreachable, UnknownProject
+from backend.errors import LabelStudioUnreachable, ProjectReplaced
 from backend.label_studio.api import Prediction
 from backend.label_studio.label_issues_tab import TAB, VERSION, push
 from backend.store.models import LabelIssue
@@ -94,6 +94,6 @@ def test_label_studio_that_goes_away_is_no_missing_task(studio: FakeLabelStudio,
 
 def test_recreated_project_of_the_same_number_gets_nothing(studio: FakeLabelStudio) -> None:
     studio.uid = "7.1999999999"
-    with pytest.raises(UnknownProject):
+    with pytest.raises(ProjectReplaced):
         pushed(studio, [issue(1, 0.9)])
     assert studio.stored == {}
