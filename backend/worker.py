@@ -68,11 +68,11 @@ class Worker:
     def _carry_out(self, run: Run) -> None:
         log.info("run %s of project %s starts, attempt %s", run.id, run.project, run.attempt)
         self._run = run.id
-        death = self._processes.carry_out(
+        death = self._processes.run(
             run.id,
             environment=self._loop.settings.environment(),
             log_file=self._loop.registry.log_file(run.project, run.id),
-            wanted=lambda: self._is_wanted(run),
+            should_continue=lambda: self._is_wanted(run),
         )
         if self._processes.stopping.is_set():
             return
@@ -94,11 +94,11 @@ class Worker:
         if review is None:
             return False
         log.info("review %s of project %s starts", review.id, review.project)
-        death = self._reviews.carry_out(
+        death = self._reviews.run(
             review.id,
             environment=self._loop.settings.environment(),
             log_file=self._loop.registry.log_file(review.project, "review"),
-            wanted=lambda: not self._trains(review.project),
+            should_continue=lambda: not self._trains(review.project),
         )
         if self._reviews.stopping.is_set() or self._trains(review.project):
             self._store.reviews.release(review.id)

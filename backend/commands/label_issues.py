@@ -49,14 +49,14 @@ def label_issues(settings: Settings, project: str, limit: int, as_json: bool, pu
 
 
 def _review(loop: Loop, uid: str) -> None:
-    from backend.training.review import carry_out
+    from backend.training.review import run_review
 
     review = loop.store.reviews.begin(uid)
     if review is None:
         raise Conflict("The project's labels are being reviewed already: wait for the end, and list what was found.")
     try:
         with Bar("Looking for wrong labels", total=1.0) as bar:
-            carry_out(loop.settings, loop.store, review, progress=bar.show)
+            run_review(loop.settings, loop.store, review, progress=bar.show)
     finally:
         loop.store.reviews.release(review.id)
 

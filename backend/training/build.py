@@ -15,7 +15,7 @@ from typing import Any
 from backend.evaluation.evaluate import Metrics, evaluate
 from backend.inference.tagger import Precision, Tagger
 from backend.recipe import Recipe
-from backend.training.distributed import Job, Leader
+from backend.training.distributed import Job, OtherRanks
 from backend.training.fine_tune import fine_tune
 from backend.training.model_card import model_card
 from backend.training.onnx.export import export
@@ -58,12 +58,12 @@ def build_version(
     progress: Progress,
     precision: Precision = "auto",
     start: Path | None = None,
-    leader: Leader | None = None,
+    other_ranks: OtherRanks | None = None,
 ) -> Built:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
-    Training goes on from the version in the folder ``start``, or begins with the recipe's base model. The ``leader``'s
-    other processes take part in it.
+    Training continues from the version in the folder ``start``, or starts from the recipe's base model.
+    ``other_ranks`` take part in it.
     With ``precision`` ``auto`` it may be published in int8 too (`decide_precision`), and what is scored is what serves.
     ``progress`` gets a phase of `PHASES` and the fraction of it that is done; what it raises ends the run. Besides the
     model, ``folder`` gets ``metrics.json``, the documents as ``snapshot.conll`` and a model card. On failure it is
@@ -77,8 +77,8 @@ def build_version(
     progress("preparing", 1.0)
     with clock.phase("training"):
         job = Job(sides.train, sides.validation, tuple(labels), recipe, start)
-        if leader:
-            leader.tell(job)
+        if other_ranks:
+            other_ranks.broadcast_job(job)
         model, tokenizer, trained = fine_tune(**job._asdict(), progress=lambda fraction: progress("training", fraction))
     with clock.phase("exporting"):
         progress("exporting", 0.0)

@@ -1,13 +1,15 @@
-"""Several processes fine-tune one model: the one that carries out the run tells the others what to do.
+"""Several processes fine-tune one model: rank 0 sends the others the job.
 
-``accelerate launch`` starts the same command several times, perhaps on several machines. The first process leads: it
-alone fetches, exports, evaluates and writes. The others wait for a `Job`, take their share of each batch, and end.
+``accelerate launch`` starts the same command several times, perhaps on several machines. Rank 0 alone fetches the
+documents, exports, evaluates and publishes. The other ranks wait for a `Job`, compute their share of each batch, and
+exit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 from accelerate.utils import broadcast_object_list
@@ -18,7 +20,7 @@ from converters.document import Document
 
 
 class Job(NamedTuple):
-    """What `backend.training.fine_tune.fine_tune` is called with."""
+    """The arguments of `backend.training.fine_tune.fine_tune`."""
 
     train: Sequence[Document]
     validation: Sequence[Document]
@@ -27,25 +29,39 @@ class Job(NamedTuple):
     start: Path | None
 
 
-def is_leader() -> bool:
+def is_rank_0() -> bool:
     return bool(processes().is_main_process)
 
 
-class Leader:
-    """The leading process's side; alone, it has nothing to say."""
+class OtherRanks:
+    """The other processes, as rank 0 sees them; there may be none.
+
+    As a context manager it lets them exit if no job was sent before the end of the block.
+    """
 
     def __init__(self) -> None:
-        self._told = False
+        self._waiting = processes().num_processes > 1
 
-    def tell(self, job: Job | None) -> None:
-        """Give all others the job, or let them go; only the first call counts."""
-        if not self._told and processes().num_processes > 1:
+    def __enter__(self) -> OtherRanks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._send(None)
+
+    def broadcast_job(self, job: Job) -> None:
+        """Send the job to all other ranks. Every rank takes part in one job, so a second call sends nothing."""
+        self._send(job)
+
+    def _send(self, job: Job | None) -> None:
+        if self._waiting:
             broadcast_object_list([job])
-        self._told = True
+        self._waiting = False
 
 
-def told() -> Job | None:
-    """Wait for what the leader has to say: a job, or ``None`` where there will be none."""
+def receive_job() -> Job | None:
+    """Wait for rank 0's job; ``None`` if rank 0 ends without one."""
     received: list[Job | None] = [None]
     broadcast_object_list(received)
     return received[0]

@@ -39,18 +39,18 @@ class RunProcesses:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.stopping = threading.Event()
 
-    def carry_out(
+    def run(
         self,
         run_id: str,
         *,
         environment: Mapping[str, str],
         log_file: Path,
-        wanted: Callable[[], bool] = lambda: True,
+        should_continue: Callable[[], bool] = lambda: True,
     ) -> str | None:
         """Run ``python -m MODULE RUN_ID`` to its end; return how it died, ``None`` for an orderly end.
 
         The process writes its own outcome to the run's row; only a death it could not write down is returned. It is
-        ended, with all that it started, within five seconds after the run is not ``wanted`` any more.
+        ended, with all that it started, within five seconds after ``should_continue`` returned ``False``.
         """
         with log_file.open("ab") as output:
             process = subprocess.Popen(
@@ -64,7 +64,7 @@ class RunProcesses:
         with self._guard:
             self._running[run_id] = process
         try:
-            if not _wait(process, wanted):
+            if not _wait(process, should_continue):
                 return None
             if process.returncode:
                 _signal(process, (), signal.SIGKILL)  # a launcher may have died alone
@@ -92,13 +92,13 @@ def _command(module: str, accelerate_config: Path | None) -> list[str]:
     return [*launch, "-m", module]
 
 
-def _wait(process: subprocess.Popen[bytes], wanted: Callable[[], bool]) -> bool:
-    """Wait for the end of a process; ``False`` when it was ended because it was not wanted any more."""
+def _wait(process: subprocess.Popen[bytes], should_continue: Callable[[], bool]) -> bool:
+    """Wait for the end of a process; ``False`` when it was ended because it should not continue."""
     while True:
         try:
             process.wait(_LOOK_SECONDS)
         except subprocess.TimeoutExpired:
-            if wanted():
+            if should_continue():
                 continue
             log.info("process %s is ended", process.pid)
             _end(process)

@@ -50,12 +50,12 @@ def main(review_id: str) -> None:
         log.warning("review %s is not this process's any more", review_id)
         return
     try:
-        carry_out(settings, store, review, progress=_while_parent_lives())
+        run_review(settings, store, review, progress=_while_parent_lives())
     except (BackendError, UnsupportedLabelConfig) as error:
         log.warning("%s", error)
 
 
-def carry_out(
+def run_review(
     settings: Settings,
     store: Store,
     review: Review,
@@ -70,7 +70,7 @@ def carry_out(
     """
     try:
         with explained(settings.model_dir):
-            return _carry_out(settings, store, review, _held(store, review, progress), label_studio)
+            return _find_and_store(settings, store, review, _held(store, review, progress), label_studio)
     except (RunCancelled, LabelStudioUnreachable):
         raise
     except (BackendError, UnsupportedLabelConfig) as error:
@@ -81,7 +81,7 @@ def carry_out(
         raise
 
 
-def _carry_out(
+def _find_and_store(
     settings: Settings,
     store: Store,
     review: Review,

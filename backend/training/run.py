@@ -31,51 +31,49 @@ from converters import Document, read_tasks
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
-    from backend.training.distributed import Leader
+    from backend.training.distributed import OtherRanks
 
 log = logging.getLogger(__name__)
 
 
 def main(run_id: str, *, lifeline: int | None = None) -> None:
-    """Carry out a claimed run; ``lifeline`` as in `RunProgress`.
+    """Train a version for a claimed run; ``lifeline`` as in `RunProgress`.
 
-    Where `accelerate launch` has started several processes, all but one only take part in its fine-tuning.
+    Where `accelerate launch` has started several processes, all but rank 0 take part in the fine-tuning only.
     """
     settings = load_settings()
     configure_logging(settings.log_level)
-    os.nice(10)  # annotators come first: their requests share the cores with this process
+    os.nice(10)  # annotators' requests share the cores with this process and have priority
     if settings.accelerate_config is None:
-        _lead(settings, run_id, None, lifeline)
+        _run(settings, run_id, None, lifeline)
         return
-    from backend.training.distributed import Leader, is_leader
+    from backend.training.distributed import OtherRanks, is_rank_0
 
-    if not is_leader():
-        take_part()
+    if not is_rank_0():
+        join_fine_tuning()
         return
-    leader = Leader()
-    try:
-        _lead(settings, run_id, leader, lifeline)
-    finally:
-        leader.tell(None)
+    with OtherRanks() as other_ranks:
+        _run(settings, run_id, other_ranks, lifeline)
 
 
-def take_part() -> None:
-    """Fine-tune beside the leading process, which does all the rest."""
-    from backend.training.distributed import told
+def join_fine_tuning() -> None:
+    """Fine-tune together with rank 0, which does everything else."""
+    from backend.training.distributed import receive_job
     from backend.training.fine_tune import fine_tune
 
-    job = told()
+    job = receive_job()
     if job:
         fine_tune(**job._asdict(), progress=lambda _: None)
 
 
-def _lead(settings: Settings, run_id: str, leader: Leader | None, lifeline: int | None) -> None:
+def _run(settings: Settings, run_id: str, other_ranks: OtherRanks | None, lifeline: int | None) -> None:
+    """Train and publish, and write the outcome to the run's row."""
     store = Store(settings.database_url)
     run = store.runs.get(run_id)
     with RunProgress(store, run, lifeline=lifeline) as progress:
         try:
             with explained(settings.model_dir):
-                _carry_out(settings, store, run, progress, leader)
+                _train_and_publish(settings, store, run, progress, other_ranks)
         except RunCancelled as error:
             log.warning("%s", error)
         except (BackendError, UnsupportedLabelConfig) as error:
@@ -86,7 +84,9 @@ def _lead(settings: Settings, run_id: str, leader: Leader | None, lifeline: int 
             progress.end("failed", error=f"{type(error).__name__}: {error}")
 
 
-def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress, leader: Leader | None) -> None:
+def _train_and_publish(
+    settings: Settings, store: Store, run: Run, progress: RunProgress, other_ranks: OtherRanks | None
+) -> None:
     project = store.projects.get(run.project)
     recipe = Recipe.from_settings(settings, project.extra_params, run.overrides)
     config, documents, revision = _snapshot(settings, store, project, progress)
@@ -105,7 +105,7 @@ def _carry_out(settings: Settings, store: Store, run: Run, progress: RunProgress
             progress=progress,
             precision=settings.precision,
             start=_start(registry, store.projects.get(project.uid), recipe),
-            leader=leader,
+            other_ranks=other_ranks,
         )
         serving = store.projects.get(project.uid).current_version
         decision = decide(

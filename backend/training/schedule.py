@@ -19,11 +19,11 @@ MAX_PIECES = 4096
 """Padded word pieces in a batch: 8 windows of 512, or 32 of up to 128."""
 
 MAX_EVALUATION_STEPS = 10
-"""Most evaluation steps of a run; a lap is an epoch at least."""
+"""Maximum number of evaluation steps in a run; they are at least one epoch apart."""
 
 FIRST_EVALUATION = 2 / 3
-"""From this share of training on, evaluation steps end with a look at the validation documents, if several do. Before, the learning
-rate is so high that what looks best is only lucky."""
+"""From this share of training on, an evaluation step scores the model on the validation documents, if there are several
+such steps. Before, the learning rate is so high that the best score is only luck."""
 
 WARMUP = 0.1
 """Share of training in which the learning rate rises."""

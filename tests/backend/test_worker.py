@@ -162,14 +162,14 @@ def test_worker_trains_one_run_at_a_time(
 def test_finished_run_refreshes_and_starts_the_next_that_is_due(
     worker: Worker, loop: Loop, store: Store, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def carry_out(self: object, run_id: str, **_: object) -> None:
+    def run_process(self: object, run_id: str, **_: object) -> None:
         revision = store.projects.get(UID).revision
         if store.runs.get(run_id).reason == "button":
             store.changes.record(UID, ["1", "2", "3"])  # they miss the snapshot
         settle(store, revision)
         store.runs.end(run_id, "finished", version="ner-v1")
 
-    monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
+    monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
     loop.train(UID, reason="button")
     worker.train_queued_runs()
     assert [(run.reason, run.state) for run in store.runs.latest()] == [
@@ -182,10 +182,10 @@ def test_finished_run_refreshes_and_starts_the_next_that_is_due(
 def test_failed_run_refreshes_nothing_and_starts_no_other(
     worker: Worker, loop: Loop, store: Store, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def carry_out(self: object, run_id: str, **_: object) -> None:
+    def run_process(self: object, run_id: str, **_: object) -> None:
         store.runs.end(run_id, "failed", error="No labels.")
 
-    monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
+    monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
     store.changes.record(UID, ["1", "2", "3"])
     loop.train(UID, reason="button")
     worker.train_queued_runs()
@@ -291,10 +291,10 @@ def test_finished_run_prunes_old_versions(
     for number in (1, 2, 3):
         publish(f"ner-v{number}", current=number == 2)
 
-    def carry_out(self: object, run_id: str, **_: object) -> None:
+    def run_process(self: object, run_id: str, **_: object) -> None:
         store.runs.end(run_id, state)
 
-    monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
+    monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
     loop.train(UID, reason="button")
     working(loop, studio).train_queued_runs()
     assert [version.name for version in loop.versions(UID, usable=True)] == left
@@ -348,14 +348,14 @@ def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, m
     store.projects.remember(OTHER)
     seen: list[str] = []
 
-    def carry_out(self: object, id: str, **_: object) -> None:
+    def run_process(self: object, id: str, **_: object) -> None:
         seen.append("run" if id in {run.id for run in store.runs.latest()} else "review")
         if seen[-1] == "run":
             store.runs.end(id, "finished")
         else:
             store.reviews.finish(id, [], tasks=60, revision=0)
 
-    monkeypatch.setattr("backend.worker.RunProcesses.carry_out", carry_out)
+    monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
     for uid in (UID, OTHER):
         loop.train(uid, reason="button")
     reviewing.train_queued_runs()

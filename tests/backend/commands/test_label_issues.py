@@ -133,11 +133,11 @@ def test_push_marks_all_of_them_in_label_studio(label_issues: Command, store: St
 def test_looking_for_them_at_once_lists_what_is_found(
     label_issues: Command, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def carry_out(settings: Settings, on: Store, review: Review, *, progress: Callable[[float], None]) -> None:
+    def run_review(settings: Settings, on: Store, review: Review, *, progress: Callable[[float], None]) -> None:
         progress(0.5)
         assert on.reviews.finish(review.id, [issue()], tasks=60, revision=0)
 
-    monkeypatch.setattr("backend.training.review.carry_out", carry_out)
+    monkeypatch.setattr("backend.training.review.run_review", run_review)
     assert LINK in label_issues("--now").stdout
 
 
@@ -151,10 +151,10 @@ def test_two_reviews_do_not_go_on_at_once(label_issues: Command, store: Store) -
 def test_review_that_is_interrupted_here_can_begin_again(
     label_issues: Command, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def carry_out(*_: object, **__: object) -> None:
+    def run_review(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("backend.training.review.carry_out", carry_out)
+    monkeypatch.setattr("backend.training.review.run_review", run_review)
     assert label_issues("--now").exit_code == 1
     assert begun(store)
 
@@ -162,7 +162,7 @@ def test_review_that_is_interrupted_here_can_begin_again(
 def test_too_few_labels_are_one_sentence(
     label_issues: Command, labelled: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review.carry_out, "__kwdefaults__", {"label_studio": lambda *_: labelled})
+    monkeypatch.setattr(review.run_review, "__kwdefaults__", {"label_studio": lambda *_: labelled})
     done = label_issues("--now")
     assert done.exit_code == 1
     assert "Looking for wrong labels needs 50 labelled tasks, and there are 9: label more." in done.stderr

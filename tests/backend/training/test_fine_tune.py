@@ -161,19 +161,19 @@ import json, sys
 from pathlib import Path
 from accelerate import PartialState
 from backend.recipe import Recipe
-from backend.training.distributed import Job, Leader, is_leader, told
+from backend.training.distributed import Job, OtherRanks, is_rank_0, receive_job
 from backend.training.acceleration.dropout import QuickDropout
-from backend.training.run import take_part
+from backend.training.run import join_fine_tuning
 from backend.training.fine_tune import fine_tune
 from tests.samples import LABELS, documents
 
 QuickDropout.forward = lambda self, values: values  # processes draw different random numbers
-if not is_leader():
-    take_part()
+if not is_rank_0():
+    join_fine_tuning()
 else:
     recipe = Recipe(base="embedded", epochs=4, batch_size=8)
     job = Job(documents(19), documents(4), LABELS, recipe, None)
-    Leader().tell(job)
+    OtherRanks().broadcast_job(job)
     model, _, info = fine_tune(**job._asdict(), progress=lambda _: None)
     weights = model.classifier.weight.flatten().tolist()
     Path(sys.argv[1]).write_text(json.dumps({"info": info, "weights": weights}))

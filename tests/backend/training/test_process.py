@@ -42,7 +42,7 @@ def run_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
 )
 def test_death_is_told_in_one_sentence(script: str, death: str | None, run_process: Script, tmp_path: Path) -> None:
     run_process(script)
-    told = RunProcesses().carry_out("abc", environment={}, log_file=tmp_path / "run.log")
+    told = RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log")
     assert told is None if death is None else (told or "").startswith(death)
 
 
@@ -54,7 +54,7 @@ def test_process_gets_its_run_its_settings_and_its_log(
     run_process('echo "$@"; echo "$PORT $FROM_OUTSIDE" >&2')
     log = tmp_path / "run.log"
     log.write_text("first attempt\n")
-    RunProcesses().carry_out("abc", environment={"PORT": "2"}, log_file=log)
+    RunProcesses().run("abc", environment={"PORT": "2"}, log_file=log)
     assert log.read_text() == "first attempt\n-m backend.training.run abc\n2 kept\n"
 
 
@@ -67,10 +67,10 @@ def test_stopping_ends_every_process(
     processes = RunProcesses()
     deaths: list[str | None] = []
 
-    def carry_out(run_id: str) -> None:
-        deaths.append(processes.carry_out(run_id, environment={}, log_file=tmp_path / "run.log"))
+    def run(run_id: str) -> None:
+        deaths.append(processes.run(run_id, environment={}, log_file=tmp_path / "run.log"))
 
-    threads = [threading.Thread(target=carry_out, args=(run_id,)) for run_id in ("abc", "def")]
+    threads = [threading.Thread(target=run, args=(run_id,)) for run_id in ("abc", "def")]
     for thread in threads:
         thread.start()
     until = time.monotonic() + 10
@@ -117,7 +117,7 @@ def test_process_that_is_not_wanted_is_gone_with_all_it_started_in_five_seconds(
             unwanted_at.append(time.monotonic())
         return not unwanted_at
 
-    death = RunProcesses().carry_out("abc", environment={}, log_file=tmp_path / "run.log", wanted=wanted)
+    death = RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log", should_continue=wanted)
     assert death is None
     assert time.monotonic() - unwanted_at[0] < 4
     assert not any(is_running(pid) for pid in pids)
@@ -125,7 +125,7 @@ def test_process_that_is_not_wanted_is_gone_with_all_it_started_in_five_seconds(
 
 def test_launcher_that_dies_takes_its_children_with_it(run_process: Script, tmp_path: Path) -> None:
     run_process(f"sleep 60 & echo $! > {tmp_path}/child; kill -KILL $$")
-    assert RunProcesses().carry_out("abc", environment={}, log_file=tmp_path / "run.log")
+    assert RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log")
     until = time.monotonic() + 5
     while is_running(tmp_path / "child"):
         assert time.monotonic() < until
@@ -138,7 +138,7 @@ def test_process_notices_the_end_of_its_worker(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from backend.training.process import RunProcesses\n"
         f"sys.executable = '{tmp_path}/python'\n"
-        f"RunProcesses().carry_out('abc', environment={{}}, log_file=Path('{tmp_path}/run.log'))"
+        f"RunProcesses().run('abc', environment={{}}, log_file=Path('{tmp_path}/run.log'))"
     )
     worker = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     until = time.monotonic() + 20
@@ -157,6 +157,6 @@ def test_process_notices_the_end_of_its_worker(tmp_path: Path) -> None:
 def test_run_is_launched_as_accelerate_was_configured(run_process: Script, tmp_path: Path) -> None:
     run_process('echo "$@"')
     log = tmp_path / "run.log"
-    RunProcesses(tmp_path / "config.yaml").carry_out("abc", environment={}, log_file=log)
+    RunProcesses(tmp_path / "config.yaml").run("abc", environment={}, log_file=log)
     launch = f"-m accelerate.commands.launch --config_file {tmp_path}/config.yaml"
     assert log.read_text() == f"{launch} -m backend.training.run abc\n"

@@ -16,7 +16,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Review
 from backend.training import review as module
-from backend.training.review import carry_out
+from backend.training.review import run_review
 from converters.bio import spans_to_tags, tag_set
 from converters.document import Document
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
@@ -71,7 +71,7 @@ def _emissions(document: Document, doubted: bool) -> Floats:
 def reviewed(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, progress: Any = lambda _: None
 ) -> int:
-    return carry_out(settings, store, review, progress=progress, label_studio=lambda *_: studio)  # type: ignore[arg-type]
+    return run_review(settings, store, review, progress=progress, label_studio=lambda *_: studio)  # type: ignore[arg-type]
 
 
 def row(store: Store) -> Review:
@@ -205,7 +205,7 @@ def process(
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)  # no .env of a developer
         monkeypatch.setattr(os, "nice", lambda increment: increment)
-        monkeypatch.setattr(carry_out, "__kwdefaults__", {"label_studio": lambda *_: studio})
+        monkeypatch.setattr(run_review, "__kwdefaults__", {"label_studio": lambda *_: studio})
         module.main(review_id)
 
     return main
