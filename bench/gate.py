@@ -1,13 +1,13 @@
-"""How often the promotion gate errs: on versions whose true quality is known, since they are drawn, not trained.
+"""How often the promotion gate errs, on simulated versions of known quality.
 
     python -m bench.gate [--trials 200] [--chains 20] [--json]
 
-The first table has the share of candidates it rejects, by held-out documents and by how much F1 the candidate truly
-loses. The second lets forty versions of one project follow each other under rules of different strictness.
+The first table has the share of candidates that the gate rejects, by held-out documents and by the candidate's true
+loss of F1. The second has forty versions of one project in a row, under rules of different strictness.
 
-The documents imitate short queries with two entities on average. Two versions of equal quality reach F1 0.8 and only
-one of them finds 9 of 100 entities: on the MIT restaurant corpus, two trained on 300 texts with different seeds reached
-0.61, and it was 10 of 100.
+The documents imitate short queries with two entities on average. Two versions of equal quality reach F1 0.8, and 9 of
+100 entities are found by only one of them: on the MIT restaurant corpus, two versions trained on 300 texts with
+different seeds reached 0.61, and only one of them found 10 of 100 entities.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 from unittest.mock import patch
 
@@ -22,8 +23,9 @@ import numpy as np
 from numpy.random import Generator
 
 from backend.evaluation import gate
+from backend.evaluation.bootstrap import Ints
 from backend.evaluation.counts import Confusion, Counts
-from backend.evaluation.evaluate import Metrics
+from backend.evaluation.evaluate import LabelMetrics, Metrics
 from backend.settings import Settings
 
 DOCUMENTS = (3, 12, 26, 80, 700)
@@ -31,31 +33,31 @@ LOSSES = (-0.02, 0.0, 0.02, 0.05, 0.1, 0.3)
 SHARES = (0.5, 0.8, gate.REJECTING_SHARE, 0.95)
 
 VERSIONS, CHAIN_DOCUMENTS, GAIN, SPREAD, BROKEN = 40, 80, 0.001, 0.01, 0.02
-"""A chain: each version gains on the one before, is better or worse by training's chance, and is rarely broken."""
+"""A chain: versions become better in a linear trend, vary at random around it, and a few of them are broken."""
 
 _ENTITIES = (0.01, 0.26, 0.48, 0.22, 0.03)
 _EASY, _CONTESTED, _HARD = 0.71, 0.18, 0.11
-_WRONG_ALIKE = 0.75
+_SAME_ERROR = 0.75
 
 TOLERANCE: float = Settings.model_fields["promotion_tolerance"].default
 
 
 class HeldOut:
-    """Documents of easy, contested and hard entities: found by every version, by half of them, by none."""
+    """Held-out documents with easy, contested and hard entities: found by every version, by half of them, by none."""
 
     def __init__(self, documents: int, random: Generator) -> None:
         self._random = random
         self._gold = random.choice(len(_ENTITIES), size=documents, p=_ENTITIES)
         self._easy, self._contested, self._hard = random.multinomial(self._gold, (_EASY, _CONTESTED, _HARD)).T
-        self._alike = random.binomial(self._hard, _WRONG_ALIKE)
+        self._same_errors = random.binomial(self._hard, _SAME_ERROR)
 
     def version(self, quality: float) -> Metrics:
-        """What a version finds whose true F1 is 0.8 + ``quality``; for each entity it misses, it finds a wrong one."""
+        """Metrics of a version of true F1 0.8 + ``quality``; for each entity it misses, it predicts a wrong one."""
         won = self._random.binomial(self._contested, min(1.0, 0.5 + max(quality, 0.0) / _CONTESTED))
         lost = self._random.binomial(self._easy, min(1.0, max(-quality, 0.0) / _EASY))
-        right = self._easy - lost + won
-        wrong = lost + self._contested - won + self._alike + self._random.binomial(self._hard, 1 - _WRONG_ALIKE)
-        return _metrics(right, right + wrong, self._gold)
+        correct = self._easy - lost + won
+        wrong = lost + self._contested - won + self._same_errors + self._random.binomial(self._hard, 1 - _SAME_ERROR)
+        return _metrics(correct, correct + wrong, self._gold)
 
 
 def main() -> None:
@@ -74,19 +76,20 @@ def main() -> None:
 
 
 def rejections(documents: int, trials: int, random: Generator) -> dict[str, Any]:
-    """Share of candidates that the gate rejects, by what they truly lose."""
+    """Share of candidates that the gate rejects, by their true loss of F1."""
     shares = {}
     for loss in LOSSES:
-        drawn = (HeldOut(documents, random) for _ in range(trials))
-        shares[f"{loss:g}"] = sum(not _promoted(one.version(-loss), one.version(0.0)) for one in drawn) / trials
+        samples = (HeldOut(documents, random) for _ in range(trials))
+        rejected = sum(not _promoted(held_out.version(-loss), held_out.version(0.0)) for held_out in samples)
+        shares[f"{loss:g}"] = rejected / trials
     return {"documents": documents, "rejected": shares}
 
 
 def chain(share: float, chains: int, random: Generator) -> dict[str, float]:
-    """Let versions follow each other on the same documents; ``rejected`` is the mean share of them.
+    """Simulate versions in a row on the same documents; ``rejected`` is the mean share of them that was rejected.
 
-    ``gain`` is how much more F1 what serves truly has, on average, than if each version were promoted; ``stuck`` the
-    share of chains in which five versions or more were rejected in a row.
+    ``gain`` is the mean true F1 of the serving version less that with every version promoted; ``stuck`` is the share of
+    chains in which five versions or more were rejected in a row.
     """
     with patch.object(gate, "REJECTING_SHARE", share):
         runs = [list(_chain(HeldOut(CHAIN_DOCUMENTS, random), random)) for _ in range(chains)]
@@ -94,13 +97,13 @@ def chain(share: float, chains: int, random: Generator) -> dict[str, float]:
     return {
         "share": share,
         "rejected": float(np.mean(rejected)),
-        "gain": float(np.mean([gained for run in runs for gained, _ in run])),
-        "stuck": float(np.mean([_longest(one) >= 5 for one in rejected])),
+        "gain": float(np.mean([gain for run in runs for gain, _ in run])),
+        "stuck": float(np.mean([_longest(flags) >= 5 for flags in rejected])),
     }
 
 
 def _chain(held_out: HeldOut, random: Generator) -> Iterator[tuple[float, bool]]:
-    """For each version: how much better is what serves after it, and whether it was promoted."""
+    """For each version: true F1 of the serving version less its own, and whether it was promoted."""
     serving, quality = held_out.version(0.0), 0.0
     for number in range(1, VERSIONS + 1):
         truth = GAIN * number + random.normal(0, SPREAD)
@@ -117,11 +120,10 @@ def _promoted(candidate: Metrics, current: Metrics) -> bool:
     return gate.decide(candidate, current, labels=("X",), current_labels=("X",), tolerance=TOLERANCE).promote
 
 
-def _metrics(right: Any, predicted: Any, gold: Any) -> Metrics:
-    counts = Counts(("X",), *(each[:, None] for each in (right, predicted, gold)))
-    precision, recall = right.sum() / max(predicted.sum(), 1), right.sum() / max(gold.sum(), 1)
-    f1 = 2 * right.sum() / max(predicted.sum() + gold.sum(), 1)
-    return Metrics(len(gold), precision, recall, f1, int(gold.sum()), {}, Confusion({}, {}, {}, {}), counts)
+def _metrics(correct: Ints, predicted: Ints, gold: Ints) -> Metrics:
+    counts = Counts(("X",), correct[:, None], predicted[:, None], gold[:, None])
+    scores = LabelMetrics.from_counts(int(correct.sum()), int(predicted.sum()), int(gold.sum()))
+    return Metrics(len(gold), **asdict(scores), per_label={}, confusion=Confusion({}, {}, {}, {}), counts=counts)
 
 
 def _longest(flags: Sequence[bool]) -> int:

@@ -1,4 +1,4 @@
-"""What was found of what is there, document by document and label by label, before any score is made of it."""
+"""Entities in gold and in predicted tags, counted for each document and label: scores are computed from these."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import numpy as np
 
 from backend.evaluation.bootstrap import Ints
 
-Place = tuple[int, int]
+Boundaries = tuple[int, int]
 """First word of an entity, and the word after its last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Entities of each document (row) and label (column, in the order of ``labels``).
+    """Numbers of entities of each document (row) and label (column, in the order of ``labels``).
 
-    ``right`` are predicted with exactly the boundaries and the label of gold ones.
+    ``correct`` are the true positives: predicted with exactly the boundaries and the label of a gold entity.
     """
 
     labels: tuple[str, ...]
-    right: Ints
+    correct: Ints
     predicted: Ints
     gold: Ints
 
     def totals(self, labels: Collection[str]) -> Ints:
-        """Right, predicted and gold entities (columns) of each document, of some labels together."""
+        """Correct, predicted and gold entities (columns) of each document (row), summed over some labels."""
         chosen = [label in labels for label in self.labels]
-        sums = [each[:, chosen].sum(axis=1) for each in (self.right, self.predicted, self.gold)]
+        sums = [counts[:, chosen].sum(axis=1) for counts in (self.correct, self.predicted, self.gold)]
         return np.stack(sums, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """What became of the gold entities, and what else was found, in numbers of entities; what is 0 is left out.
+    """Numbers of gold and of wrongly predicted entities by kind of error; zeros are left out.
 
-    Each gold entity of a label is in one of three places, which add up to the label's support:
+    Each gold entity is counted once, so the first three add up to the label's support:
 
-    - ``found_as[label][predicted label]``: one with exactly its boundaries was predicted, under that label;
-    - ``boundaries[label]``: else, one of its own label that overlaps it was predicted;
+    - ``found_as[label][predicted label]``: an entity with exactly its boundaries was predicted, with that label;
+    - ``boundaries[label]``: else, an entity of its label that overlaps it was predicted;
     - ``missed[label]``: else.
 
-    ``spurious[label]`` counts predicted entities that have neither the boundaries of a gold one nor overlap one of
-    their own label. As a matrix: a row for each gold label, its cells ``found_as``, then columns for ``boundaries``
-    and ``missed``; below, a row for ``spurious``. Rows and columns are the labels of ``per_label``.
+    ``spurious[label]`` counts predicted entities that have neither the boundaries of a gold entity nor overlap one of
+    their own label. As a matrix: a row for each gold label with the cells of ``found_as``, then columns for
+    ``boundaries`` and ``missed``; below, a row for ``spurious``.
     """
 
     found_as: dict[str, dict[str, int]]
@@ -64,24 +64,24 @@ def count(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     missed: Counter[str] = Counter()
     spurious: Counter[str] = Counter()
     for row, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted, strict=True)):
-        expected, found = dict(_entities(gold_tags)), dict(_entities(predicted_tags))
-        for place, label in expected.items():
+        gold_entities, predicted_entities = dict(_entities(gold_tags)), dict(_entities(predicted_tags))
+        for entity, label in gold_entities.items():
             counts.gold[row, column[label]] += 1
-            if place in found:
-                found_as[label, found[place]] += 1
-                counts.right[row, column[label]] += found[place] == label
-            elif _touches(predicted_tags, place, label):
+            if entity in predicted_entities:
+                found_as[label, predicted_entities[entity]] += 1
+                counts.correct[row, column[label]] += predicted_entities[entity] == label
+            elif _overlaps(predicted_tags, entity, label):
                 boundaries[label] += 1
             else:
                 missed[label] += 1
-        for place, label in found.items():
+        for entity, label in predicted_entities.items():
             counts.predicted[row, column[label]] += 1
-            if place not in expected and not _touches(gold_tags, place, label):
+            if entity not in gold_entities and not _overlaps(gold_tags, entity, label):
                 spurious[label] += 1
-    return counts, Confusion(_nested(found_as), *({**each} for each in (boundaries, missed, spurious)))
+    return counts, Confusion(_nested(found_as), dict(boundaries), dict(missed), dict(spurious))
 
 
-def _entities(tags: Sequence[str]) -> Iterator[tuple[Place, str]]:
+def _entities(tags: Sequence[str]) -> Iterator[tuple[Boundaries, str]]:
     start, label = -1, ""
     for position, tag in enumerate((*tags, "O")):
         if start >= 0 and tag != f"I-{label}":
@@ -91,8 +91,9 @@ def _entities(tags: Sequence[str]) -> Iterator[tuple[Place, str]]:
             start, label = position, tag[2:]
 
 
-def _touches(tags: Sequence[str], place: Place, label: str) -> bool:
-    return any(tag != "O" and tag[2:] == label for tag in tags[slice(*place)])
+def _overlaps(tags: Sequence[str], entity: Boundaries, label: str) -> bool:
+    """Whether any word of the entity has a tag of the label."""
+    return any(tag != "O" and tag[2:] == label for tag in tags[slice(*entity)])
 
 
 def _nested(pairs: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""How good a tagger is, measured on whole documents by whole entities."""
+"""Strict entity scores (precision, recall, F1) of a tagger on labelled documents, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -9,32 +9,42 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from seqeval.metrics import classification_report
-from seqeval.scheme import IOB2
 
 from backend.evaluation.bootstrap import intervals
 from backend.evaluation.counts import Confusion, Counts, count
 from backend.inference.tagger import Tagger
 from backend.scores import MIN_DOCUMENTS, Interval
-from converters.bio import spans_to_tags
-from converters.document import Document, Span, Word
+from converters.document import Span, Word
+from converters.tagged import TaggedDocument
 
 
 @dataclass(frozen=True, slots=True)
 class LabelMetrics:
-    """Scores of one label; ``support`` is the number of gold entities."""
+    """Scores of one label, in [0, 1]; ``support`` is the number of gold entities."""
 
     precision: float
     recall: float
     f1: float
     support: int
 
+    @classmethod
+    def from_counts(cls, correct: int, predicted: int, gold: int) -> LabelMetrics:
+        """A ratio whose denominator is 0 is 0; all are 1 where there are neither predicted nor gold entities."""
+        if not predicted and not gold:
+            return cls(precision=1.0, recall=1.0, f1=1.0, support=0)
+        return cls(
+            precision=correct / predicted if predicted else 0.0,
+            recall=correct / gold if gold else 0.0,
+            f1=2 * correct / (predicted + gold),
+            support=gold,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """95 % intervals: how far scores may be off because so many documents, and no more, were held out.
+    """95 % bootstrap intervals: how much scores may vary because the number of held-out documents is limited.
 
-    ``per_label`` is of F1. ``None`` where too few documents hold what is scored (`MIN_DOCUMENTS_OF_LABEL`).
+    ``per_label`` has the intervals of F1. ``None`` where fewer than `MIN_DOCUMENTS_OF_LABEL` documents have entities.
     """
 
     precision: Interval | None
@@ -45,10 +55,10 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Entity scores over documents: micro averages, and each label that occurs in gold or prediction.
+    """Entity scores over documents: micro averages, and those of each label with gold or predicted entities.
 
-    An entity counts only if its boundaries and its label are exactly right. Where there are entities neither in gold
-    nor in prediction, nothing is wrong and all three scores are 1.0; ``support`` 0 tells such a case from real success.
+    A predicted entity is correct only if its boundaries and its label are exactly those of a gold entity. With neither
+    gold nor predicted entities all three scores are 1.0; `backend.scores.Score` says when a score is to be trusted.
     """
 
     documents: int
@@ -62,41 +72,41 @@ class Metrics:
 
     @cached_property
     def intervals(self) -> Intervals | None:
-        """Computed when first asked for; ``None`` on fewer than `MIN_DOCUMENTS` documents."""
+        """Computed on first access; ``None`` on fewer than `MIN_DOCUMENTS` documents."""
         if self.documents < MIN_DOCUMENTS:
             return None
-        right, predicted, gold = self.counts.totals(self.counts.labels).T[:, :, None]
-        each = self.counts
+        counts = self.counts
+        correct, predicted, gold = counts.totals(counts.labels).T[:, :, None]
         precision, recall, f1, *per_label = intervals(
-            np.hstack([right, right, 2 * right, 2 * each.right]),
-            np.hstack([predicted, gold, predicted + gold, each.predicted + each.gold]),
+            np.hstack([correct, correct, 2 * correct, 2 * counts.correct]),
+            np.hstack([predicted, gold, predicted + gold, counts.predicted + counts.gold]),
         )
-        return Intervals(precision, recall, f1, dict(zip(each.labels, per_label, strict=True)))
+        return Intervals(precision, recall, f1, dict(zip(counts.labels, per_label, strict=True)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and dictionaries, for JSON.
+        """For JSON: plain numbers, lists and dictionaries.
 
-        ``intervals`` holds those of the overall scores, ``None`` on too few documents; ``interval`` of a label is of
-        its F1. What ``confusion`` holds, and how it makes a matrix, says `Confusion`.
+        ``intervals`` holds those of the overall scores, ``None`` on too few documents; ``interval`` of a label is that
+        of its F1. ``confusion`` is a `Confusion`.
         """
-        found = self.intervals
-        overall = {name: _pair(getattr(found, name)) for name in ("precision", "recall", "f1")} if found else None
+        intervals = self.intervals
+        names = ("precision", "recall", "f1")
         return {
             "documents": self.documents,
             "precision": self.precision,
             "recall": self.recall,
             "f1": self.f1,
             "support": self.support,
-            "intervals": overall,
+            "intervals": {name: _pair(getattr(intervals, name)) for name in names} if intervals else None,
             "per_label": {
-                label: {**asdict(row), "interval": _pair(found.per_label[label] if found else None)}
+                label: {**asdict(row), "interval": _pair(intervals.per_label[label] if intervals else None)}
                 for label, row in self.per_label.items()
             },
             "confusion": asdict(self.confusion),
         }
 
 
-def evaluate(tagger: Tagger, documents: Sequence[Document]) -> Metrics | None:
+def evaluate(tagger: Tagger, documents: Sequence[TaggedDocument]) -> Metrics | None:
     """Score the served tagger on labelled documents; ``None`` where there are none.
 
     Gold words are the tagger's words, split further where a person's span ends inside one, so a predicted span
@@ -108,51 +118,25 @@ def evaluate(tagger: Tagger, documents: Sequence[Document]) -> Metrics | None:
     gold: list[list[str]] = []
     predicted: list[list[str]] = []
     for document, tagging in zip(documents, taggings, strict=True):
-        tagged = spans_to_tags(document.text, document.spans)
-        gold.append(list(tagged.tags))
-        predicted.append(_tags_on(tagged.words, tagging.spans))
+        gold.append(list(document.tags))
+        predicted.append(_tags_on(document.words, tagging.spans))
     return score(gold, predicted)
 
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Metrics:
-    """Compare BIO tags, one sequence a document, by seqeval's strict IOB2."""
+    """Compare BIO tags, one sequence a document, by strict IOB2; gives the scores of seqeval (a test compares them)."""
     counts, confusion = count(gold, predicted)
-    if not counts.labels:
-        nothing = LabelMetrics(precision=1.0, recall=1.0, f1=1.0, support=0)
-        return Metrics(len(gold), **asdict(nothing), per_label={}, confusion=confusion, counts=counts)
-    # seqeval strips hyphens from names, and takes some for its own averages.
-    codes = {label: f"L{index}" for index, label in enumerate(counts.labels)}
-    report = classification_report(
-        _encoded(gold, codes),
-        _encoded(predicted, codes),
-        mode="strict",
-        scheme=IOB2,
-        output_dict=True,
-        zero_division=0,
-    )
-    overall = _row(report["micro avg"])
+    columns = np.stack([counts.correct.sum(axis=0), counts.predicted.sum(axis=0), counts.gold.sum(axis=0)], axis=1)
     return Metrics(
         documents=len(gold),
-        precision=overall.precision,
-        recall=overall.recall,
-        f1=overall.f1,
-        support=overall.support,
-        per_label={label: _row(report[code]) for label, code in codes.items() if code in report},
+        **asdict(LabelMetrics.from_counts(*columns.sum(axis=0).tolist())),
+        per_label={
+            label: LabelMetrics.from_counts(*row)
+            for label, row in zip(counts.labels, columns.tolist(), strict=True)
+            if any(row)
+        },
         confusion=confusion,
         counts=counts,
-    )
-
-
-def _encoded(sequences: Sequence[Sequence[str]], codes: dict[str, str]) -> list[list[str]]:
-    return [["O" if tag == "O" else tag[:2] + codes[tag[2:]] for tag in tags] for tags in sequences]
-
-
-def _row(scores: dict[str, Any]) -> LabelMetrics:
-    return LabelMetrics(
-        precision=float(scores["precision"]),
-        recall=float(scores["recall"]),
-        f1=float(scores["f1-score"]),
-        support=int(scores["support"]),
     )
 
 

@@ -1,13 +1,14 @@
-"""One version from labelled documents, end to end: split, fine-tune, export, evaluate, write down."""
+"""Trains one version from labelled documents: tag, split, fine-tune, export, evaluate, write its files."""
 
 from __future__ import annotations
 
 import json
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from backend.training.model_card import model_card
 from backend.training.onnx.export import export
 from backend.training.onnx.precision import decide_precision
 from backend.training.split import Split, split
-from converters.bio import spans_to_tags, tags_to_spans
-from converters.conll import write_conll
+from converters.conll import write_tagged
 from converters.document import Document
+from converters.tagged import OTHER_LABEL, TaggedDocument, tag_document
 
 Progress = Callable[[str, float], None]
 
@@ -33,17 +34,20 @@ METRICS_FILE = "metrics.json"
 SNAPSHOT_FILE = "snapshot.conll"
 CARD_FILE = "README.md"
 
-_LIBRARIES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime", "seqeval")
+_LIBRARIES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished version: its folder, labels, the documents of the test side, the scores on them (``None`` if there
-    are none), and what ``metrics.json`` says besides these."""
+    """A finished version.
+
+    ``metrics`` are the scores on ``test``, the test set; ``None`` if it is empty. ``info`` is the rest of
+    ``metrics.json``.
+    """
 
     folder: Path
     labels: tuple[str, ...]
-    test: tuple[Document, ...]
+    test: tuple[TaggedDocument, ...]
     metrics: Metrics | None
     info: dict[str, Any]
 
@@ -63,75 +67,66 @@ def build_version(
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
     Training continues from the version in the folder ``start``, or starts from the recipe's base model.
-    ``other_ranks`` take part in it.
-    With ``precision`` ``auto`` it may be published in int8 too (`decide_precision`), and what is scored is what serves.
-    ``progress`` gets a phase of `PHASES` and the fraction of it that is done; what it raises ends the run. Besides the
-    model, ``folder`` gets ``metrics.json``, the documents as ``snapshot.conll`` and a model card. On failure it is
-    left as far as it came. Raises `TrainingError`.
+    ``other_ranks`` take part in it. With ``precision`` ``auto`` the version may be served in int8 (`decide_precision`);
+    the scores are those of the precision that is served. ``progress`` is called with a phase of `PHASES` and the
+    fraction of it that is done; an exception it raises ends the run. Besides the model, ``folder`` gets
+    ``metrics.json``, the documents as ``snapshot.conll`` and a model card. After a failure its content is incomplete.
+    Raises `TrainingError`.
     """
-    clock = _Clock()
+    timer = _PhaseTimer()
     progress("preparing", 0.0)
-    known, dropped = _of_labels(documents, labels)
-    sides = split(known)
+    tagged = [tag_document(document, labels=labels) for document in documents]
+    subsets = split(tagged)
     folder.mkdir(parents=True, exist_ok=True)
     progress("preparing", 1.0)
-    with clock.phase("training"):
-        job = Job(sides.train, sides.validation, tuple(labels), recipe, start)
+    with timer.phase("training"):
+        job = Job(subsets.train, subsets.validation, tuple(labels), recipe, start)
         if other_ranks:
             other_ranks.broadcast_job(job)
         model, tokenizer, trained = fine_tune(**job._asdict(), progress=lambda fraction: progress("training", fraction))
-    with clock.phase("exporting"):
+    with timer.phase("exporting"):
         progress("exporting", 0.0)
         export(model, tokenizer, folder)
         progress("exporting", 1.0)
-    with clock.phase("evaluating"):
+    with timer.phase("evaluating"):
         progress("evaluating", 0.0)
-        decision = decide_precision(folder, sides, wanted=precision)
-        # On the CPU, where the version may serve whatever trained it.
-        validation, test = _scores(Tagger.load(folder, device="cpu", precision=decision.serving), sides)
+        decision = decide_precision(folder, subsets, wanted=precision)
+        # On the CPU: the version may be served there, wherever it was trained.
+        served = Tagger.load(folder, device="cpu", precision=decision.serving)
+        validation, test = evaluate(served, subsets.validation), evaluate(served, subsets.test)
     info = {
         "name": name,
         "labels": list(labels),
         "recipe": asdict(recipe),
         "training": trained,
-        "counts": _counts(sides) | dropped,
+        "counts": _counts(subsets) | _losses(tagged),
         **decision.to_dict(),
-        "seconds": clock.seconds,
+        "seconds": timer.seconds,
         "libraries": {library: version(library) for library in _LIBRARIES} | {"python": platform.python_version()},
     }
-    _write_down(folder, known, info, validation=validation, test=test)
+    _write_files(folder, tagged, info, validation=validation, test=test)
     progress("evaluating", 1.0)
-    return Built(folder=folder, labels=tuple(labels), test=sides.test, metrics=test, info=info)
+    return Built(folder=folder, labels=tuple(labels), test=subsets.test, metrics=test, info=info)
 
 
-def _scores(tagger: Tagger, sides: Split) -> tuple[Metrics | None, Metrics | None]:
-    return evaluate(tagger, sides.validation), evaluate(tagger, sides.test)
+def _losses(documents: Sequence[TaggedDocument]) -> dict[str, int]:
+    """How many spans are not learnt: those with another label, and those that overlap others or are empty."""
+    reasons = Counter(loss.reason for document in documents for loss in document.losses)
+    other = reasons.pop(OTHER_LABEL, 0)
+    return {"spans_of_other_labels": other, "spans_without_place": reasons.total()}
 
 
-def _of_labels(documents: Sequence[Document], labels: Sequence[str]) -> tuple[list[Document], dict[str, int]]:
-    """Documents with the spans that can be learnt, and how many cannot: of other labels, overlapping, or empty."""
-    learnable: list[Document] = []
-    other = lost = 0
-    for document in documents:
-        spans = [span for span in document.spans if span.label in labels]
-        tagged = spans_to_tags(document.text, spans)
-        other += len(document.spans) - len(spans)
-        lost += len(tagged.losses)
-        learnable.append(replace(document, spans=tuple(tags_to_spans(tagged.words, tagged.tags))))
-    return learnable, {"spans_of_other_labels": other, "spans_without_place": lost}
-
-
-def _counts(sides: Split) -> dict[str, Any]:
-    named = {"train": sides.train, "validation": sides.validation, "test": sides.test}
+def _counts(subsets: Split) -> dict[str, Any]:
+    named = {"train": subsets.train, "validation": subsets.validation, "test": subsets.test}
     return {
-        "documents": {side: len(documents) for side, documents in named.items()},
-        "entities": {side: sum(len(one.spans) for one in documents) for side, documents in named.items()},
+        "documents": {name: len(documents) for name, documents in named.items()},
+        "entities": {name: sum(len(document.spans) for document in documents) for name, documents in named.items()},
     }
 
 
-def _write_down(
+def _write_files(
     folder: Path,
-    documents: Sequence[Document],
+    documents: Sequence[TaggedDocument],
     info: dict[str, Any],
     *,
     validation: Metrics | None,
@@ -142,15 +137,15 @@ def _write_down(
         "validation": validation.to_dict() if validation else None,
     }
     text = json.dumps(scores | info, ensure_ascii=False, indent=2) + "\n"
-    # An id2label or a text of a task may hold a lone surrogate, which has no UTF-8 form.
+    # A label or a text may contain a lone surrogate, which has no UTF-8 form.
     (folder / METRICS_FILE).write_text(text, encoding="utf-8", errors="backslashreplace")
     with (folder / SNAPSHOT_FILE).open("w", encoding="utf-8", newline="\n") as stream:
-        write_conll(documents, stream)
+        write_tagged(documents, stream)
     card = model_card(info, validation=validation, test=test)
     (folder / CARD_FILE).write_text(card, encoding="utf-8", errors="backslashreplace")
 
 
-class _Clock:
+class _PhaseTimer:
     """Seconds spent in each phase."""
 
     def __init__(self) -> None:

@@ -17,8 +17,8 @@ def test_drawn_versions_have_the_quality_asked_for(loss: float) -> None:
 
 def test_equally_good_versions_differ_in_a_tenth_of_the_entities() -> None:
     held_out = HeldOut(50_000, np.random.default_rng(1))
-    one, other = (held_out.version(0.0).counts.right for _ in range(2))
-    assert 0.04 < np.abs(one - other).sum() / one.sum() < 0.12
+    first, second = (held_out.version(0.0).counts.correct for _ in range(2))
+    assert 0.04 < np.abs(first - second).sum() / first.sum() < 0.12
 
 
 def test_tables_are_shares_and_leave_the_gate_as_it_was() -> None:

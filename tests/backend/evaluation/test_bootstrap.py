@@ -35,8 +35,8 @@ def test_same_counts_have_the_same_interval() -> None:
 
 @pytest.mark.parametrize("documents", [100, 400, 1600])
 def test_interval_of_many_documents_is_that_of_the_normal_distribution(documents: int) -> None:
-    right = column(1, 1, 1, 1, 0, times=documents // 5)
-    [interval] = intervals(right, np.ones_like(right))
+    correct = column(1, 1, 1, 1, 0, times=documents // 5)
+    [interval] = intervals(correct, np.ones_like(correct))
     assert interval is not None
     half = 1.96 * (0.8 * 0.2 / documents) ** 0.5
     assert interval == pytest.approx((0.8 - half, 0.8 + half), abs=half / 5)
@@ -57,8 +57,8 @@ def test_interval_of_many_documents_is_that_of_the_normal_distribution(documents
 def test_interval_where_resampling_tells_too_little(
     parts: np.ndarray, wholes: np.ndarray, interval: Interval | None
 ) -> None:
-    [found] = intervals(parts, wholes)
-    assert found == (interval and pytest.approx(interval, abs=1e-4))
+    [computed] = intervals(parts, wholes)
+    assert computed == (interval and pytest.approx(interval, abs=1e-4))
 
 
 def test_documents_without_the_label_do_not_weigh() -> None:

@@ -8,11 +8,12 @@ import pytest
 from backend.evaluation.evaluate import Metrics, evaluate, score
 from backend.inference.tagger import Tagging
 from converters.document import Document, Span
+from converters.tagged import tag_document
 from tests.samples import marked
 
 
 class Answers:
-    """A tagger that answers what it was told."""
+    """A tagger with fixed answers."""
 
     labels = ("Dish", "Place")
 
@@ -25,7 +26,7 @@ class Answers:
 
 
 def evaluated(document: Document, *spans: Span) -> Metrics:
-    metrics = evaluate(Answers(spans), [document])  # type: ignore[arg-type]
+    metrics = evaluate(Answers(spans), [tag_document(document)])  # type: ignore[arg-type]
     assert metrics is not None
     return metrics
 
@@ -54,7 +55,7 @@ def test_almost_right_is_wrong(wrong: Span) -> None:
 def test_counts_are_over_all_documents() -> None:
     documents = [marked("try [ramen|Dish]"), marked("in [Boston|Place] or [Paris|Place]")]
     answers = Answers((Span(4, 9, "Dish"),), (Span(3, 9, "Place"), Span(0, 2, "Dish")))
-    metrics = evaluate(answers, documents)  # type: ignore[arg-type]
+    metrics = evaluate(answers, [tag_document(document) for document in documents])  # type: ignore[arg-type]
     assert metrics is not None
     assert metrics.precision == pytest.approx(2 / 3)
     assert metrics.recall == pytest.approx(2 / 3)
@@ -113,21 +114,21 @@ def of_many(documents: int) -> Metrics:
 
 def test_intervals_surround_their_scores() -> None:
     metrics = of_many(60)
-    found = metrics.intervals
-    assert found is not None
-    assert found.f1 is not None
-    assert found.recall is not None
-    assert found.precision == pytest.approx((0.025 ** (1 / 60), 1.0))
-    assert metrics.f1 - 0.06 < found.f1[0] < metrics.f1 - 0.02
-    assert metrics.f1 + 0.02 < found.f1[1] < metrics.f1 + 0.06
-    assert found.recall[0] < metrics.recall < found.recall[1]
+    intervals = metrics.intervals
+    assert intervals is not None
+    assert intervals.f1 is not None
+    assert intervals.recall is not None
+    assert intervals.precision == pytest.approx((0.025 ** (1 / 60), 1.0))
+    assert metrics.f1 - 0.06 < intervals.f1[0] < metrics.f1 - 0.02
+    assert metrics.f1 + 0.02 < intervals.f1[1] < metrics.f1 + 0.06
+    assert intervals.recall[0] < metrics.recall < intervals.recall[1]
 
 
 def test_rare_label_has_no_interval() -> None:
-    found = of_many(60).intervals
-    assert found is not None
-    assert found.per_label["Place"] is None
-    assert found.per_label["Dish"] is not None
+    intervals = of_many(60).intervals
+    assert intervals is not None
+    assert intervals.per_label["Place"] is None
+    assert intervals.per_label["Dish"] is not None
 
 
 @pytest.mark.parametrize(("documents", "given"), [(27, False), (30, True)])
