@@ -109,18 +109,14 @@ class Metrics:
 def evaluate(tagger: Tagger, documents: Sequence[TaggedDocument]) -> Metrics | None:
     """Score the served tagger on labelled documents; ``None`` where there are none.
 
-    Gold words are the tagger's words, split further where a person's span ends inside one, so a predicted span
-    always fits them, and such a gold span counts as missed.
+    The documents' words are the tagger's words, split further where an annotated span ends inside one: a predicted span
+    always fits them, and such an annotated span counts as missed.
     """
     if not documents:
         return None
     taggings = tagger.tag([document.text for document in documents])
-    gold: list[list[str]] = []
-    predicted: list[list[str]] = []
-    for document, tagging in zip(documents, taggings, strict=True):
-        gold.append(list(document.tags))
-        predicted.append(_tags_on(document.words, tagging.spans))
-    return score(gold, predicted)
+    predicted = [_tags_on(document.words, tagging.spans) for document, tagging in zip(documents, taggings, strict=True)]
+    return score([document.tags for document in documents], predicted)
 
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Metrics:

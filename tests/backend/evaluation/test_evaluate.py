@@ -53,9 +53,9 @@ def test_almost_right_is_wrong(wrong: Span) -> None:
 
 
 def test_counts_are_over_all_documents() -> None:
-    documents = [marked("try [ramen|Dish]"), marked("in [Boston|Place] or [Paris|Place]")]
+    documents = [tag_document(marked(text)) for text in ("try [ramen|Dish]", "in [Boston|Place] or [Paris|Place]")]
     answers = Answers((Span(4, 9, "Dish"),), (Span(3, 9, "Place"), Span(0, 2, "Dish")))
-    metrics = evaluate(answers, [tag_document(document) for document in documents])  # type: ignore[arg-type]
+    metrics = evaluate(answers, documents)  # type: ignore[arg-type]
     assert metrics is not None
     assert metrics.precision == pytest.approx(2 / 3)
     assert metrics.recall == pytest.approx(2 / 3)
