@@ -1,1 +1,1 @@
-"""Serving: texts in, labelled spans out, with ONNX Runtime and without torch."""
+"""Inference: finds labelled spans in texts with ONNX Runtime, without torch."""

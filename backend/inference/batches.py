@@ -1,4 +1,4 @@
-"""Groups of similar length, so that padding costs next to nothing."""
+"""Batches of similar length, which need little padding."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 
 def length_sorted(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
-    """Group indices by similar length so that a group's padded size stays within ``budget``, longest first.
+    """Group the indices of ``lengths`` into batches whose padded size stays within ``budget``, longest first.
 
-    One that is longer than the budget is a group of its own.
+    An item longer than the budget is a batch of its own.
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):

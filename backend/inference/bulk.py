@@ -1,12 +1,12 @@
-"""Large requests let small ones go first.
+"""Large requests run at a lower priority than small ones.
 
 A *bulk* request holds more than `BULK_CHARS` characters: "Retrieve predictions" for many tasks, or one very long
-document. The model computes it on a few threads, as many as there are cores, which all bulk requests of a process
-share and which ask the operating system for less of its attention. Any other request is an annotator's, who has
-just opened a task: it is computed where it was received, at the priority of the process, and the system puts a bulk
-thread aside for it at once, in whichever process that runs. Nobody waits for a lock.
+document. All bulk requests of a process share a pool of threads, one per core, which run at a lower priority. Any other
+request comes from an annotator who has just opened a task: it is computed on the thread that received it, at the
+priority of the process, and the operating system preempts bulk threads for it at once, in any process. Nobody waits for
+a lock.
 
-This rests on graphs that run on the thread that calls them (`OnnxSession` with one thread).
+This requires graphs that run on the calling thread (`OnnxSession` with one thread).
 """
 
 from __future__ import annotations
@@ -22,25 +22,22 @@ from functools import cache
 from converters.cores import usable_cores
 
 BULK_CHARS = 16_384
-"""Characters of a request from which on it is bulk: about half a second of one core with the embedded encoder."""
+"""A request with more characters is bulk: about half a second of one core with the embedded encoder."""
 
 _NICENESS = 5
-"""Of bulk threads, added to the process's own: behind an annotator (0), ahead of a training run (10)."""
+"""Added to the process's own for bulk threads: after annotators' requests (0), before a training run (10)."""
 
 _PART_TEXTS = 512
 _PART_CHARS = 1 << 17
 
 
 def is_bulk(texts: Sequence[str]) -> bool:
-    """Whether a request must make way for others."""
+    """Whether a request is computed at the lower priority."""
     return sum(map(len, texts)) > BULK_CHARS
 
 
 def parts(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Cut a request into parts of so many texts and characters that a part costs little memory.
-
-    A longer text is a part of its own.
-    """
+    """Split a request into parts small enough to need little memory; a longer text is a part of its own."""
     part: list[str] = []
     chars = 0
     for text in texts:
@@ -55,12 +52,12 @@ def parts(texts: Iterable[str]) -> Iterator[list[str]]:
 
 @cache
 def bulk_threads() -> ThreadPoolExecutor:
-    """The threads that compute this process's bulk requests."""
-    return ThreadPoolExecutor(usable_cores(), thread_name_prefix="bulk", initializer=_make_way)
+    """The threads that compute the bulk requests of this process."""
+    return ThreadPoolExecutor(usable_cores(), thread_name_prefix="bulk", initializer=_lower_priority)
 
 
-def _make_way() -> None:
-    # Linux alone has a niceness for each thread; elsewhere this would be the whole process's.
+def _lower_priority() -> None:
+    # Only Linux has a niceness per thread; elsewhere this would change the whole process.
     if sys.platform == "linux":
         with suppress(OSError):
             thread = threading.get_native_id()

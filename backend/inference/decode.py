@@ -1,4 +1,4 @@
-"""From log-probabilities of tags to the best legal tag sequence."""
+"""Decoding: from log-probabilities of tags to the best legal tag sequence."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Ints = NDArray[np.int64]
 
 
 _PADDED_WORDS = 65_536
-"""Padded words searched at once; more would only cost memory."""
+"""Padded words that are searched at once; more would need memory and save no time."""
 
 
 class Viterbi:
-    """Finds the most probable tag sequence that the BIO transition table allows.
+    """Finds the most probable tag sequence that is legal BIO.
 
     ``legal[i][j]`` says whether tag ``j`` may follow tag ``i``, ``starts[j]`` whether a text may begin with it. Tags
     of neighbouring words count as independent, so a path's score is the sum of its words' log-probabilities
@@ -39,10 +39,10 @@ class Viterbi:
         return np.split(self.best_tags(np.concatenate(batch), sizes), np.cumsum(sizes)[:-1])
 
     def best_tags(self, scores: Floats, sizes: Ints) -> Ints:
-        """Decode texts that lie one after the other: ``scores`` of shape (words, tags), ``sizes`` in words.
+        """Decode concatenated texts: ``scores`` of shape (words of all texts, tags), ``sizes`` in words per text.
 
-        Where every word's most probable tag makes a legal sequence, no sequence can be better, legal or not, and there
-        is nothing to search: so it is with nearly all texts of a trained model.
+        Where the most probable tag of every word makes a legal sequence, no sequence is better and no search is needed:
+        this is the case for nearly all texts of a trained model.
         """
         tags: Ints = scores.argmax(axis=1)
         ends = np.cumsum(sizes)
@@ -50,17 +50,17 @@ class Viterbi:
             padded = np.zeros((int(sizes[group[0]]), len(group), scores.shape[1]), dtype=np.float32)
             for row, text in enumerate(group):
                 padded[: sizes[text], row] = scores[ends[text] - sizes[text] : ends[text]]
-            for text, found in zip(group, self._search(padded, sizes[group]), strict=True):
-                tags[ends[text] - sizes[text] : ends[text]] = found
+            for text, path in zip(group, self._search(padded, sizes[group]), strict=True):
+                tags[ends[text] - sizes[text] : ends[text]] = path
         return tags
 
     def _illegal(self, tags: Ints, sizes: Ints, ends: Ints) -> Iterator[list[int]]:
         """The texts whose tags are not a legal sequence, in groups of similar length."""
-        wrong = np.ones(len(tags), dtype=bool)
-        wrong[1:] = ~self._legal[tags[:-1], tags[1:]]
+        illegal = np.ones(len(tags), dtype=bool)
+        illegal[1:] = ~self._legal[tags[:-1], tags[1:]]
         firsts = (ends - sizes)[sizes > 0]
-        wrong[firsts] = ~self._may_start[tags[firsts]]
-        texts = np.unique(np.searchsorted(ends, np.flatnonzero(wrong), side="right"))
+        illegal[firsts] = ~self._may_start[tags[firsts]]
+        texts = np.unique(np.searchsorted(ends, np.flatnonzero(illegal), side="right"))
         for group in length_sorted(sizes[texts].tolist(), budget=_PADDED_WORDS):
             yield texts[group].tolist()
 
@@ -69,8 +69,8 @@ class Viterbi:
         return _backward(best, came_from, lengths)
 
     def _forward(self, padded: Floats, lengths: Ints) -> tuple[Floats, NDArray[np.int16]]:
-        """Best score of a path ending in each tag at each text's last word, and the tag before it, word by word."""
-        # float64: a sum over 100,000 words would lose the difference between two paths in float32.
+        """The best score of a path ending in each tag at each text's last word, and for each word the tag before it."""
+        # float64: in float32 a sum over 100,000 words would lose the difference between two paths.
         best = (self._starts + padded[0]).astype(np.float64)
         came_from = np.zeros(padded.shape, dtype=np.int16)
         for step in range(1, len(padded)):
@@ -95,26 +95,25 @@ def _backward(best: Floats, came_from: NDArray[np.int16], lengths: Ints) -> list
 def gather(
     windows: Sequence[tuple[int, Ints]], scores: Sequence[Floats], *, sizes: Sequence[int], outside: int, tags: int
 ) -> list[Floats]:
-    """Put what the windows decided back together: one array of shape (words, tags) for each text.
+    """Combine the windows' scores: one array of shape (words, tags) for each text.
 
-    ``windows`` are (text, word indices) pairs, ``scores`` the log-probabilities they decided, ``sizes`` the number of
-    words of each text. A word that no window decides, because the tokenizer sees nothing in it, is surely
-    ``outside``.
+    ``windows`` are (text, word indices) pairs, ``scores`` their log-probabilities for these words, ``sizes`` the number
+    of words of each text. A word that is in no window, because it has no pieces, is ``outside`` with certainty.
     """
     if not sizes:
         return []
-    together = gather_all(windows, scores, sizes=np.asarray(sizes, dtype=np.int64), outside=outside, tags=tags)
-    return np.split(together, np.cumsum(sizes)[:-1])
+    combined = gather_all(windows, scores, sizes=np.asarray(sizes, dtype=np.int64), outside=outside, tags=tags)
+    return np.split(combined, np.cumsum(sizes)[:-1])
 
 
 def gather_all(
     windows: Sequence[tuple[int, Ints]], scores: Sequence[Floats], *, sizes: Ints, outside: int, tags: int
 ) -> Floats:
-    """The same as `gather`, the texts one after the other in one array of shape (words of all texts, tags)."""
-    together = np.full((int(sizes.sum()), tags), -np.inf, dtype=np.float32)
-    together[:, outside] = 0.0
+    """As `gather`, with all texts concatenated: one array of shape (words of all texts, tags)."""
+    combined = np.full((int(sizes.sum()), tags), -np.inf, dtype=np.float32)
+    combined[:, outside] = 0.0
     if windows:
         starts = (np.cumsum(sizes) - sizes).tolist()
         places = np.concatenate([words + starts[text] for text, words in windows])
-        together[places] = np.concatenate(scores)
-    return together
+        combined[places] = np.concatenate(scores)
+    return combined

@@ -1,4 +1,4 @@
-"""The entities in decoded tags, and how sure the model is of them and of each text."""
+"""The entities in decoded tags, and the scores of entities and of whole texts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Scores = NDArray[np.float64]
 
 
 class EntityFinder:
-    """Finds the entities of legal tag sequences, for all texts of a part at once.
+    """Finds the entities of legal tag sequences, for many texts at once.
 
-    ``tags`` are the names of the tags, by id. What it finds is what `converters.bio.tags_to_spans` reads from the same
-    tags: that function goes word by word, which is the larger part of the work where most words are outside.
+    ``tags`` are the names of the tags, by id. It finds the same entities as `converters.bio.tags_to_spans`, which goes
+    word by word and so spends most of its time on words outside of entities.
     """
 
     def __init__(self, tags: Sequence[str]) -> None:
@@ -27,43 +27,43 @@ class EntityFinder:
         self.labels: tuple[str, ...] = labels
 
     def find(self, tags: Ints) -> tuple[Ints, Ints]:
-        """First words of the entities, and the words after their last.
+        """The first word of each entity, and the word after its last.
 
-        ``tags`` are the ids of texts that lie one after the other. Since no legal text begins with ``I-``, no entity
-        reaches into the next text.
+        ``tags`` are the tag ids of concatenated texts. Since no legal text begins with ``I-``, no entity continues into
+        the next text.
         """
         firsts = np.flatnonzero(self._begins[tags])
-        others = np.append(np.flatnonzero(~self._continues[tags]), len(tags))
-        return firsts, others[np.searchsorted(others, firsts, side="right")]
+        ends = np.append(np.flatnonzero(~self._continues[tags]), len(tags))
+        return firsts, ends[np.searchsorted(ends, firsts, side="right")]
 
 
 def region_scores(chosen: NDArray[np.floating], firsts: Ints, ends: Ints) -> Scores:
-    """How sure the model is of each region, in [0, 1].
+    """The model's confidence in each region, in [0, 1].
 
-    ``chosen`` are the log-probabilities of the decoded tags. The score of a region of the *n* words from ``first`` to
-    before ``end`` is their geometric mean, exp(1/n · Σ log p(tag of word i)): one doubtful word lowers it, length alone
-    does not.
+    ``chosen`` are the log-probabilities of the decoded tags. The score of a region of *n* words, from ``firsts`` to
+    before ``ends``, is their geometric mean, exp(1/n · Σ log p(tag of word i)): an uncertain word lowers it, length
+    alone does not.
     """
     return _geometric_means(chosen, firsts, ends)
 
 
 def prediction_scores(chosen: NDArray[np.floating], sizes: Ints) -> Scores:
-    """How sure the model is of each whole text, in [0, 1]; the lowest is the best next text to label.
+    """The model's confidence in each whole text, in [0, 1]; the lowest is the best next text to label.
 
-    ``chosen`` are the log-probabilities of the decoded tags of all texts, ``sizes`` how many words each text has. The
-    score of *n* words is exp(1/n · Σ log p(tag of word i)), the normalised log-probability of Shen et al. 2018
-    (arXiv:1707.05928), which does not prefer long texts as the plain sum would. A text without words has nothing to
-    label: 1.0.
+    ``chosen`` are the log-probabilities of the decoded tags of all texts, ``sizes`` the number of words of each text.
+    The score of *n* words is exp(1/n · Σ log p(tag of word i)), the normalised log-probability of Shen et al. 2018
+    (arXiv:1707.05928), which unlike the plain sum does not prefer long texts. A text without words has score 1.0: there
+    is nothing to label.
     """
     ends = np.cumsum(sizes)
     return _geometric_means(chosen, ends - sizes, ends)
 
 
 def _geometric_means(logarithms: NDArray[np.floating], firsts: Ints, ends: Ints) -> Scores:
-    """Geometric means of stretches, given by their logarithms; 1.0 for an empty stretch."""
+    """The geometric mean of each range, from the logarithms; 1.0 for an empty range."""
     if not len(firsts):
         return np.zeros(0)
-    # A stretch's sum stands at the index of its start, and none of them may start at the very end.
+    # `reduceat` does not accept a range that starts at the end of the array.
     padded = np.append(logarithms.astype(np.float64), 0.0)
     sums = np.add.reduceat(padded, np.stack((firsts, ends), axis=1).ravel())[::2]
     sizes = ends - firsts

@@ -1,4 +1,4 @@
-"""Calls of the model that arrive while it is busy are computed as one."""
+"""Micro-batching: calls that arrive while the model is busy are computed together."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Compute = Callable[[Sequence[Window]], list[Floats]]
 
 
 class MicroBatcher:
-    """Computes small batches of several threads, first come, first served, and as many at once as fit a ``budget``.
+    """Computes the windows of concurrent calls, in order of arrival, and as many together as fit a ``budget``.
 
-    A lone caller's batch is computed at once, on its thread. Whoever comes meanwhile waits, and the first of them
-    then computes what all of them have brought, up to ``budget`` padded pieces: a text in a batch costs half of what
-    it costs alone. Where a batch fails, its calls are computed one by one, so that each gets its own error.
+    A single call is computed at once, on its own thread. Calls that arrive meanwhile wait; the first of them then
+    computes all of them together, up to ``budget`` padded pieces: a text in a batch costs half as much as a text alone.
+    If a batch fails, its calls are computed one by one, so that each gets its own error.
     """
 
     def __init__(self, compute: Compute, *, budget: int) -> None:
@@ -31,35 +31,35 @@ class MicroBatcher:
         self._busy = False
 
     def __call__(self, windows: Sequence[Window]) -> list[Floats]:
-        """Give what ``compute`` gives for these windows, in order; raise what it raises."""
+        """Return what ``compute`` returns for these windows, in order; raise what it raises."""
         call = _Call(windows)
         with self._guard:
             self._waiting.append(call)
-            waits, self._busy = self._busy, True
-        if waits:
-            call.woken.wait()
+            must_wait, self._busy = self._busy, True
+        if must_wait:
+            call.ready.wait()
         if call.scores is None and call.error is None:
-            self._lead()
+            self._compute_next()
         if call.error is not None:
             raise call.error
         return call.scores or []
 
-    def _lead(self) -> None:
-        """Compute the caller's batch, which is the first in the line, with those behind it; wake who is next."""
+    def _compute_next(self) -> None:
+        """Compute the caller's windows, which are first in the queue, with calls behind it; then start the next one."""
         with self._guard:
-            calls = self._next()
+            calls = self._take_batch()
         try:
-            self._answer(calls)
+            self._compute_calls(calls)
         finally:
             with self._guard:
                 following = self._waiting[0] if self._waiting else None
                 self._busy = following is not None
             for call in calls[1:]:
-                call.woken.set()
+                call.ready.set()
             if following:
-                following.woken.set()
+                following.ready.set()
 
-    def _next(self) -> list[_Call]:
+    def _take_batch(self) -> list[_Call]:
         calls = [self._waiting.popleft()]
         longest, count = calls[0].longest, len(calls[0].windows)
         while self._waiting:
@@ -70,7 +70,7 @@ class MicroBatcher:
             calls.append(self._waiting.popleft())
         return calls
 
-    def _answer(self, calls: Sequence[_Call]) -> None:
+    def _compute_calls(self, calls: Sequence[_Call]) -> None:
         try:
             scores = iter(self._compute([window for call in calls for window in call.windows]))
         except BaseException as error:
@@ -78,18 +78,18 @@ class MicroBatcher:
                 calls[0].error = error
                 return
             for call in calls:
-                self._answer([call])
+                self._compute_calls([call])
         else:
             for call in calls:
                 call.scores = [next(scores) for _ in call.windows]
 
 
 class _Call:
-    """Windows to be computed, and what became of them."""
+    """The windows of one call, and their scores or the error; ``ready`` is set when its thread may continue."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self.windows = windows
         self.longest = max((len(window.input_ids) for window in windows), default=0)
-        self.woken = threading.Event()
+        self.ready = threading.Event()
         self.scores: list[Floats] | None = None
         self.error: BaseException | None = None

@@ -29,21 +29,21 @@ _ERRORS_ONLY = 3
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 _SLOW_ON_CPU = ("SkipLayerNormFusion",)
-"""Slower than the nodes it replaces: without it, 10 to 15 % more texts a second in fp32 and 25 % in int8 (ONNX Runtime
-1.31, x86)."""
+"""Slower than the nodes it replaces: without it, 10 to 15 % more texts per second in fp32 and 25 % in int8
+(ONNX Runtime 1.31, x86)."""
 
 _NO_CUDA = (
-    "ONNX Runtime cannot use a CUDA device here: install the package onnxruntime-gpu in place of onnxruntime, with an "
-    "NVIDIA driver and CUDA libraries that fit it, or set DEVICE=cpu."
+    "ONNX Runtime cannot use a CUDA device here: install the package onnxruntime-gpu instead of onnxruntime, with a "
+    "matching NVIDIA driver and CUDA libraries, or set DEVICE=cpu."
 )
 
 
 class OnnxSession:
     """One loaded graph; `log_probabilities` may be called from several threads at once.
 
-    ``threads`` is the number of cores one call may use, by default those this process may use. ``device`` is where it
-    runs: ``cuda`` on a GPU, ``cpu``, or ``auto``: on a GPU where ONNX Runtime can use one. Raises `ModelError` when
-    the file cannot be loaded or is no token classifier, and when ``cuda`` is asked for and there is none.
+    ``threads`` is the number of cores one call may use, by default all that this process may use. ``device`` is where
+    it runs: ``cuda`` on a GPU, ``cpu``, or ``auto``: on a GPU where ONNX Runtime can use one. Raises `ModelError` when
+    the file cannot be loaded or is not a token classifier, and for ``cuda`` where no GPU can be used.
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, device: Device = "auto") -> None:
@@ -51,7 +51,7 @@ class OnnxSession:
         self._inputs = frozenset(declared.name for declared in self._session.get_inputs())
         unknown = self._inputs - {"input_ids", "attention_mask", "token_type_ids"}
         if unknown or "input_ids" not in self._inputs:
-            raise ModelError(f"The model file {path} is no token classifier: its inputs are {sorted(self._inputs)}.")
+            raise ModelError(f"The model file {path} is not a token classifier: its inputs are {sorted(self._inputs)}.")
         self._output = self._session.get_outputs()[0]
 
     @property
@@ -61,23 +61,24 @@ class OnnxSession:
 
     @property
     def width(self) -> int | None:
-        """How many tags the graph scores, where it says so."""
+        """The number of tags that the graph scores; ``None`` where the file does not state it."""
         last = self._output.shape[-1] if self._output.shape else None
         return last if isinstance(last, int) else None
 
     def log_probabilities(self, batch: Sequence[Window]) -> list[Floats]:
-        """Score a batch of windows, padded to its longest.
+        """Score a batch of windows, padded to the longest.
 
-        Returns an array of shape (words the window decides, tags) for each window: natural logarithms, whose
-        exponentials sum to one along the last axis. Raises `ModelError` if the model answers numbers that are none.
+        Returns an array of shape (words that the window decides, tags) for each window: natural logarithms, whose
+        exponentials sum to one along the last axis. Raises `ModelError` if the model returns numbers that are not
+        finite.
         """
         input_ids, attention_mask = _padded(batch)
-        known = {
+        inputs = {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "token_type_ids": np.zeros_like(input_ids),
         }
-        feed = {name: values for name, values in known.items() if name in self._inputs}
+        feed = {name: values for name, values in inputs.items() if name in self._inputs}
         (logits,) = self._session.run([self._output.name], feed)
         if len(batch) == 1:
             return [log_softmax(logits[0, batch[0].positions])]
@@ -88,10 +89,10 @@ class OnnxSession:
 
 
 def _padded(batch: Sequence[Window]) -> tuple[Ints, Ints]:
-    """Piece ids of shape (windows, pieces of the longest), and 1 wherever they are no padding."""
+    """Piece ids of shape (windows, pieces of the longest), and a mask that is 1 where they are not padding."""
     if len(batch) == 1:
-        alone = batch[0].input_ids[None]
-        return alone, np.ones_like(alone)
+        input_ids = batch[0].input_ids[None]
+        return input_ids, np.ones_like(input_ids)
     longest = max(len(window.input_ids) for window in batch)
     input_ids = np.zeros((len(batch), longest), dtype=np.int64)
     attention_mask = np.zeros_like(input_ids)
@@ -104,22 +105,22 @@ def _padded(batch: Sequence[Window]) -> tuple[Ints, Ints]:
 def log_softmax(scores: NDArray[np.floating]) -> Floats:
     """Normalise scores along the last axis into log-probabilities; raise `ModelError` where they are not finite."""
     if not np.isfinite(scores).all():
-        raise ModelError("The model answers numbers that are not finite: its weights are damaged, train it again.")
+        raise ModelError("The model returned numbers that are not finite: its weights are damaged, train it again.")
     shifted = scores.astype(np.float32) - scores.max(axis=-1, keepdims=True)
     result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result
 
 
 def cuda_available() -> bool:
-    """Whether this ONNX Runtime was built for CUDA; a driver may still be missing."""
+    """Whether this ONNX Runtime was built for CUDA; the driver may still be missing."""
     return _CUDA in ort.get_available_providers()
 
 
 def int8_is_exact(*, root: Path = Path("/")) -> bool:
     """Whether this processor multiplies int8 without overflow.
 
-    x86 before VNNI adds two products in 16 bits, which overflow where weights and activations are large: the answers
-    would not be those that were scored. Elsewhere than on Linux an x86 processor counts as one without.
+    x86 without VNNI adds two products in 16 bits, which overflow where weights and activations are large: predictions
+    would differ from those that were scored. Except on Linux, every x86 processor counts as one without VNNI.
     Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html#when-to-use-reduce-range
     """
     if platform.machine().lower() not in {"x86_64", "amd64", "i686"}:
@@ -136,9 +137,9 @@ def _options(threads: int) -> ort.SessionOptions:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS_ONLY
-    # Threads that wait by spinning take the cores from other processes of the web server.
+    # Threads that spin while they wait take the cores from the web server's other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # It would keep a memory plan for every shape seen, and hardly two batches have the same.
+    # It would keep a memory plan for every shape, and hardly two batches have the same shape.
     options.enable_mem_pattern = False
     return options
 
@@ -162,7 +163,7 @@ def _load(
 ) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(str(path), options, providers=providers, disabled_optimizers=list(disabled))
-    except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         raise ModelError(f"The model file {path} cannot be loaded: {_first_line(error)}.") from error
 
 

@@ -1,4 +1,4 @@
-"""What an annotator has just marked, found again in the rest of the text."""
+"""Suggestions: the words that an annotator has just marked, found again in the rest of the text."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from converters.document import Span
 from converters.words import words
 
 
-def suggest(text: str, marked: Sequence[Span], found: Iterable[Span]) -> tuple[Span, ...]:
-    """Give the other places of ``text`` that hold the same words as the ``marked`` regions, and the model's regions.
+def suggest(text: str, marked: Sequence[Span], predicted: Iterable[Span]) -> tuple[Span, ...]:
+    """Suggest other places of ``text`` with the same words as the ``marked`` regions, and the ``predicted`` regions.
 
-    A place is suggested with the label of what was marked, without a score. Nothing overlaps: what was marked goes
-    before what was not, of two marked regions the first, and both before the regions that the model ``found``. The
-    marked regions themselves are not among the suggestions, which are in text order.
+    A place gets the label of the marked region, and no score. Suggestions are in text order, do not overlap each other
+    or the marked regions, and do not contain the marked regions themselves. Of two that would overlap, words of the
+    first marked region win over those of a later one, and both over predicted regions.
     """
-    taken = _covered(marked)
+    taken = _merged(marked)
     suggested: list[Span] = []
-    for span in chain(*(_elsewhere(text, each) for each in marked), found):
+    for span in chain(*(_elsewhere(text, region) for region in marked), predicted):
         if _is_free(taken, span):
             insort(taken, (span.start, span.end))
             suggested.append(span)
@@ -27,32 +27,32 @@ def suggest(text: str, marked: Sequence[Span], found: Iterable[Span]) -> tuple[S
 
 
 def _elsewhere(text: str, marked: Span) -> Iterator[Span]:
-    """Find the words of a region in all of its text, whatever their case; part of a word only as it is written."""
-    found = words(text)
-    folded = [word.text.casefold() for word in found]
-    sought = [word.text.casefold() for word in words(text[marked.start : marked.end])]
-    first = bisect_left(found, marked.start, key=lambda word: word.start)
-    last = first + len(sought) - 1
-    if not sought:
+    """Find the words of a region in the whole text, in any case; a region inside a word only as it is written."""
+    text_words = words(text)
+    folded = [word.text.casefold() for word in text_words]
+    pattern = [word.text.casefold() for word in words(text[marked.start : marked.end])]
+    first = bisect_left(text_words, marked.start, key=lambda word: word.start)
+    last = first + len(pattern) - 1
+    if not pattern:
         return
-    if folded[first : last + 1] != sought or found[last].end > marked.end:
+    if folded[first : last + 1] != pattern or text_words[last].end > marked.end:
         yield from _as_written(text, marked)
         return
-    for place, word in enumerate(folded):
-        if word == sought[0] and folded[place : place + len(sought)] == sought:
-            yield Span(found[place].start, found[place + len(sought) - 1].end, marked.label)
+    for index, word in enumerate(folded):
+        if word == pattern[0] and folded[index : index + len(pattern)] == pattern:
+            yield Span(text_words[index].start, text_words[index + len(pattern) - 1].end, marked.label)
 
 
 def _as_written(text: str, marked: Span) -> Iterator[Span]:
     content = text[marked.start : marked.end].strip()
-    at = text.find(content)
-    while at >= 0:
-        yield Span(at, at + len(content), marked.label)
-        at = text.find(content, at + len(content))
+    start = text.find(content)
+    while start >= 0:
+        yield Span(start, start + len(content), marked.label)
+        start = text.find(content, start + len(content))
 
 
-def _covered(spans: Iterable[Span]) -> list[tuple[int, int]]:
-    """Join spans into places, sorted, that do not overlap."""
+def _merged(spans: Iterable[Span]) -> list[tuple[int, int]]:
+    """Merge spans that overlap; the result is sorted."""
     places: list[tuple[int, int]] = []
     for start, end in sorted((span.start, span.end) for span in spans):
         if places and start < places[-1][1]:
@@ -62,7 +62,7 @@ def _covered(spans: Iterable[Span]) -> list[tuple[int, int]]:
 
 
 def _is_free(taken: Sequence[tuple[int, int]], span: Span) -> bool:
-    """Tell whether a place overlaps none of those taken, which are sorted and do not overlap each other."""
+    """Whether a span overlaps none of the places taken, which are sorted and do not overlap each other."""
     after = bisect_left(taken, (span.start, span.end))
     starts_free = after == 0 or taken[after - 1][1] <= span.start
     return starts_free and (after == len(taken) or span.end <= taken[after][0])

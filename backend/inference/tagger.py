@@ -1,4 +1,4 @@
-"""Texts in, labelled spans and scores out: the served model."""
+"""The served model: finds labelled spans in texts, with scores."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ from converters.words import words
 ONNX_FILE = Path("onnx") / "model.onnx"
 
 INT8_FILE = Path("onnx") / "model_quantized.onnx"
-"""There only if its answers were found to be as good as those of `ONNX_FILE`."""
+"""Exists only if its predictions were measured to be as good as those of `ONNX_FILE`."""
 
 Precision = Literal["auto", "fp32", "int8"]
 
 MAX_LENGTH = 512
-"""Longest window in pieces, whatever the model allows: attention costs grow with the square of the length."""
+"""Longest window in pieces, even where the model allows more: the cost of attention grows with the square."""
 
 _BATCH_PIECES = 256
-"""Padded pieces of one call of the model: so few that what a layer computes stays in a core's cache."""
+"""Padded pieces per call of the model: few enough for a layer's results to stay in a core's cache."""
 
 _GPU_BATCH_PIECES = 16_384
-"""The same for a GPU, which is idle with less."""
+"""The same for a GPU, which is not fully used with fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tagging:
-    """What the model found in one text: spans with scores in text order, and its confidence in [0, 1]."""
+    """The prediction for one text: spans with scores, in text order, and the confidence in all of it, in [0, 1]."""
 
     spans: tuple[Span, ...]
     score: float
 
 
 class Tagger:
-    """A model version, opened: finds labelled spans in any text. May be shared by threads.
+    """An opened model version, which finds labelled spans in any text. Threads may share it.
 
-    ``labels`` are the labels it knows, in the order of its tags.
+    ``labels`` are the labels it predicts, in the order of its tags.
     """
 
     labels: tuple[str, ...]
@@ -75,9 +75,9 @@ class Tagger:
         """Open a version's folder; raise `ModelError` when a file is missing or damaged.
 
         ``threads`` is the number of cores one call of the model may use. With one, many texts are still computed on
-        all cores, for half the processor time: whole batches side by side need not wait for each other. ``device`` is
-        `OnnxSession`'s. On the CPU the int8 file is opened where the version has one, unless ``precision`` is
-        ``fp32``; a GPU computes in fp32.
+        all cores, in half the processor time, since batches in parallel do not wait for each other. ``device`` as for
+        `OnnxSession`. On the CPU the int8 file is used where the version has one, unless ``precision`` is ``fp32``; a
+        GPU computes in fp32.
         """
         config = _read_json(folder / "config.json")
         tags = _tags(folder, config)
@@ -89,85 +89,87 @@ class Tagger:
         return cls(read_encoder(folder), session, tags)
 
     def tag(self, texts: Sequence[str]) -> list[Tagging]:
-        """Tag texts: one `Tagging` for each, in order, whatever the texts are.
+        """Tag any texts; returns one `Tagging` for each, in order.
 
         ``text[span.start:span.end]`` is the exact text of an entity. Texts of similar length are computed together,
-        which does not change what is found.
+        which does not change the result.
         """
         return [tagging for part in self.tag_parts(texts) for tagging in part]
 
     def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
-        """The same in parts: a few texts at once, on this thread, and many (`is_bulk`) one part after the other.
+        """The same in parts: a small request as one part, on this thread, a bulk request (`is_bulk`) in several.
 
-        While the model computes a part, the next one is prepared and the spans of the one before it are made; memory
-        holds no more than three parts.
+        While the model computes a part, the next one is prepared and the spans of the one before it are made; at most
+        three parts are in memory.
         """
         if is_bulk(texts):
             yield from self._tag_bulk(texts)
         else:
-            work = self._begin(texts)
-            yield self._finish(work, map(self._micro_batcher, work.batches))
+            part = self._prepare(texts)
+            yield self._finish(part, map(self._micro_batcher, part.batches))
 
     def _tag_bulk(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
         threads = bulk_threads()
-        waiting: deque[tuple[_Work, list[Future[list[Floats]]]]] = deque()
-        for part in parts(texts):
-            work = self._begin(part)
-            waiting.append((work, [threads.submit(self._session.log_probabilities, batch) for batch in work.batches]))
+        waiting: deque[tuple[_Part, list[Future[list[Floats]]]]] = deque()
+        for part_texts in parts(texts):
+            part = self._prepare(part_texts)
+            waiting.append((part, [threads.submit(self._session.log_probabilities, batch) for batch in part.batches]))
             if len(waiting) > 1:
                 yield self._collect(*waiting.popleft())
         while waiting:
             yield self._collect(*waiting.popleft())
 
-    def _collect(self, work: _Work, futures: Sequence[Future[list[Floats]]]) -> list[Tagging]:
-        return self._finish(work, (future.result() for future in futures))
+    def _collect(self, part: _Part, futures: Sequence[Future[list[Floats]]]) -> list[Tagging]:
+        return self._finish(part, (future.result() for future in futures))
 
-    def _begin(self, texts: Sequence[str]) -> _Work:
-        """Words and windows: all that is done before the model."""
-        found = [words(text) for text in texts]
-        windows = self._encoder.encode([[word.text for word in each] for each in found])
+    def _prepare(self, texts: Sequence[str]) -> _Part:
+        """Split texts into words and windows: everything before the model."""
+        text_words = [words(text) for text in texts]
+        windows = self._encoder.encode([[word.text for word in sequence] for sequence in text_words])
         groups = length_sorted([len(window.input_ids) for window in windows], budget=self._budget)
-        return _Work(found, [[windows[index] for index in group] for group in groups])
+        return _Part(text_words, [[windows[index] for index in group] for group in groups])
 
-    def _finish(self, work: _Work, scores: Iterable[list[Floats]]) -> list[Tagging]:
-        """Spans and scores: all that is done after the model, for all the texts at once."""
-        sizes = np.array([len(each) for each in work.words], dtype=np.int64)
+    def _finish(self, part: _Part, scores: Iterable[list[Floats]]) -> list[Tagging]:
+        """Make spans and scores, for all texts at once: everything after the model."""
+        sizes = np.array([len(sequence) for sequence in part.words], dtype=np.int64)
         emissions = gather_all(
-            [(window.text, window.words) for batch in work.batches for window in batch],
-            [decided for batch in scores for decided in batch],
+            [(window.text, window.words) for batch in part.batches for window in batch],
+            [window_scores for batch in scores for window_scores in batch],
             sizes=sizes,
             outside=self._outside,
             tags=len(self._tags),
         )
         tags = self._viterbi.best_tags(emissions, sizes)
         chosen = emissions[np.arange(len(tags)), tags]
-        spans, counts = self._spans(list(chain.from_iterable(work.words)), tags, chosen, np.cumsum(sizes))
+        spans, counts = self._spans(list(chain.from_iterable(part.words)), tags, chosen, np.cumsum(sizes))
         return [
             Tagging(tuple(islice(spans, count)), score)
             for count, score in zip(counts, prediction_scores(chosen, sizes).tolist(), strict=True)
         ]
 
-    def _spans(self, found: Sequence[Word], tags: Ints, chosen: Floats, ends: Ints) -> tuple[Iterator[Span], list[int]]:
-        """The spans of all texts, one after the other, and how many are each text's."""
+    def _spans(
+        self, all_words: Sequence[Word], tags: Ints, chosen: Floats, ends: Ints
+    ) -> tuple[Iterator[Span], list[int]]:
+        """The spans of all texts, one after the other, and the number of spans in each text."""
         first, after = self._entities.find(tags)
         labels = self._entities.labels
         columns = first.tolist(), after.tolist(), tags[first].tolist(), region_scores(chosen, first, after).tolist()
         spans = (
-            Span(found[start].start, found[end - 1].end, labels[tag], score)
+            Span(all_words[start].start, all_words[end - 1].end, labels[tag], score)
             for start, end, tag, score in zip(*columns, strict=True)
         )
         return spans, np.diff(np.searchsorted(first, ends), prepend=0).tolist()
 
 
-class _Work(NamedTuple):
-    """A part of a request on its way through the model: the words of each text, and its windows in batches."""
+class _Part(NamedTuple):
+    """A part of a request: the words of each text, and their windows in batches."""
 
     words: list[list[Word]]
     batches: list[list[Window]]
 
 
 def read_encoder(folder: Path) -> WindowEncoder:
-    """Cuts texts into windows as a version's tokenizer and its model's length ask for; raises `ModelError`."""
+    """The encoder for a version's tokenizer and its model's maximum length; raises `ModelError`."""
     tokenizer = _read_tokenizer(folder / "tokenizer.json")
     length = _max_length(_read_json(folder / "config.json"), _read_json(folder / "tokenizer_config.json"))
     try:
@@ -200,7 +202,7 @@ def _read_json(path: Path) -> dict[str, object]:
     except (OSError, ValueError) as error:
         raise ModelError(f"The model file {path} is damaged: {error}.") from error
     if not isinstance(content, dict):
-        raise ModelError(f"The model file {path} is damaged: it holds no JSON object.")
+        raise ModelError(f"The model file {path} is damaged: it does not hold a JSON object.")
     return content
 
 
@@ -209,7 +211,7 @@ def _read_tokenizer(path: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(_existing(path)))
     except ModelError:
         raise
-    except Exception as error:  # the tokenizers library raises bare exceptions
+    except Exception as error:  # the tokenizers library raises plain exceptions
         raise ModelError(f"The model file {path} is damaged: {error}.") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -222,14 +224,16 @@ def _tags(folder: Path, config: dict[str, object]) -> list[str]:
         by_id = {int(key): str(name) for key, name in names.items()}  # type: ignore[attr-defined]
         tags = [by_id[index] for index in range(len(by_id))]
     except (AttributeError, ValueError, KeyError) as error:
-        raise ModelError(f"The config.json in {folder} is damaged: `id2label` numbers no tags.") from error
-    wrong = [tag for tag in tags if tag != "O" and tag[:2] not in {"B-", "I-"}]
-    if wrong or "O" not in tags:
+        raise ModelError(
+            f"The config.json in {folder} is damaged: `id2label` does not number the tags from 0 on."
+        ) from error
+    others = [tag for tag in tags if tag != "O" and tag[:2] not in {"B-", "I-"}]
+    if others or "O" not in tags:
         raise ModelError(f"The model in {folder} does not use BIO tags: its tags are {', '.join(tags[:10])}.")
     return tags
 
 
 def _max_length(*configs: dict[str, object]) -> int:
-    """The smallest length that the model's files name, at most `MAX_LENGTH`."""
-    named = [config.get(key) for config in configs for key in ("model_max_length", "max_position_embeddings")]
-    return min([MAX_LENGTH, *(length for length in named if isinstance(length, int) and length > 0)])
+    """The smallest length in the model's files, at most `MAX_LENGTH`."""
+    lengths = [config.get(key) for config in configs for key in ("model_max_length", "max_position_embeddings")]
+    return min([MAX_LENGTH, *(length for length in lengths if isinstance(length, int) and length > 0)])

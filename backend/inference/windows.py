@@ -1,7 +1,7 @@
-"""Words become word pieces here, for training and for serving alike.
+"""Windows of word pieces, the model's input, the same for training and for inference.
 
-A text longer than the model is cut at word boundaries into overlapping windows. Every word is *decided* by exactly
-one of them, the one that sees the most context on the word's poorer side; in the others it is context only.
+A text longer than the model's maximum is cut at word boundaries into overlapping windows. Every word is *decided* by
+exactly one window, the one with the most context on the word's poorer side; in other windows it is only context.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from backend.inference.pieces import WordPieces
 Ints = NDArray[np.int64]
 
 OVERLAP = 4
-"""Neighbouring windows share up to one ``OVERLAP``-th of their pieces."""
+"""Neighbouring windows share up to 1/``OVERLAP`` of their pieces."""
 
 _MAX_WORD_CHARS = 1000
-"""A longer word is cut before the tokenizer sees it: a megabyte without a space must not cost a megabyte of pieces."""
+"""Longer words are cut before tokenization: a megabyte without a space must not become a megabyte of pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Window:
 
 
 class WindowEncoder:
-    """Encodes lists of words with one tokenizer into windows of at most ``max_length`` pieces.
+    """Encodes lists of words into windows of at most ``max_length`` pieces.
 
-    The tokenizer is used as it is given, so its own padding and truncation must be off. Threads may share an instance.
+    The tokenizer's own padding and truncation must be off. Threads may share an instance.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, max_length: int) -> None:
@@ -51,12 +51,12 @@ class WindowEncoder:
         self._prefix, self._suffix = _special_tokens(tokenizer)
         self._capacity = max_length - len(self._prefix) - len(self._suffix)
         if self._capacity < 1:
-            raise ValueError(f"a model length of {max_length} leaves no room beside the special tokens")
+            raise ValueError(f"a maximum length of {max_length} leaves no room besides the special tokens")
 
     def encode(self, texts: Sequence[Sequence[str]]) -> list[Window]:
-        """Cut texts, given as lists of words, into windows; those of one text follow each other in order.
+        """Cut texts, given as lists of words, into windows; the windows of a text are consecutive and in order.
 
-        A text without a single piece (empty, or nothing but characters the tokenizer drops) has no window.
+        A text without a single piece (empty, or only characters that the tokenizer drops) has no window.
         """
         flat = [word[:_MAX_WORD_CHARS] for words in texts for word in words]
         pieces = self._pieces.look_up(flat)
@@ -66,29 +66,29 @@ class WindowEncoder:
         return list(self._windows(ids, counts, sizes))
 
     def _windows(self, ids: Ints, counts: Ints, sizes: Ints) -> Iterator[Window]:
-        """Windows of texts that lie one after the other: their pieces, how many each word has, words of each text.
+        """Windows of concatenated texts: piece ids, the number of pieces per word, the number of words per text.
 
-        All is computed for all texts at once and then cut up: most texts are a single window of some ten words, for
-        which half a dozen small arrays of their own would cost more than their share of the tokenizer.
+        Everything is computed for all texts at once and then split: most texts are a single window of about ten words,
+        and small arrays for each of them would cost more than tokenizing them.
         """
         ends = np.cumsum(sizes)
         starts = ends - sizes
         offsets = np.concatenate(([0], np.cumsum(counts)))
-        seen = np.flatnonzero(counts)
-        text_starts = np.repeat(starts, sizes)[seen]
-        words = seen - text_starts
-        firsts = offsets[seen] - offsets[text_starts]
+        with_pieces = np.flatnonzero(counts)
+        text_starts = np.repeat(starts, sizes)[with_pieces]
+        words = with_pieces - text_starts
+        firsts = offsets[with_pieces] - offsets[text_starts]
         positions = firsts + len(self._prefix)
-        of_words = np.searchsorted(seen, starts).tolist(), np.searchsorted(seen, ends).tolist()
-        of_pieces = offsets[starts].tolist(), offsets[ends].tolist()
-        for text, (a, b, start, end) in enumerate(zip(*of_words, *of_pieces, strict=True)):
+        word_bounds = np.searchsorted(with_pieces, starts).tolist(), np.searchsorted(with_pieces, ends).tolist()
+        piece_bounds = offsets[starts].tolist(), offsets[ends].tolist()
+        for text, (a, b, start, end) in enumerate(zip(*word_bounds, *piece_bounds, strict=True)):
             if end - start > self._capacity:
                 yield from self._cut(text, ids[start:end], words[a:b], firsts[a:b])
             elif a < b:
-                yield Window(text, self._wrapped(ids[start:end]), words[a:b], positions[a:b])
+                yield Window(text, self._with_special_tokens(ids[start:end]), words[a:b], positions[a:b])
 
     def _cut(self, text: int, ids: Ints, words: Ints, firsts: Ints) -> Iterator[Window]:
-        """Windows of a text too long for one: ``firsts`` says where the pieces of each of its ``words`` begin."""
+        """Windows of a text that is too long for one; ``firsts`` is where the pieces of each of its ``words`` begin."""
         counts = np.diff(firsts, append=len(ids))
         ids = ids[np.arange(len(ids)) - np.repeat(firsts, counts) < self._capacity]
         offsets = np.concatenate(([0], np.cumsum(np.minimum(counts, self._capacity))))
@@ -96,17 +96,17 @@ class WindowEncoder:
         for (start, end), (a, b) in zip(bounds, decided_ranges(offsets, bounds), strict=True):
             if a < b:
                 positions = offsets[a:b] - offsets[start] + len(self._prefix)
-                yield Window(text, self._wrapped(ids[offsets[start] : offsets[end]]), words[a:b], positions)
+                yield Window(text, self._with_special_tokens(ids[offsets[start] : offsets[end]]), words[a:b], positions)
 
-    def _wrapped(self, ids: Ints) -> Ints:
+    def _with_special_tokens(self, ids: Ints) -> Ints:
         return np.concatenate((self._prefix, ids, self._suffix))
 
 
 def window_bounds(offsets: Ints, capacity: int) -> list[tuple[int, int]]:
-    """Cover words greedily with overlapping windows; return the ``(first, end)`` word of each.
+    """Cover words greedily with overlapping windows; return the ``(first, end)`` words of each.
 
-    ``offsets`` holds where each word's pieces start, and the total at the end; no word is larger than ``capacity``.
-    Starts and ends both grow strictly, and the last window reaches back as far as it can.
+    ``offsets`` are where each word's pieces start, and the total at the end; no word is larger than ``capacity``.
+    Starts and ends both increase strictly, and the last window begins as early as possible.
     """
     total = len(offsets) - 1
     bounds: list[tuple[int, int]] = []
@@ -123,10 +123,10 @@ def window_bounds(offsets: Ints, capacity: int) -> list[tuple[int, int]]:
 
 
 def decided_ranges(offsets: Ints, bounds: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Divide the words among overlapping windows, each overlap in its middle; return ``(first, end)`` words.
+    """Divide the words among overlapping windows, each overlap in the middle; return ``(first, end)`` words.
 
     The ranges cover every word exactly once. A word nearer to the left window's end than to the right window's start
-    goes right, where it sees more on its poorer side.
+    goes to the right window, which has more context on its poorer side.
     """
     cuts = [0]
     middles = (offsets[:-1] + offsets[1:]) / 2
@@ -139,7 +139,7 @@ def decided_ranges(offsets: Ints, bounds: Sequence[tuple[int, int]]) -> list[tup
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[Ints, Ints]:
-    """What the tokenizer's post-processor puts before and after a text, found by encoding a probe."""
+    """The ids that the tokenizer's post-processor adds before and after a text, found by encoding a probe."""
     bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
     full = tokenizer.encode(["a"], is_pretokenized=True).ids
     for start in range(len(full) - len(bare) + 1):

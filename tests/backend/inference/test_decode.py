@@ -33,8 +33,8 @@ def test_path_is_the_best_legal_one(seed: int, lengths: list[int]) -> None:
     for scores, tags in zip(batch, viterbi().decode(batch), strict=True):
         assert len(tags) == len(scores)
         assert is_legal([TAGS[tag] for tag in tags])
-        found = float(scores[np.arange(len(tags)), tags].sum())
-        assert found == pytest.approx(best_by_brute_force(scores), abs=1e-5)
+        score = float(scores[np.arange(len(tags)), tags].sum())
+        assert score == pytest.approx(best_by_brute_force(scores), abs=1e-5)
 
 
 def test_inside_tag_is_never_first_however_probable() -> None:
@@ -43,14 +43,14 @@ def test_inside_tag_is_never_first_however_probable() -> None:
     assert TAGS[tags[0]] == "O"
 
 
-def test_texts_decode_alike_alone_and_together() -> None:
+def test_texts_decode_the_same_alone_and_in_a_batch() -> None:
     batch = [log_probabilities(seed, seed * 3) for seed in range(8)]
-    together = viterbi().decode(batch)
-    for scores, tags in zip(batch, together, strict=True):
+    decoded = viterbi().decode(batch)
+    for scores, tags in zip(batch, decoded, strict=True):
         assert tags.tolist() == viterbi().decode([scores])[0].tolist()
 
 
-def test_word_nobody_decided_is_outside() -> None:
+def test_word_in_no_window_is_outside() -> None:
     inside = np.log(np.array([[0.02, 0.9, 0.02, 0.03, 0.03], [0.02, 0.02, 0.9, 0.03, 0.03]], dtype=np.float32))
     (emissions,) = gather([(0, np.array([0, 2]))], [inside], sizes=[3], outside=0, tags=5)
     (tags,) = viterbi().decode([emissions])

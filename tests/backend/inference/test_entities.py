@@ -13,15 +13,15 @@ TAGS = tag_set(["X", "Y"])
 
 
 def spans(texts: list[list[str]]) -> list[list[tuple[int, int, str]]]:
-    """What the finder finds in tagged texts: first word, word after the last, label."""
+    """The entities that the finder finds in tagged texts: first word, word after the last, label."""
     ids = np.array([TAGS.index(tag) for tags in texts for tag in tags], dtype=np.int64)
     finder = EntityFinder(TAGS)
     firsts, ends = finder.find(ids)
-    found: list[list[tuple[int, int, str]]] = []
+    entities: list[list[tuple[int, int, str]]] = []
     start = 0
     for tags in texts:
         end = start + len(tags)
-        found.append(
+        entities.append(
             [
                 (first - start, after - start, finder.labels[ids[first]])
                 for first, after in zip(firsts.tolist(), ends.tolist(), strict=True)
@@ -29,7 +29,7 @@ def spans(texts: list[list[str]]) -> list[list[tuple[int, int, str]]]:
             ]
         )
         start = end
-    return found
+    return entities
 
 
 @given(st.lists(st.lists(st.sampled_from(TAGS), max_size=8).map(lambda tags: repair(tags)[0]), max_size=5))
@@ -44,7 +44,7 @@ def test_entities_are_those_that_the_converter_reads(texts: list[list[str]]) -> 
     assert spans(texts) == expected
 
 
-def test_neighbours_of_one_label_stay_apart() -> None:
+def test_adjacent_entities_of_one_label_stay_separate() -> None:
     assert spans([["B-X", "I-X", "B-X"], ["B-X"]]) == [[(0, 2, "X"), (2, 3, "X")], [(0, 1, "X")]]
 
 
@@ -59,7 +59,7 @@ def test_scores_are_geometric_means(probabilities: list[float], expected: float)
     assert region_scores(chosen, np.array([0]), size).tolist() == prediction_scores(chosen, size).tolist()
 
 
-def test_each_text_and_each_region_has_a_score_of_its_own() -> None:
+def test_every_text_and_every_region_has_its_own_score() -> None:
     chosen = np.log(np.array([0.5, 0.5, 0.9, 0.4, 0.1], dtype=np.float32))
     assert prediction_scores(chosen, np.array([0, 2, 0, 3, 0])).tolist() == pytest.approx(
         [1, 0.5, 1, 0.036 ** (1 / 3), 1]

@@ -109,20 +109,20 @@ def test_many_texts_are_answered_in_order_and_in_bounded_memory() -> None:
     assert peak < 30 * 2**20
 
 
-def test_single_text_is_answered_while_bulk_work_stands_still() -> None:
-    """However much bulk work there is, it takes none of the threads that requests come in on."""
+def test_single_text_is_answered_while_bulk_requests_wait() -> None:
+    """Bulk requests never occupy the threads on which other requests arrive."""
     go_on = threading.Event()
     tagger = make_tagger(NearSighted(hold=go_on))
     with ThreadPoolExecutor(4) as requests:
         bulk = [requests.submit(tagger.tag, [SENTENCE] * 2000) for _ in range(3)]
         (tagging,) = requests.submit(tagger.tag, [SENTENCE]).result(30)
         assert len(tagging.spans) == 2
-        assert not any(each.done() for each in bulk)
+        assert not any(future.done() for future in bulk)
         go_on.set()
-        assert [len(each.result(60)) for each in bulk] == [2000] * 3
+        assert [len(future.result(60)) for future in bulk] == [2000] * 3
 
 
 @pytest.mark.parametrize("count", [1, 5000])
-def test_model_that_fails_is_named(count: int) -> None:
+def test_error_of_the_model_is_raised(count: int) -> None:
     with pytest.raises(ModelError, match="damaged"):
         make_tagger(NearSighted(fail=True)).tag([SENTENCE] * count)

@@ -22,7 +22,7 @@ def window(length: int, name: int = 0) -> Window:
 
 
 class Model:
-    """Answers each window with its name; the first call waits until it is let go."""
+    """Returns the name of each window; the first call waits for ``go``."""
 
     def __init__(self, *, failing: int = -1) -> None:
         self.batches: list[list[int]] = []
@@ -30,21 +30,21 @@ class Model:
         self.failing = failing
 
     def __call__(self, windows: Sequence[Window]) -> list[Floats]:
-        self.batches.append([each.text for each in windows])
+        self.batches.append([window.text for window in windows])
         if len(self.batches) == 1:
             self.entered.set()
             assert self.go.wait(10)
         if self.failing in self.batches[-1]:
             raise ModelError(f"window {self.failing}")
-        return [np.array([each.text], dtype=np.float32) for each in windows]
+        return [np.array([window.text], dtype=np.float32) for window in windows]
 
 
-def answers(together: MicroBatcher, model: Model, batches: Sequence[Sequence[Window]]) -> list[list[float] | str]:
-    """Call with the first batch, with the others while it is computed, one after the other; what each got."""
+def answers(batcher: MicroBatcher, model: Model, batches: Sequence[Sequence[Window]]) -> list[list[float] | str]:
+    """Call with the first batch and, while it is computed, with the others in order; the result or error of each."""
 
     def call(windows: Sequence[Window]) -> list[float] | str:
         try:
-            return [float(each[0]) for each in together(windows)]
+            return [float(scores[0]) for scores in batcher(windows)]
         except ModelError as error:
             return str(error)
 
@@ -53,7 +53,7 @@ def answers(together: MicroBatcher, model: Model, batches: Sequence[Sequence[Win
         assert model.entered.wait(10)
         for number, batch in enumerate(batches[1:], start=1):
             futures.append(pool.submit(call, batch))
-            until(lambda number=number: len(together._waiting) == number)
+            until(lambda number=number: len(batcher._waiting) == number)
         model.go.set()
         return [future.result(10) for future in futures]
 
@@ -65,44 +65,44 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_calls_that_come_while_the_model_is_busy_are_computed_as_one() -> None:
+def test_calls_that_arrive_while_the_model_is_busy_are_computed_together() -> None:
     model = Model()
     batches = [[window(3, 1)], [window(5, 2)], [window(4, 3), window(2, 4)], [window(1, 5)]]
     assert answers(MicroBatcher(model, budget=100), model, batches) == [[1.0], [2.0], [3.0, 4.0], [5.0]]
     assert model.batches == [[1], [2, 3, 4, 5]]
 
 
-def test_budget_counts_padding_and_the_line_keeps_its_order() -> None:
+def test_budget_counts_padding_and_the_queue_keeps_its_order() -> None:
     model = Model()
     batches = [[window(3, 1)], [window(2, 2)], [window(10, 3)], [window(9, 4)], [window(99, 5)], [window(1, 6)]]
     assert answers(MicroBatcher(model, budget=20), model, batches) == [[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]]
     assert model.batches == [[1], [2, 3], [4], [5], [6]]
 
 
-def test_failure_is_that_of_the_call_that_made_it() -> None:
+def test_error_reaches_only_the_call_that_caused_it() -> None:
     model = Model(failing=3)
     batches = [[window(3, 1)], [window(3, 2)], [window(3, 3)], [window(3, 4)]]
     assert answers(MicroBatcher(model, budget=100), model, batches) == [[1.0], [2.0], "window 3", [4.0]]
 
 
-def test_model_answers_again_after_a_failure() -> None:
+def test_batcher_works_again_after_an_error() -> None:
     model = Model(failing=1)
     model.go.set()
-    together = MicroBatcher(model, budget=100)
+    batcher = MicroBatcher(model, budget=100)
     with pytest.raises(ModelError):
-        together([window(3, 1)])
-    assert together([window(3, 2)]) == [np.array([2.0])]
+        batcher([window(3, 1)])
+    assert batcher([window(3, 2)]) == [np.array([2.0])]
 
 
-def test_many_threads_get_each_their_own() -> None:
+def test_each_of_many_threads_gets_its_own_scores() -> None:
     model = Model()
     model.go.set()
-    together = MicroBatcher(model, budget=8)
+    batcher = MicroBatcher(model, budget=8)
 
-    def ask(thread: int) -> bool:
+    def call(thread: int) -> bool:
         names = [thread * 1000 + number for number in range(200)]
-        return all(float(together([window(2, name)])[0][0]) == name for name in names)
+        return all(float(batcher([window(2, name)])[0][0]) == name for name in names)
 
     with ThreadPoolExecutor(16) as pool:
-        assert all(pool.map(ask, range(16)))
+        assert all(pool.map(call, range(16)))
     assert sum(map(len, model.batches)) == 16 * 200

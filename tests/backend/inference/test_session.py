@@ -54,7 +54,7 @@ def test_only_declared_inputs_are_fed(tmp_path: Path, inputs: tuple[str, ...]) -
 
 
 def test_other_graph_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no token classifier"):
+    with pytest.raises(ModelError, match="not a token classifier"):
         OnnxSession(make_graph(tmp_path / "model.onnx", inputs=("pixels",)))
 
 
@@ -66,7 +66,7 @@ def test_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_scores_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     session = OnnxSession(make_graph(tmp_path / "model.onnx", table=np.full((2, 3), np.nan, dtype=np.float32)))
     with pytest.raises(ModelError, match="not finite"):
         session.log_probabilities([window([1], [0])])

@@ -32,10 +32,10 @@ def test_same_words_are_found_elsewhere(text: str, marked: tuple[int, int], expe
     assert {span.label for span in spans} <= {"X"}
 
 
-def test_what_was_marked_goes_before_what_the_model_found() -> None:
+def test_words_of_a_marked_region_win_over_predicted_regions() -> None:
     text = "pizza in rome, pizza in oslo"
-    found = [Span(0, 13, "Dish", 0.9), Span(15, 20, "Dish", 0.8), Span(24, 28, "Location", 0.7)]
-    spans = suggest(text, [Span(0, 5, "Cuisine")], found)
+    predicted = [Span(0, 13, "Dish", 0.9), Span(15, 20, "Dish", 0.8), Span(24, 28, "Location", 0.7)]
+    spans = suggest(text, [Span(0, 5, "Cuisine")], predicted)
     assert spans == (Span(15, 20, "Cuisine"), Span(24, 28, "Location", 0.7))
 
 
@@ -44,14 +44,14 @@ def test_what_was_marked_goes_before_what_the_model_found() -> None:
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=4),
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=4),
 )
-def test_suggestions_lie_apart_from_each_other_and_from_what_was_marked(
-    text: str, marked: list[tuple[int, int]], found: list[tuple[int, int]]
+def test_suggestions_overlap_neither_each_other_nor_marked_regions(
+    text: str, marked: list[tuple[int, int]], predicted: list[tuple[int, int]]
 ) -> None:
     def inside(places: list[tuple[int, int]]) -> list[Span]:
         return [Span(start, min(end, len(text)), "X") for start, end in places if start < min(end, len(text))]
 
-    spans = suggest(text, inside(marked), inside(found))
-    assert all(one.end <= other.start for one, other in pairwise(spans))
+    spans = suggest(text, inside(marked), inside(predicted))
+    assert all(first.end <= second.start for first, second in pairwise(spans))
     for span in spans:
-        assert all(span.end <= each.start or each.end <= span.start for each in inside(marked))
-        assert not text[span.start].isspace() or span in inside(found)
+        assert all(span.end <= region.start or region.end <= span.start for region in inside(marked))
+        assert not text[span.start].isspace() or span in inside(predicted)

@@ -80,12 +80,12 @@ def test_emoji_before_an_entity_does_not_move_it(tagger: Tagger) -> None:
 
 def test_texts_are_tagged_alike_alone_and_together(tagger: Tagger, sample_documents: list[Document]) -> None:
     texts = [document.text for document in sample_documents] + ["", " ".join(["find some Thai food"] * 300)]
-    for text, together in zip(texts, tagger.tag(texts), strict=True):
+    for text, batched in zip(texts, tagger.tag(texts), strict=True):
         (alone,) = tagger.tag([text])
         assert [(span.start, span.end, span.label) for span in alone.spans] == [
-            (span.start, span.end, span.label) for span in together.spans
+            (span.start, span.end, span.label) for span in batched.spans
         ]
-        assert alone.score == pytest.approx(together.score, abs=1e-4)
+        assert alone.score == pytest.approx(batched.score, abs=1e-4)
 
 
 def test_entity_is_found_wherever_a_window_ends(tagger: Tagger, version_folder: Path) -> None:
@@ -94,8 +94,8 @@ def test_entity_is_found_wherever_a_window_ends(tagger: Tagger, version_folder: 
     sentence = "We ordered the chicken tikka masala and the tacos al pastor ."
     texts = ["so " * before + sentence + " so" * 70 for before in range(140)]
     for text, tagging in zip(texts, short.tag(texts), strict=True):
-        found = {text[span.start : span.end] for span in tagging.spans}
-        assert {"chicken tikka masala", "tacos al pastor"} <= found
+        regions = {text[span.start : span.end] for span in tagging.spans}
+        assert {"chicken tikka masala", "tacos al pastor"} <= regions
 
 
 def test_long_text_is_tagged_to_its_end(tagger: Tagger) -> None:
@@ -131,8 +131,8 @@ def test_threads_may_share_a_tagger(tagger: Tagger, sample_documents: list[Docum
     texts = [document.text for document in sample_documents]
     expected = tagger.tag(texts)
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(tagger.tag, [texts] * 8):
-            assert found == expected
+        for taggings in pool.map(tagger.tag, [texts] * 8):
+            assert taggings == expected
 
 
 def test_labels_are_the_trained_ones(tagger: Tagger) -> None:
@@ -183,9 +183,9 @@ def test_int8_is_opened_where_it_was_published_and_the_processor_is_exact(
     ("id2label", "message"),
     [
         ({"0": "O", "1": "B-Dish"}, "scores 7 tags"),
-        ({"0": "O", "2": "B-Dish"}, "numbers no tags"),
+        ({"0": "O", "2": "B-Dish"}, "does not number the tags"),
         ({"0": "LABEL_0", "1": "LABEL_1"}, "does not use BIO tags"),
-        (None, "numbers no tags"),
+        (None, "does not number the tags"),
     ],
 )
 def test_tags_that_do_not_fit_are_refused(copied: Path, id2label: object, message: str) -> None:
