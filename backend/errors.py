@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree. A message is one sentence with the values and the remedy.
+"""All expected errors, as one tree. A message is one sentence with the values and the remedy.
 
 ::
 
@@ -10,12 +10,13 @@
     │   ├── UnknownVersion
     │   ├── VersionPruned
     │   └── UnknownRun
-    ├── Conflict                  409  what is asked for does not fit what is there
+    ├── Conflict                  409  the request does not fit the current state
     ├── SettingsError             500  an environment variable is missing or wrong
     ├── LabelStudioError          502
     │   ├── LabelStudioUnreachable
     │   ├── LabelStudioRefused
-    │   └── LabelStudioRejected
+    │   ├── LabelStudioRejected
+    │   └── AnnotationsLost
     ├── ModelError                500  a version's files are missing or damaged
     └── TrainingError             500  a run cannot produce a version
         ├── NotEnoughLabels
@@ -29,9 +30,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class BackendError(Exception):
-    """Any failure this service explains to its user. ``status`` is the HTTP status a door answers with."""
+    """An error that this service explains to its user. ``status`` is the HTTP status of the answer."""
 
     status = 500
 
@@ -46,9 +49,10 @@ class NotFound(BackendError):
 
 class UnknownProject(NotFound):
     def __init__(self, project: str) -> None:
+        number = project.partition(".")[0]
         super().__init__(
-            f"Project {project!r} is unknown here: connect the backend to it in Label Studio "
-            "(Settings → Model) or with `python -m backend connect --project ID`."
+            f"Project {project!r} is not connected to this service: connect it in Label Studio (Settings → Model) "
+            f"or with `python -m backend connect --project {number if number.isdecimal() else 'ID'}`."
         )
 
 
@@ -64,20 +68,20 @@ class ProjectReplaced(NotFound):
 
 
 class UnknownVersion(NotFound):
-    def __init__(self, project: str, version: str, known: list[str]) -> None:
-        have = ", ".join(known) if known else "none yet"
-        super().__init__(f"Project {project!r} has no model version {version!r}; it has: {have}.")
+    def __init__(self, project: str, version: str, existing: list[str]) -> None:
+        names = ", ".join(existing) if existing else "none yet"
+        super().__init__(f"Project {project!r} has no model version {version!r}; it has: {names}.")
 
 
 class VersionPruned(NotFound):
     def __init__(self, version: str, usable: list[str]) -> None:
-        have = f"use {' or '.join(usable)}, or train a new one" if usable else "train a new one"
-        super().__init__(f"The files of model version {version!r} were removed to save space: {have}.")
+        remedy = f"use {' or '.join(usable)}, or train a new one" if usable else "train a new one"
+        super().__init__(f"The files of model version {version!r} were removed to save space: {remedy}.")
 
 
 class UnknownRun(NotFound):
     def __init__(self, run: str) -> None:
-        super().__init__(f"There is no training run {run!r}: give the id that was answered when it was queued.")
+        super().__init__(f"There is no training run {run!r}: `python -m backend runs` lists them.")
 
 
 class Conflict(BackendError):
@@ -101,7 +105,18 @@ class LabelStudioRefused(LabelStudioError):
 
 
 class LabelStudioRejected(LabelStudioError):
-    """What was sent cannot be stored as it is; nothing of it was."""
+    """Label Studio rejected the payload; nothing was stored."""
+
+
+class AnnotationsLost(LabelStudioError):
+    """An import created ``tasks`` (ids in the order sent; empty where unknown) without all of their annotations."""
+
+    def __init__(self, project_id: int, tasks: list[int], *, created: int, lost: int, sent: int) -> None:
+        self.tasks = tasks
+        super().__init__(
+            f"Label Studio imported {created} tasks into project {project_id} but lost {lost} of their {sent} "
+            "annotations (this happens while others annotate): delete these tasks in Label Studio and import them again."
+        )
 
 
 class ModelError(BackendError):
@@ -130,3 +145,21 @@ class OutOfMemory(TrainingError):
 
 class RunCancelled(TrainingError):
     pass
+
+
+def error_of_kind(kind: str, sentence: str) -> BackendError:
+    """Rebuild an error that another process reported by its class name and its sentence.
+
+    ``UnsupportedLabelConfig`` becomes an `InvalidRequest`, an unknown name a plain `BackendError`.
+    """
+    classes = {cls.__name__: cls for cls in _tree(BackendError)} | {"UnsupportedLabelConfig": InvalidRequest}
+    cls = classes.get(kind, BackendError)
+    error = cls.__new__(cls)
+    Exception.__init__(error, sentence)  # past constructors that compose the sentence from values
+    return error
+
+
+def _tree(cls: type[BackendError]) -> Iterator[type[BackendError]]:
+    yield cls
+    for subclass in cls.__subclasses__():
+        yield from _tree(subclass)

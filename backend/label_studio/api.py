@@ -1,14 +1,21 @@
-"""What the backend asks of Label Studio, in plain values: the types of the answers, and the calls as a `Protocol`."""
+"""What the backend asks of Label Studio: the values that come back, and the calls as Protocols, one for each use.
+
+`backend.label_studio.client.LabelStudio` makes the calls over HTTP. Every call raises `LabelStudioUnreachable` when the
+server does not answer, `LabelStudioRefused` when it refuses the access token, `LabelStudioRejected` when it stored
+nothing of a request because of its content, and `LabelStudioError` for any other failure.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteProject:
-    """What Label Studio says of a project."""
+    """A project as Label Studio describes it; ``annotations`` counts skipped tasks too."""
 
     id: int
     uid: str
@@ -20,8 +27,8 @@ class RemoteProject:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTask:
-    """A task without annotations: its data, and the model versions of which it holds a prediction."""
+class UnlabelledTask:
+    """A task without annotations: its data, and the model versions of which it has a prediction."""
 
     id: int
     data: dict[str, Any]
@@ -29,17 +36,17 @@ class OpenTask:
 
 
 class Page(NamedTuple):
-    """Some of a project's unlabelled tasks, by ascending id, and how many there were from the first of them on."""
+    """Some of a project's unlabelled tasks by ascending id, and how many there are from the first of them on."""
 
-    tasks: list[OpenTask]
-    left: int
+    tasks: list[UnlabelledTask]
+    remaining: int
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """One stored pre-label: ``regions`` in Label Studio's result format, ``score`` in [0, 1].
 
-    ``mislabeling`` is how probably the task's labels are wrong, in [0, 1].
+    ``mislabeling`` is the probability that the task's labels are wrong, in [0, 1].
     """
 
     task: int
@@ -51,7 +58,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBackend:
-    """An ML backend of a project; ``model_version`` is what it answered last."""
+    """An ML backend of a project; ``model_version`` is the one in its latest answer to Label Studio."""
 
     id: int
     url: str
@@ -61,3 +68,122 @@ class RemoteBackend:
     auth_method: str
     basic_auth_user: str
     extra_params: Any
+
+
+class Projects(Protocol):
+    def project(self, project_id: int) -> RemoteProject: ...
+
+
+class Annotations(Projects, Protocol):
+    """What people have labelled."""
+
+    def annotation_tasks(self, project_id: int) -> dict[int, int]:
+        """``{annotation id: task id}`` of every annotation, skipped tasks included."""
+        ...
+
+    def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
+        """Every task with an annotation, in the format of Label Studio's JSON export."""
+        ...
+
+
+class PredictionStore(Projects, Protocol):
+    """The pre-labels that Label Studio stores."""
+
+    def unlabelled_pages(self, project_id: int, *, first: int = 0, last: int | None = None) -> Iterator[Page]:
+        """Tasks without annotations (skipped tasks included), of ids from ``first`` to ``last``, a page at a time."""
+        ...
+
+    def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
+        """Store predictions in one request; return how many Label Studio kept, which may be fewer.
+
+        Their ``mislabeling`` is lost: see `create_prediction`.
+        """
+        ...
+
+    def create_prediction(self, prediction: Prediction) -> datetime:
+        """Store one prediction with all its fields, which changes its task; return when, by Label Studio's clock."""
+        ...
+
+    def delete_predictions(self, project_id: int, version: str) -> None:
+        """Delete all predictions of one model version."""
+        ...
+
+    def set_model_version(self, project_id: int, version: str) -> None:
+        """Show annotators the stored predictions of this version, and rank tasks by its scores.
+
+        Label Studio refuses a version of which it has no prediction.
+        """
+        ...
+
+
+class Backends(Projects, Protocol):
+    """The ML backends of a project: this service, and perhaps others."""
+
+    def backends(self, project_id: int) -> list[RemoteBackend]:
+        """A project's ML backends; Label Studio asks each of them for its version before it answers."""
+        ...
+
+    def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
+        """Create the ML backend with this address, or update it; return its id."""
+        ...
+
+    def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
+        """Change the title and the description of an ML backend, and nothing else."""
+        ...
+
+    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
+        """Make the webhook to ``url`` send this Authorization header: Label Studio creates it without one."""
+        ...
+
+    def switch_prelabelling_on(self, project_id: int) -> None:
+        """Show predictions to annotators when they open a task."""
+        ...
+
+
+class LabelStudioAPI(Annotations, PredictionStore, Backends, Protocol):
+    """All that the service calls."""
+
+    def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
+        """Create or update a tab of the project's Data Manager.
+
+        It lists the tasks with a prediction of ``version`` that have not changed after ``until``, the latest change
+        first.
+        """
+        ...
+
+
+class TaskImport(Annotations, Protocol):
+    """Bringing tasks, some with annotations, into a project."""
+
+    def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Import tasks in Label Studio's JSON format; return their ids, in the same order.
+
+        Raises `AnnotationsLost` when Label Studio created the tasks without their annotations.
+        """
+        ...
+
+    def annotate(self, task_id: int, regions: Sequence[Mapping[str, Any]], *, ground_truth: bool = False) -> int:
+        """Submit an annotation as the token's owner; return its id."""
+        ...
+
+
+class ProjectSetup(LabelStudioAPI, TaskImport, Protocol):
+    """All that the demo calls: it makes a project and plays the annotator."""
+
+    def create_project(self, title: str, label_config: str) -> RemoteProject: ...
+
+    def find_project(self, title: str) -> RemoteProject | None:
+        """The newest project with this title."""
+        ...
+
+    def unlabelled_tasks(self, project_id: int) -> list[UnlabelledTask]:
+        """All that `unlabelled_pages` gives, in one list."""
+        ...
+
+    def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
+        """``(unlabelled tasks with a prediction of this version, unlabelled tasks)``."""
+        ...
+
+    def start_training(self, backend_id: int) -> None:
+        """Press "Start Training" of an ML backend."""
+        ...

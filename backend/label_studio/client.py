@@ -1,9 +1,8 @@
-"""The only module that calls Label Studio's API; everything else sees plain values and `LabelStudioError`."""
+"""Calls Label Studio's API, and is the only module that does; `backend.label_studio.api` says what each call means."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,30 +15,26 @@ from label_studio_sdk.core.api_error import ApiError
 from label_studio_sdk.core.request_options import RequestOptions
 
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
-from backend.label_studio.api import OpenTask, Page, Prediction, RemoteBackend, RemoteProject
-from backend.label_studio.wire import names, refusal, rows, task_filter
+from backend.label_studio import wire
+from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
 from backend.settings import Settings
 from backend.store.models import Project
-
-log = logging.getLogger(__name__)
 
 PAGE = 500
 _EXPORT_SECONDS = 600
 _IMPORT_SECONDS = 300
 
 # Label Studio cuts its lists of names at 500 characters, in no order.
-_CERTAINLY_WHOLE = 490
+_UNCUT_LENGTH = 490
 
-# What is sent twice is stored twice, and the library would send it again when an answer is lost.
+# A repeated import is stored twice, and the SDK would repeat it when an answer is lost.
 _ONCE: RequestOptions = {"max_retries": 0, "timeout_in_seconds": _IMPORT_SECONDS}
 
 
 class LabelStudio:
-    """One Label Studio server and the token that opens it.
+    """One Label Studio server and an access token for it; implements `ProjectSetup`.
 
-    Every method raises `LabelStudioUnreachable` when the server does not answer and `LabelStudioRefused` when it
-    answers no; `LabelStudioRejected` when it has stored nothing of what was sent, for what it was. A request takes at
-    most ``timeout`` seconds, an import of predictions five minutes, the export ten.
+    A request takes at most ``timeout`` seconds, an import five minutes, the export ten.
     """
 
     def __init__(self, url: str, token: str | None, *, timeout: float = 60) -> None:
@@ -54,10 +49,11 @@ class LabelStudio:
 
     @contextmanager
     def _translated(self, what: str = "") -> Iterator[None]:
+        """Raise the SDK's errors as ours; ``what`` is what the request was for."""
         try:
             yield
         except ApiError as error:
-            raise refusal(self.url, what, error) from None
+            raise wire.refusal(self.url, what, error) from None
         except (httpx.HTTPError, OSError) as error:
             raise LabelStudioUnreachable(
                 f"Label Studio at {self.url} does not answer ({error or type(error).__name__}): "
@@ -72,15 +68,15 @@ class LabelStudio:
 
     def project(self, project_id: int) -> RemoteProject:
         with self._translated(f"project {project_id}"):
-            found = self._client.projects.get(project_id)
+            project = self._client.projects.get(project_id)
         return RemoteProject(
             id=project_id,
-            uid=f"{project_id}.{int(found.created_at.timestamp()) if found.created_at else 0}",
-            title=found.title or "",
-            label_config=found.label_config or "",
-            tasks=found.task_number or 0,
-            annotations=(found.total_annotations_number or 0) + (found.skipped_annotations_number or 0),
-            model_version=found.model_version or "",
+            uid=f"{project_id}.{int(project.created_at.timestamp()) if project.created_at else 0}",
+            title=project.title or "",
+            label_config=project.label_config or "",
+            tasks=project.task_number or 0,
+            annotations=(project.total_annotations_number or 0) + (project.skipped_annotations_number or 0),
+            model_version=project.model_version or "",
         )
 
     def create_project(self, title: str, label_config: str) -> RemoteProject:
@@ -89,30 +85,25 @@ class LabelStudio:
         return self.project(int(created.id or 0))
 
     def find_project(self, title: str) -> RemoteProject | None:
-        """The newest project of that title."""
         with self._translated("the projects"):
-            listed: Any = self._client.projects.list(title=title)
-            found = [int(project.id) for project in listed if project.title == title]
-        return self.project(max(found)) if found else None
+            projects: Any = self._client.projects.list(title=title)
+            ids = [int(project.id) for project in projects if project.title == title]
+        return self.project(max(ids)) if ids else None
 
     def set_model_version(self, project_id: int, version: str) -> None:
-        """Show annotators the stored predictions of this version, and rank tasks by its scores.
-
-        Label Studio refuses a version of which it holds no prediction.
-        """
         with self._translated(f"model version {version} of project {project_id}"):
             self._client.projects.update(project_id, model_version=version, show_collab_predictions=True)
 
     # Tasks and annotations
 
-    def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> int:
-        """Import tasks in Label Studio's JSON format; return how many it created."""
+    def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
         with self._translated(f"tasks of project {project_id}"):
-            answer = self._client.projects.import_tasks(project_id, request=rows(tasks), request_options=_ONCE)
-        return answer.task_count or 0
+            answer = self._client.projects.import_tasks(
+                project_id, request=wire.rows(tasks), return_task_ids=True, request_options=_ONCE
+            )
+        return wire.imported_ids(project_id, tasks, answer)
 
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
-        """Every task with an annotation, as Label Studio's JSON export gives it."""
         with self._translated(f"the export of project {project_id}"):
             chunks = self._client.projects.exports.download_sync(
                 project_id, export_type="JSON", request_options={"timeout_in_seconds": _EXPORT_SECONDS}
@@ -120,33 +111,33 @@ class LabelStudio:
             tasks: list[dict[str, Any]] = json.loads(b"".join(chunks))
         return tasks
 
-    def unlabelled_tasks(self, project_id: int) -> list[OpenTask]:
-        """Every task without annotations, skipped ones included."""
+    def unlabelled_tasks(self, project_id: int) -> list[UnlabelledTask]:
         return [task for page in self.unlabelled_pages(project_id) for task in page.tasks]
 
     def unlabelled_pages(self, project_id: int, *, first: int = 0, last: int | None = None) -> Iterator[Page]:
-        """The same a page at a time; only those with ids from ``first`` to ``last``."""
         # Label Studio's own filter by model version matches parts of names: ner-v1 would be found in ner-v10.
         columns = "id,data,predictions_model_versions"
-        chosen = [task_filter("total_annotations", "equal", "Number", 0)]
+        filters = [wire.task_filter("total_annotations", "equal", "Number", 0)]
         if last is not None:
-            chosen.append(task_filter("id", "less", "Number", last + 1))
-        for tasks, left in self._pages(project_id, chosen, include=columns, first=first):
-            yield Page([OpenTask(task.id, task.data or {}, self._predicted_by(task)) for task in tasks], left)
+            filters.append(wire.task_filter("id", "less", "Number", last + 1))
+        for tasks, remaining in self._pages(project_id, filters, include=columns, first=first):
+            yield Page(
+                [UnlabelledTask(task.id, task.data or {}, self._predicted_by(task)) for task in tasks], remaining
+            )
 
     def _predicted_by(self, task: Any) -> frozenset[str]:
         joined = task.predictions_model_versions
-        if isinstance(joined, str) and len(joined) > _CERTAINLY_WHOLE:
+        if isinstance(joined, str) and len(joined) > _UNCUT_LENGTH:
             with self._translated(f"the predictions of task {task.id}"):
-                return frozenset(each.model_version or "" for each in self._client.predictions.list(task=task.id))
-        return names(joined)
+                predictions = self._client.predictions.list(task=task.id)
+                return frozenset(prediction.model_version or "" for prediction in predictions)
+        return wire.names(joined)
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
-        """``{annotation id: task id}`` of every annotation, skipped ones included."""
         owners: dict[int, int] = {}
         for column in ("total_annotations", "cancelled_annotations"):
-            having = [task_filter(column, "greater", "Number", 0)]
-            pages = self._pages(project_id, having, include="id,annotations_ids")
+            annotated = [wire.task_filter(column, "greater", "Number", 0)]
+            pages = self._pages(project_id, annotated, include="id,annotations_ids")
             for task in (task for tasks, _ in pages for task in tasks):
                 for annotation in str(task.annotations_ids or "").split(","):
                     if annotation.strip().isdigit():
@@ -156,62 +147,50 @@ class LabelStudio:
     def _pages(
         self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0
     ) -> Iterator[tuple[list[Any], int]]:
-        """Tasks by ascending id, and how many there were from the first of them on.
+        """Tasks by ascending id, and how many there are from the first of them on.
 
-        Each page begins behind the last id of the one before it: by number, a page would lose as many tasks as left
-        the selection meanwhile.
+        A page begins after the last id of the page before. With page numbers, each task that leaves the selection
+        meanwhile would make a page skip another one.
         """
-        before = first - 1
+        after = first - 1
         while True:
-            items = [*filters, task_filter("id", "greater", "Number", before)]
-            query = json.dumps({"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]})
             with self._translated(f"the tasks of project {project_id}"):
                 # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
                 page: Any = self._client.tasks.list(
-                    project=project_id, query=query, page=1, page_size=PAGE, fields="all", include=include
-                )
-            tasks, left = page.items or [], page.response.total or 0
+                    project=project_id, query=wire.task_query(filters, after=after), page=1, page_size=PAGE,
+                    fields="all", include=include,
+                )  # fmt: skip
+            tasks, remaining = page.items or [], page.response.total or 0
             if tasks:
-                yield tasks, left
-            if not tasks or left <= len(tasks):
+                yield tasks, remaining
+            if not tasks or remaining <= len(tasks):
                 return
-            before = tasks[-1].id
+            after = tasks[-1].id
 
-    def annotate(self, task_id: int, regions: Sequence[Mapping[str, Any]]) -> int:
-        """Submit an annotation as the token's owner; return its id."""
+    def annotate(self, task_id: int, regions: Sequence[Mapping[str, Any]], *, ground_truth: bool = False) -> int:
         with self._translated(f"an annotation of task {task_id}"):
-            created = self._client.annotations.create(task_id, result=rows(regions), was_cancelled=False)
+            created = self._client.annotations.create(
+                task_id, result=wire.rows(regions), was_cancelled=False, ground_truth=ground_truth
+            )
         return int(created.id or 0)
 
     # Predictions
 
     def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
-        """Store pre-labels; return how many Label Studio kept, which may be fewer than were sent.
-
-        Their ``mislabeling`` is lost: see `create_prediction`.
-        """
-        sent = [
-            {"task": each.task, "result": each.regions, "score": each.score, "model_version": each.version}
-            for each in predictions
-        ]
+        request = wire.rows(map(wire.prediction_row, predictions))
         with self._translated(f"predictions of project {project_id}"):
-            answer = self._client.projects.import_predictions(project_id, request=rows(sent), request_options=_ONCE)
+            answer = self._client.projects.import_predictions(project_id, request=request, request_options=_ONCE)
         return int(answer.created or 0)
 
     def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
-        """``(unlabelled tasks with a prediction of this version, unlabelled tasks)``."""
         tasks = self.unlabelled_tasks(project_id)
         return sum(version in task.predicted_by for task in tasks), len(tasks)
 
     def create_prediction(self, prediction: Prediction) -> datetime:
-        """Store one prediction with all its fields, a request for each; return when Label Studio did so, by its clock.
-
-        It counts as a change of the task.
-        """
         with self._translated(f"a prediction of task {prediction.task}"):
             created = self._client.predictions.create(
                 task=prediction.task,
-                result=rows(prediction.regions),
+                result=wire.rows(prediction.regions),
                 score=prediction.score,
                 model_version=prediction.version,
                 mislabeling=prediction.mislabeling,
@@ -220,7 +199,6 @@ class LabelStudio:
         return created.updated_at or datetime.now(UTC)
 
     def delete_predictions(self, project_id: int, version: str) -> None:
-        """Delete all predictions of one model version."""
         client = self._client._client_wrapper.httpx_client  # the SDK has no method for it
         with self._translated(f"predictions of project {project_id}"):
             path = f"api/projects/{project_id}/model-versions/"
@@ -229,99 +207,79 @@ class LabelStudio:
                 raise ApiError(status_code=answer.status_code, body=answer.text)
 
     def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
-        """Give the project's Data Manager a tab, or bring it up to date: the tasks with a prediction of ``version``
-        that have not changed after ``until``, the last changed first."""
-        filters = [
-            task_filter("predictions_model_versions", "contains", "List", [version]),
-            task_filter("updated_at", "less_or_equal", "Datetime", f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"),
-        ]
-        shown = {"filters": {"conjunction": "and", "items": filters}, "ordering": ["-tasks:updated_at"]}
+        content = wire.predicted_tasks(version, until)
         with self._translated(f"the tabs of project {project_id}"):
             tabs: Any = self._client.views
-            same = [tab for tab in tabs.list(project=project_id) if (tab.data or {}).get("title") == title]
-            if same:
-                tabs.update(str(same[0].id), project=project_id, data={**same[0].data, **shown})
+            existing = [tab for tab in tabs.list(project=project_id) if (tab.data or {}).get("title") == title]
+            if existing:
+                tabs.update(str(existing[0].id), project=project_id, data={**existing[0].data, **content})
             else:
-                tabs.create(project=project_id, data={"title": title, **shown})
+                tabs.create(project=project_id, data={"title": title, **content})
 
     # The ML backend
 
     def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
-        """Create the ML backend of a project, or bring the one with this address up to date; return its id."""
-        # Label Studio crashes on an empty password; without a user name it sends none.
-        secured = {"auth_method": "NONE", "basic_auth_user": ""}
-        if auth:
-            secured = {"auth_method": "BASIC_AUTH", "basic_auth_user": auth[0], "basic_auth_pass": auth[1]}
-        known: dict[str, Any] = {"url": url, "is_interactive": True, **secured}
+        fields: dict[str, Any] = {"url": url, "is_interactive": True, **wire.credentials(auth)}
         with self._translated(f"the ML backend of project {project_id}"):
-            same = [each for each in self._client.ml.list(project=project_id) if each.url == url]
-            if same:
-                backend = self._client.ml.update(int(same[0].id or 0), project=project_id, **known)
+            existing = [backend for backend in self._client.ml.list(project=project_id) if backend.url == url]
+            if existing:
+                backend = self._client.ml.update(int(existing[0].id or 0), project=project_id, **fields)
             else:
-                backend = self._client.ml.create(project=project_id, title=title, **known)
+                backend = self._client.ml.create(project=project_id, title=title, **fields)
         return int(backend.id or 0)
 
     def backends(self, project_id: int) -> list[RemoteBackend]:
-        """A project's ML backends; Label Studio asks each of them for its version before it answers."""
         with self._translated(f"the ML backends of project {project_id}"):
-            listed = self._client.ml.list(project=project_id)
+            backends = self._client.ml.list(project=project_id)
         return [
             RemoteBackend(
-                id=int(each.id or 0),
-                url=each.url or "",
-                title=each.title or "",
-                description=each.description or "",
-                model_version=each.model_version or "",
-                auth_method=str(each.auth_method or "NONE"),
-                basic_auth_user=each.basic_auth_user or "",
-                extra_params=each.extra_params,
+                id=int(backend.id or 0),
+                url=backend.url or "",
+                title=backend.title or "",
+                description=backend.description or "",
+                model_version=backend.model_version or "",
+                auth_method=str(backend.auth_method or "NONE"),
+                basic_auth_user=backend.basic_auth_user or "",
+                extra_params=backend.extra_params,
             )
-            for each in listed
+            for backend in backends
         ]
 
     def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
-        """Change what is written on an ML backend, and nothing else of it."""
-        # Label Studio tries the connection with what is sent, not with what it holds; an empty password is the old one.
-        held: dict[str, Any] = {"url": backend.url, "auth_method": backend.auth_method}
-        if backend.auth_method == "BASIC_AUTH":
-            held |= {"basic_auth_user": backend.basic_auth_user, "basic_auth_pass": ""}
-        if backend.extra_params is not None:
-            held["extra_params"] = backend.extra_params
+        fields = wire.unchanged(backend)
         with self._translated(f"the ML backend of project {project_id}"):
-            self._client.ml.update(backend.id, project=project_id, title=title, description=description, **held)
+            self._client.ml.update(backend.id, project=project_id, title=title, description=description, **fields)
 
     def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
-        """Make the webhook to ``url`` send this Authorization header: Label Studio creates it without one."""
         headers = {"Authorization": header} if header else {}
         with self._translated(f"the webhook of project {project_id}"):
             hooks = [hook for hook in self._client.webhooks.list(project=str(project_id)) if hook.url == url]
             if not hooks:
                 raise LabelStudioError(
-                    f"Label Studio created no webhook to {url} for project {project_id}: labels would not arrive here."
+                    f"Label Studio created no webhook to {url} for project {project_id}, so new labels are not "
+                    "reported here: remove the ML backend in Settings → Model and connect it again."
                 )
             self._client.webhooks.update(int(hooks[0].id or 0), url=url, headers=headers)
 
     def switch_prelabelling_on(self, project_id: int) -> None:
-        """Show predictions to annotators when they open a task."""
         with self._translated(f"project {project_id}"):
             self._client.projects.update(
                 project_id, show_collab_predictions=True, evaluate_predictions_automatically=False
             )
 
     def start_training(self, backend_id: int) -> None:
-        """Press "Start Training" of an ML backend."""
         with self._translated(f"training of ML backend {backend_id}"):
             self._client.ml.train(backend_id)
 
 
 def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:
-    """The configured Label Studio; without a configured key, with the token the project's `/setup` brought."""
+    """The configured Label Studio; without a configured key, with the token that the project's `/setup` brought."""
     key = settings.label_studio_api_key
     token = key.get_secret_value() if key else (project.access_token if project else None)
-    return _opened(settings.label_studio_base, token)
+    return _cached(settings.label_studio_base, token)
 
 
 @lru_cache(maxsize=16)
-def _opened(url: str, token: str | None) -> LabelStudio:
-    # One client a token: each would build connections and a TLS context of its own.
+def _cached(url: str, token: str | None) -> LabelStudio:
+    # One client a token: each builds connections and a TLS context of its own.
     return LabelStudio(url, token)

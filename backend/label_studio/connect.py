@@ -5,8 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 
-from backend.label_studio.api import RemoteProject
-from backend.label_studio.client import LabelStudio
+from backend.label_studio.api import Backends, RemoteProject
 from backend.settings import Settings
 from label_config import LabelConfig
 
@@ -15,18 +14,18 @@ TITLE = "NER"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What `connect` made: the project, its labels, and the number of the ML backend in Label Studio."""
+    """The connected project, its labels, and the id of its ML backend in Label Studio."""
 
     project: RemoteProject
     labels: tuple[str, ...]
     backend_id: int
 
 
-def connect(settings: Settings, label_studio: LabelStudio, project_id: int, url: str) -> Connection:
+def connect(settings: Settings, label_studio: Backends, project_id: int, url: str) -> Connection:
     """Create or update the project's ML backend at ``url`` (as Label Studio reaches it) and switch pre-labels on.
 
-    With Basic auth configured, Label Studio's calls and its webhook both get the credentials: the webhook, which
-    Label Studio creates by itself, has none by default, and labels would be turned away. May be repeated.
+    With Basic auth configured, Label Studio's calls and its webhook both get the credentials: Label Studio creates the
+    webhook without any, and this service would refuse its requests. May be repeated.
     """
     url = url.rstrip("/")
     project = label_studio.project(project_id)

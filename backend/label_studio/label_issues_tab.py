@@ -1,4 +1,4 @@
-"""Brings label issues into Label Studio, where people correct them."""
+"""Shows label issues in Label Studio, where people correct them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from backend.errors import LabelStudioRejected
-from backend.label_studio.api import Prediction
-from backend.label_studio.client import LabelStudio
+from backend.label_studio.api import LabelStudioAPI, Prediction
 from backend.label_studio.identity import same_project
 from backend.store.models import LabelIssue
 from converters import Document, Span, read_tasks, regions
@@ -16,19 +15,21 @@ from label_config import LabelConfig
 log = logging.getLogger(__name__)
 
 VERSION = "label_issues"
-"""The model version under which Label Studio holds them, apart from the predictions of the versions that serve."""
+"""The model version of the predictions that hold label issues, so that they are no version's pre-labels."""
 
-TAB = "Probable mistakes"
+TAB = "Label issues"
 
 
 def push(
-    label_studio: LabelStudio, uid: str, label_issues: Iterable[LabelIssue], *, progress: Callable[[float], None]
+    label_studio: LabelStudioAPI, uid: str, label_issues: Iterable[LabelIssue], *, progress: Callable[[float], None]
 ) -> int:
-    """Store one prediction a suspicious task, in place of those pushed before; return how many there are.
+    """Store one prediction for each task with issues, in place of those pushed before; return how many there are.
 
-    It holds what the model would mark in the disputed places, and as ``mislabeling`` the score of the surest issue.
-    Label Studio's Data Manager has no column for that field and cannot sort by it, but it can by the time of the last
-    change: so the surest comes last, and a tab lists the tasks in that order until somebody changes them.
+    A prediction holds the regions that the model would mark, and as ``mislabeling`` the highest score of the task's
+    issues. Label Studio's Data Manager cannot sort by that field, but it can by the time of the last change: so the
+    highest score is stored last, and a tab lists the tasks in that order until somebody changes them.
+
+    ``progress`` is called with the fraction done. Raises `ProjectReplaced`.
     """
     project = same_project(label_studio, uid)
     config = LabelConfig.from_xml(project.label_config)
@@ -40,7 +41,7 @@ def push(
         try:
             until = label_studio.create_prediction(prediction)
         except LabelStudioRejected as error:  # the task may have been deleted since
-            log.warning("task %s: issue not stored: %s", prediction.task, error)
+            log.warning("task %s: label issue not stored: %s", prediction.task, error)
         else:
             stored += 1
         progress(number / len(predictions))
@@ -52,21 +53,24 @@ def push(
 def _predictions(
     documents: Iterable[Document], label_issues: Iterable[LabelIssue], config: LabelConfig
 ) -> Sequence[Prediction]:
-    """One a task that is still labelled, the surest mistake last."""
+    """One for each task that is still labelled, by ascending score."""
     by_task: dict[str, list[LabelIssue]] = {}
     for issue in label_issues:
         by_task.setdefault(issue.task, []).append(issue)
-    found = [_prediction(each, by_task[each.id], config) for each in documents if each.id in by_task]
-    return sorted(found, key=lambda prediction: prediction.mislabeling)
+    predictions = [
+        _prediction(document, by_task[document.id], config) for document in documents if document.id in by_task
+    ]
+    return sorted(predictions, key=lambda prediction: prediction.mislabeling)
 
 
 def _prediction(document: Document, label_issues: Sequence[LabelIssue], config: LabelConfig) -> Prediction:
     score = max(issue.score for issue in label_issues)
-    # A region that replaces two given ones was found twice.
-    found = {(each["start"], each["end"], each["label"]): Span(**each) for one in label_issues for each in one.found}
+    # A region that replaces two given ones is in both of their issues.
+    spans = [Span(**span) for issue in label_issues for span in issue.found]
+    distinct = {(span.start, span.end, span.label): span for span in spans}
     return Prediction(
         task=int(document.id),
-        regions=regions(document.text, sorted(found.values()), config),
+        regions=regions(document.text, sorted(distinct.values()), config),
         score=score,
         version=VERSION,
         mislabeling=score,

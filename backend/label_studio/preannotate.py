@@ -1,53 +1,50 @@
-"""Brings a project's predictions in Label Studio up to date, for the worker and for the command line."""
+"""Pre-annotates a whole project with its current version, for the worker and for the command line."""
 
 from __future__ import annotations
 
-from backend.errors import NotFound
-from backend.label_studio.client import LabelStudio
-from backend.label_studio.sync import SyncResult, Watch, refresh
+from backend.label_studio.api import PredictionStore
+from backend.label_studio.identity import same_project
+from backend.label_studio.sync import OnProgress, SyncResult, sync_predictions
 from backend.loop import Loop
-from backend.store.lease import Turn
+from backend.store.lease import Lease
 from label_config import LabelConfig
 
 
-def bring_up_to_date(
+def preannotate_project(
     loop: Loop,
-    label_studio: LabelStudio,
+    label_studio: PredictionStore,
     uid: str,
-    turn: Turn,
+    lease: Lease,
     *,
-    watch: Watch = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
 ) -> SyncResult | None:
     """Give every unlabelled task a prediction of the current version; ``None`` where the project has none.
 
-    The caller has taken the ``turn``. It is not complete when another version is promoted or the turn lost meanwhile.
+    The caller has acquired the ``lease``. The result is not complete when another version was promoted or the lease was
+    lost meanwhile. Raises `ProjectReplaced`.
     """
-    request = loop.store.refreshes.due(uid)
+    request = loop.store.syncs.pending(uid)
     version = loop.store.projects.get(uid).current_version
-    done = _refresh(loop, label_studio, uid, version, turn, watch) if version else None
-    if request is not None and (done is None or done.complete):
-        loop.store.refreshes.served(uid, request)
-    return done
+    result = _sync(loop, label_studio, uid, version, lease, on_progress) if version else None
+    if request is not None and (result is None or result.complete):
+        loop.store.syncs.complete(uid, request)
+    return result
 
 
-def _refresh(loop: Loop, label_studio: LabelStudio, uid: str, version: str, turn: Turn, watch: Watch) -> SyncResult:
-    project = loop.store.projects.get(uid)
-    remote = label_studio.project(project.id)
-    if remote.uid != uid:
-        raise NotFound(
-            f"Project {project.id} of Label Studio is another one than this model learned from (it was created anew): "
-            f"connect it with `python -m backend connect --project {project.id}`."
-        )
+def _sync(
+    loop: Loop, label_studio: PredictionStore, uid: str, version: str, lease: Lease, on_progress: OnProgress
+) -> SyncResult:
+    project = same_project(label_studio, uid)
 
-    def still_wanted() -> bool:
-        return loop.store.projects.current_version(uid) == version and turn.held()
+    def is_current() -> bool:
+        return loop.store.projects.current_version(uid) == version and lease.renew()
 
-    return refresh(
+    return sync_predictions(
         label_studio,
         project.id,
         version=version,
         tagger=loop.registry.tagger(uid, version),
-        config=LabelConfig.from_xml(remote.label_config),
-        keep_going=still_wanted,
-        watch=watch,
+        config=LabelConfig.from_xml(project.label_config),
+        keep_going=is_current,
+        on_progress=on_progress,
     )

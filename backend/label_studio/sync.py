@@ -1,45 +1,35 @@
-"""Brings a version's predictions into Label Studio, so that pre-labels and task order come from it.
+"""Syncs a version's predictions to Label Studio, so that pre-labels and task order come from them.
 
-What Label Studio holds is the truth: tasks that lack a prediction of the version are asked for page by page, predicted
-and imported, and asked for again until none is left. So it goes on where it was killed, and a prediction whose import
-was cut off is not sent again unless it is missing.
+Nothing is remembered here: tasks without a prediction of the version are listed from Label Studio page by page,
+predicted and imported, and listed again until none is left. So a sync that was killed continues where it stopped, and a
+prediction whose import was cut off is sent again only if it is missing.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
-from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioRejected, LabelStudioUnreachable
-from backend.inference.tagger import Tagger
-from backend.label_studio.api import OpenTask, Page, Prediction
-from backend.label_studio.client import LabelStudio
+from backend.errors import LabelStudioError
+from backend.inference.tagger import Tagging
+from backend.label_studio.api import Page, Prediction, PredictionStore, UnlabelledTask
+from backend.label_studio.importer import BackgroundTask, Importer, split_by_regions
 from converters import regions, task_text
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
 
 BATCH = 2000
-"""Predictions of one import: Label Studio spends a second and more on each, however small, and 1 ms on each of them."""
-
-BATCH_REGIONS = 20_000
-"""Regions of one import, some 5 MB of JSON: long documents have hundreds."""
-
-HOPELESS = 20
-"""Refusals, and nothing stored, after which a refresh gives up."""
-
-SETTLE_SECONDS = 180.0
-_LOOK_SECONDS = 5.0
-"""How long, and how often, an import whose answer was lost is looked for."""
+"""Predictions of one import: Label Studio needs over a second for each import, and 1 ms for each prediction."""
 
 
 @dataclass(slots=True)
 class Seconds:
-    """Where the time went. Predicting and importing go on side by side, so the parts are more than the ``total``."""
+    """Where the time went. Predicting and importing overlap, so the parts are more than the ``total``."""
 
     reading: float = 0.0
     predicting: float = 0.0
@@ -50,10 +40,10 @@ class Seconds:
 
 @dataclass(slots=True)
 class SyncResult:
-    """What a refresh found and did.
+    """What a sync found and did.
 
     Of the ``unlabelled`` tasks, ``present`` had a prediction already; of those that were ``predicted``, ``stored`` are
-    in Label Studio and ``refused`` are those for which it kept none. It is ``complete`` unless it was told to stop.
+    in Label Studio and ``refused`` are those for which it kept none. It is ``complete`` unless it was stopped.
     """
 
     unlabelled: int = 0
@@ -69,67 +59,69 @@ class SyncResult:
         return self.present + self.stored + len(self.refused)
 
 
-Watch = Callable[[SyncResult], object]
-"""Is told how far it is, often, from several threads."""
+class TextTagger(Protocol):
+    """What a sync needs of a `Tagger`."""
+
+    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]: ...
 
 
-def refresh(
-    label_studio: LabelStudio,
+OnProgress = Callable[[SyncResult], object]
+"""Progress callback; may be called from several threads."""
+
+
+def sync_predictions(
+    label_studio: PredictionStore,
     project_id: int,
     *,
     version: str,
-    tagger: Tagger,
+    tagger: TextTagger,
     config: LabelConfig,
     keep_going: Callable[[], bool],
-    watch: Watch = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
 ) -> SyncResult:
-    """Predict every unlabelled task that lacks a prediction of ``version``, then make it the shown version.
+    """Predict every unlabelled task that lacks a prediction of ``version``, then show annotators this version.
 
-    ``keep_going`` is asked before each import, so that a newer promotion ends an older refresh.
+    ``keep_going`` is called before each import, so that a newer promotion stops an older sync.
     """
-    going = _Sync(label_studio, project_id, version, tagger, config, keep_going, watch)
-    began = time.monotonic()
+    sync = _Sync(label_studio, project_id, version, tagger, config, keep_going, on_progress)
+    started = time.monotonic()
     try:
-        going.run()
+        sync.run()
     finally:
-        going.done.seconds.total = time.monotonic() - began
-    done = going.done
-    if done.refused:
-        log.warning("project %s: Label Studio keeps no prediction of %s tasks", project_id, len(done.refused))
-    if done.complete and keep_going() and (done.present or done.stored or not done.unlabelled):
-        _show(label_studio, project_id, version, predicted=done.present + done.stored)
-    return done
+        sync.result.seconds.total = time.monotonic() - started
+    result = sync.result
+    if result.refused:
+        log.warning("project %s: Label Studio keeps no prediction of %s tasks", project_id, len(result.refused))
+    if result.complete and keep_going() and (result.present or result.stored or not result.unlabelled):
+        _show(label_studio, project_id, version, predicted=result.present + result.stored)
+    return result
 
 
-def predict(tasks: Sequence[OpenTask], *, version: str, tagger: Tagger, config: LabelConfig) -> list[Prediction]:
-    """One prediction a task, in order; a task without a text gets an empty one."""
-    return [each for part in _predict(tasks, version, tagger, config) for each in part]
-
-
-def _predict(
-    tasks: Sequence[OpenTask], version: str, tagger: Tagger, config: LabelConfig
+def predict_parts(
+    tasks: Sequence[UnlabelledTask], *, version: str, tagger: TextTagger, config: LabelConfig
 ) -> Iterator[list[Prediction]]:
+    """One prediction for each task, in order, a part at a time; a task without a text gets an empty prediction."""
     texts = [task_text({"data": task.data}, config) or "" for task in tasks]
-    asked = zip(tasks, texts, strict=True)
+    inputs = zip(tasks, texts, strict=True)
     for part in tagger.tag_parts(texts):
         yield [
             Prediction(task=task.id, regions=regions(text, tagging.spans, config), score=tagging.score, version=version)
-            for tagging, (task, text) in zip(part, asked, strict=False)
+            for tagging, (task, text) in zip(part, inputs, strict=False)
         ]
 
 
 class _Sync:
-    """One refresh. While Label Studio stores an import, on a thread, the next one is read and predicted."""
+    """One sync. While Label Studio stores an import, on a thread, the tasks of the next one are read and predicted."""
 
     def __init__(
         self,
-        label_studio: LabelStudio,
+        label_studio: PredictionStore,
         project_id: int,
         version: str,
-        tagger: Tagger,
+        tagger: TextTagger,
         config: LabelConfig,
         keep_going: Callable[[], bool],
-        watch: Watch,
+        on_progress: OnProgress,
     ) -> None:
         self._label_studio = label_studio
         self._project_id = project_id
@@ -137,22 +129,23 @@ class _Sync:
         self._tagger = tagger
         self._config = config
         self._keep_going = keep_going
-        self._watch = watch
+        self._on_progress = on_progress
+        self._importer = Importer(label_studio, project_id, version)
         self._sent: set[int] = set()
         self._stopped = False
-        self.done = SyncResult()
+        self.result = SyncResult()
 
     def run(self) -> None:
-        """Go through the unlabelled tasks until all have what they need; the last time only counts them."""
-        found = self._go_through(first=True)
-        while found and not self._stopped:
-            found = self._go_through(first=False)
-        self.done.complete = not self._stopped
+        """Pass over the unlabelled tasks until none lacks a prediction; the last pass only counts them."""
+        predicted = self._pass_over_tasks(first=True)
+        while predicted and not self._stopped:
+            predicted = self._pass_over_tasks(first=False)
+        self.result.complete = not self._stopped
 
-    def _go_through(self, *, first: bool) -> int:
-        """Predict what lacks a prediction and was not sent before; return how many such tasks there were."""
-        waiting: list[OpenTask] = []
-        seen = found = 0
+    def _pass_over_tasks(self, *, first: bool) -> int:
+        """Predict the tasks that lack a prediction and were not sent before; return how many there were."""
+        waiting: list[UnlabelledTask] = []
+        read = predicted = 0
         without: list[int] = []
         importing = BackgroundTask()
         try:
@@ -160,173 +153,75 @@ class _Sync:
                 lacking = [task for task in page.tasks if self._version not in task.predicted_by]
                 fresh = [task for task in lacking if task.id not in self._sent]
                 without += [task.id for task in lacking if task.id in self._sent]
-                found += len(fresh)
+                predicted += len(fresh)
                 waiting += fresh
-                self.done.unlabelled = max(self.done.unlabelled, seen + page.left)
-                seen += len(page.tasks)
+                self.result.unlabelled = max(self.result.unlabelled, read + page.remaining)
+                read += len(page.tasks)
                 if first:
-                    self.done.present += len(page.tasks) - len(lacking)
-                    self._watch(self.done)
+                    self.result.present += len(page.tasks) - len(lacking)
+                    self._on_progress(self.result)
                 while len(waiting) >= BATCH and not self._stopped:
-                    self._hand_over(waiting[:BATCH], importing)
+                    self._predict_and_import(waiting[:BATCH], importing)
                     del waiting[:BATCH]
                 if self._stopped:
-                    return found
+                    return predicted
             if waiting:
-                self._hand_over(waiting, importing)
+                self._predict_and_import(waiting, importing)
         finally:
             importing.wait()
-        self.done.unlabelled = seen
+        self.result.unlabelled = read
         if not first:
-            self.done.refused = without
-        return found
+            self.result.refused = without
+        return predicted
 
     def _pages(self, *, counting: bool) -> Iterator[Page]:
         pages = self._label_studio.unlabelled_pages(self._project_id)
-        seconds = self.done.seconds
+        seconds = self.result.seconds
         while True:
-            began = time.monotonic()
+            started = time.monotonic()
             page = next(pages, None)
-            took = time.monotonic() - began
+            duration = time.monotonic() - started
             if counting:
-                seconds.counting += took
+                seconds.counting += duration
             else:
-                seconds.reading += took
+                seconds.reading += duration
             if page is None:
                 return
             yield page
 
-    def _hand_over(self, tasks: Sequence[OpenTask], importing: BackgroundTask) -> None:
-        """Predict tasks while the import before them is stored, then have them stored."""
-        began = time.monotonic()
+    def _predict_and_import(self, tasks: Sequence[UnlabelledTask], importing: BackgroundTask) -> None:
+        """Predict tasks while the import before them is stored, then start their import."""
+        started = time.monotonic()
         predictions: list[Prediction] = []
-        for part in _predict(tasks, self._version, self._tagger, self._config):
+        for part in predict_parts(tasks, version=self._version, tagger=self._tagger, config=self._config):
             predictions += part
-            self.done.predicted += len(part)
-            self._watch(self.done)
-        self.done.seconds.predicting += time.monotonic() - began
-        for batch in _batches(predictions):
+            self.result.predicted += len(part)
+            self._on_progress(self.result)
+        self.result.seconds.predicting += time.monotonic() - started
+        for batch in split_by_regions(predictions):
             importing.wait()
             if not self._keep_going():
                 self._stopped = True
                 return
-            self._sent.update(each.task for each in batch)
-            importing.start(partial(self._timed_import, batch))
-
-    def _timed_import(self, batch: Sequence[Prediction]) -> None:
-        began = time.monotonic()
-        try:
-            self._import(batch)
-        finally:
-            self.done.seconds.importing += time.monotonic() - began
-        self._watch(self.done)
+            self._sent.update(prediction.task for prediction in batch)
+            importing.start(partial(self._import, batch))
 
     def _import(self, batch: Sequence[Prediction]) -> None:
-        """Import a batch; where one of its tasks makes Label Studio refuse the whole, that one is found and named."""
+        started = time.monotonic()
         try:
-            created = self._label_studio.import_predictions(self._project_id, batch)
-        except LabelStudioRefused:  # the same for every task
-            raise
-        except LabelStudioRejected as error:
-            self._split(batch, self._lacking(batch), error)
-        except LabelStudioError as error:
-            self._settle(batch, error)
-        else:
-            lacking = self._lacking(batch) if created < len(batch) else []
-            self.done.stored += len(batch) - len(lacking)
-            self._refuse(lacking, "Label Studio skipped it")
-
-    def _settle(self, batch: Sequence[Prediction], error: LabelStudioError) -> None:
-        """Find out what became of an import without an answer: Label Studio may still be at it."""
-        log.warning("project %s: an import is looked for: %s", self._project_id, error)
-        unanswered = isinstance(error, LabelStudioUnreachable)
-        until = time.monotonic() + (SETTLE_SECONDS if unanswered else 0.0)
-        while True:
-            try:
-                lacking = self._lacking(batch)
-            except LabelStudioUnreachable as silence:
-                lacking, error, unanswered = list(batch), silence, True
-            if not lacking or time.monotonic() > until:
-                break
-            time.sleep(_LOOK_SECONDS)
-        if unanswered and lacking:
-            raise error
-        self.done.stored += len(batch) - len(lacking)
-        self._split(batch, lacking, error)
-
-    def _split(self, batch: Sequence[Prediction], lacking: Sequence[Prediction], error: LabelStudioError) -> None:
-        """Send again what is missing of a batch: without tasks that are gone at once, else in halves."""
-        if len(lacking) < len(batch):
-            parts = [lacking] if lacking else []
-        elif len(batch) == 1:
-            self._refuse(batch, str(error))
-            if len(self.done.refused) >= HOPELESS and not self.done.stored:
-                raise error
-            return
-        else:
-            half = len(batch) // 2
-            parts = [batch[:half], batch[half:]]
-        for part in parts:
-            self._import(part)
-
-    def _lacking(self, batch: Sequence[Prediction]) -> list[Prediction]:
-        """Those whose tasks are unlabelled still and have no prediction of the version."""
-        first, last = min(each.task for each in batch), max(each.task for each in batch)
-        pages = self._label_studio.unlabelled_pages(self._project_id, first=first, last=last)
-        lacking = {task.id for page in pages for task in page.tasks if self._version not in task.predicted_by}
-        return [each for each in batch if each.task in lacking]
-
-    def _refuse(self, predictions: Sequence[Prediction], reason: str) -> None:
-        for each in predictions:
-            log.warning("task %s: prediction refused: %s", each.task, reason)
-            self.done.refused.append(each.task)
+            self._importer.store(batch)
+        finally:
+            self.result.seconds.importing += time.monotonic() - started
+            self.result.stored = self._importer.stored
+            self.result.refused = list(self._importer.refused)
+        self._on_progress(self.result)
 
 
-def _batches(predictions: Sequence[Prediction]) -> Iterator[list[Prediction]]:
-    """Cut predictions into imports of so many regions."""
-    batch: list[Prediction] = []
-    number = 0
-    for each in predictions:
-        if batch and number + len(each.regions) > BATCH_REGIONS:
-            yield batch
-            batch, number = [], 0
-        batch.append(each)
-        number += len(each.regions)
-    if batch:
-        yield batch
-
-
-class BackgroundTask:
-    """One thing at a time on another thread; `wait` raises what it raised."""
-
-    def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
-
-    def start(self, work: Callable[[], object]) -> None:
-        def carry_out() -> None:
-            try:
-                work()
-            except BaseException as error:
-                self._error = error
-
-        # A daemon: a worker that is told to end does not wait for Label Studio.
-        self._thread = threading.Thread(target=carry_out, name="import", daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        if self._thread:
-            self._thread.join()
-        error, self._error = self._error, None
-        if error:
-            raise error
-
-
-def _show(label_studio: LabelStudio, project_id: int, version: str, *, predicted: int) -> None:
+def _show(label_studio: PredictionStore, project_id: int, version: str, *, predicted: int) -> None:
     try:
         label_studio.set_model_version(project_id, version)
     except LabelStudioError as error:
-        # With every task labelled there is no prediction of the version yet, and Label Studio wants one.
+        # Where every task is labelled there is no prediction of the version yet, and Label Studio requires one.
         if predicted:
             raise
-        log.info("project %s keeps its shown version: %s", project_id, error)
+        log.info("project %s: Label Studio still shows the earlier model version: %s", project_id, error)

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioRejected
 from backend.inference.tagger import Tagging
-from backend.label_studio.api import OpenTask, Page, Prediction, RemoteBackend, RemoteProject
+from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
 from backend.store import Store
 from backend.store.changes import settle_changes
 from converters.document import Span
@@ -42,10 +42,10 @@ def saved(
     return event(action, annotation={"id": annotation or 1000 + task, "task": task, **fields})
 
 
-def remote_project(**known: Any) -> RemoteProject:
-    """What Label Studio says of project 7."""
-    said = {"id": 7, "uid": UID, "title": "Restaurants", "label_config": LABEL_CONFIG}
-    return RemoteProject(**{**said, "tasks": 0, "annotations": 0, "model_version": "", **known})
+def remote_project(**fields: Any) -> RemoteProject:
+    """Project 7 as Label Studio describes it."""
+    defaults = {"id": 7, "uid": UID, "title": "Restaurants", "label_config": LABEL_CONFIG}
+    return RemoteProject(**{**defaults, "tasks": 0, "annotations": 0, "model_version": "", **fields})
 
 
 def settle(store: Store, revision: int, uid: str = UID) -> None:
@@ -55,7 +55,7 @@ def settle(store: Store, revision: int, uid: str = UID) -> None:
 
 
 class FakeQueue:
-    """A queue that only remembers for what workers were woken."""
+    """A queue that only records the calls."""
 
     def __init__(self) -> None:
         self.trainings = 0
@@ -76,7 +76,7 @@ class SushiTagger:
     def tag(self, texts: Sequence[str]) -> list[Tagging]:
         return [
             Tagging(
-                spans=tuple(Span(found.start(), found.end(), "Dish", 0.9) for found in re.finditer("sushi", text)),
+                spans=tuple(Span(match.start(), match.end(), "Dish", 0.9) for match in re.finditer("sushi", text)),
                 score=1 / (1 + len(text)),
             )
             for text in texts
@@ -88,10 +88,11 @@ class SushiTagger:
 
 
 class FakeLabelStudio:
-    """One project of Label Studio, in memory, with the methods of `backend.label_studio.client.LabelStudio`.
+    """One project of Label Studio, in memory; implements `LabelStudioAPI`.
 
-    ``down`` is raised by every call, ``gone`` are tasks that cannot have a prediction, ``twice`` those that were sent
-    one of a version more than once. Pages hold ``page`` tasks.
+    ``down`` is raised by every call. Tasks in ``gone`` refuse a prediction; ``twice`` are the tasks that were sent a
+    second prediction of a version. Pages have ``page`` tasks. ``credentials`` and ``webhooks`` (their header) are
+    keyed by URL.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -105,6 +106,10 @@ class FakeLabelStudio:
         self.twice: set[int] = set()
         self.page = 500
         self.ml_backends: list[RemoteBackend] = []
+        self.credentials: dict[str, tuple[str, str] | None] = {}
+        self.webhooks: dict[str, str | None] = {}
+        self.creates_webhooks = True
+        self.prelabelling = False
         self.down = down
         self.imports: list[int] = []
         self.tabs: dict[str, tuple[str, datetime]] = {}
@@ -134,11 +139,11 @@ class FakeLabelStudio:
             for number, task in self.owners.items()
         ]
 
-    def unlabelled_tasks(self, project_id: int) -> list[OpenTask]:
+    def unlabelled_tasks(self, project_id: int) -> list[UnlabelledTask]:
         self._answer()
         labelled = set(self.owners.values())
         return [
-            OpenTask(task, {"text": text}, frozenset(name for owner, name in self.stored if owner == task))
+            UnlabelledTask(task, {"text": text}, frozenset(name for owner, name in self.stored if owner == task))
             for task, text in self.texts.items()
             if task not in labelled
         ]
@@ -155,10 +160,11 @@ class FakeLabelStudio:
     def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
         self._answer()
         self.imports.append(len(predictions))
-        if self.gone & {each.task for each in predictions}:
+        if self.gone & {prediction.task for prediction in predictions}:
             raise LabelStudioRejected("Label Studio answered 400: a task does not exist")
-        self.twice |= {each.task for each in predictions if (each.task, each.version) in self.stored}
-        self.stored.update({(each.task, each.version): each for each in predictions})
+        keyed = {(prediction.task, prediction.version): prediction for prediction in predictions}
+        self.twice |= {task for task, version in keyed if (task, version) in self.stored}
+        self.stored.update(keyed)
         return len(predictions)
 
     def create_prediction(self, prediction: Prediction) -> datetime:
@@ -170,15 +176,11 @@ class FakeLabelStudio:
 
     def delete_predictions(self, project_id: int, version: str) -> None:
         self._answer()
-        self.stored = {key: each for key, each in self.stored.items() if key[1] != version}
+        self.stored = {key: prediction for key, prediction in self.stored.items() if key[1] != version}
 
     def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
         self._answer()
         self.tabs[title] = (version, until)
-
-    def count_predictions(self, project_id: int, version: str) -> tuple[int, int]:
-        waiting = self.unlabelled_tasks(project_id)
-        return sum(version in task.predicted_by for task in waiting), len(waiting)
 
     def set_model_version(self, project_id: int, version: str) -> None:
         self._answer()
@@ -193,9 +195,30 @@ class FakeLabelStudio:
     def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
         self._answer()
         self.ml_backends = [
-            replace(each, title=title, description=description) if each.id == backend.id else each
-            for each in self.ml_backends
+            replace(existing, title=title, description=description) if existing.id == backend.id else existing
+            for existing in self.ml_backends
         ]
+
+    def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
+        self._answer()
+        ids = {backend.url: backend.id for backend in self.ml_backends}
+        self.credentials[url] = auth
+        if url not in ids:
+            ids[url] = len(ids) + 1
+            self.ml_backends.append(RemoteBackend(ids[url], url, title, "", "", "NONE", "", None))
+        if self.creates_webhooks:
+            self.webhooks.setdefault(f"{url}/webhook", None)
+        return ids[url]
+
+    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
+        self._answer()
+        if url not in self.webhooks:
+            raise LabelStudioError(f"Label Studio created no webhook to {url}")
+        self.webhooks[url] = header
+
+    def switch_prelabelling_on(self, project_id: int) -> None:
+        self._answer()
+        self.prelabelling = True
 
     def predicted(self, version: str) -> set[int]:
         """Tasks that have a prediction of a version."""

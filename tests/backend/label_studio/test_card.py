@@ -12,20 +12,23 @@ from backend.label_studio.api import RemoteBackend
 from backend.label_studio.card import Card, Cards, card_of
 from backend.loop import UNTRAINED, Loop
 from backend.store import Store
-from backend.store.models import Project, Run, Version
+from backend.store.models import Decision, Project, Run, Version
 from tests.backend.fakes import UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
 
-V1 = Version(project=UID, number=1, name="ner-v1", labels=[], metrics={"f1": 0.7812, "documents": 84}, verdict="")
-V2 = Version(project=UID, number=2, name="ner-v2", labels=[], metrics={"f1": 0.6}, verdict="rejected: F1 is worse")
+V1 = Version(project=UID, number=1, name="ner-v1", labels=[], metrics={"f1": 0.7812, "documents": 84})
+V2 = Version(
+    project=UID, number=2, name="ner-v2", labels=[], metrics={"f1": 0.6},
+    decision=Decision(promote=False, rule="bootstrap", note="rejected: F1 is worse"),
+)  # fmt: skip
 SERVES = "ner-v1 serves: F1 0.781 on 84 held-out tasks."
 ENDED = 1795278805.0
 
 
-def run(state: Any, **known: Any) -> Run:
+def run(state: Any, **columns: Any) -> Run:
     fields = {"id": "0123456789ab", "reason": "button", "phase": "training", "progress": 0.0, "queued_at": ENDED}
-    return Run(**{**fields, "project": UID, "state": state, **known})
+    return Run(**{**fields, "project": UID, "state": state, **columns})
 
 
 @pytest.mark.parametrize(
@@ -67,20 +70,32 @@ def test_state_in_words(current: Version | None, runs: list[Run], title: str, de
     assert (card.title, card.description.splitlines()) == (title, description)
 
 
-def test_version_without_a_score() -> None:
-    card = card_of(Version(name="ner-v1", metrics={}, verdict=""), [], None)
-    assert (card.title, card.description) == ("ner-v1", "ner-v1 serves: F1 unknown: no held-out task has regions.")
+@pytest.mark.parametrize(
+    ("metrics", "reason"),
+    [
+        ({}, "no task is held out yet, 30 are needed"),
+        ({"f1": 1.0, "documents": 84, "support": 0}, "no held-out task has regions"),
+        ({"f1": 1.0, "documents": 9, "support": 12}, "only 9 held-out tasks, 21 more are needed"),
+    ],
+)
+def test_unknown_score_is_no_figure(metrics: dict[str, Any], reason: str) -> None:
+    card = card_of(Version(name="ner-v1", metrics=metrics), [], None)
+    assert card == Card("ner-v1 (F1 unknown)", f"ner-v1 serves: F1 unknown: {reason}.")
 
 
-def test_what_somebody_wrote_stays() -> None:
-    first = Card("one", "First.").beside("Ann's model", "Made by Ann.\n")
+def test_version_that_nobody_decided_about_is_not_described() -> None:
+    assert card_of(V1, [], Version(name="ner-v2", metrics={})).description == SERVES
+
+
+def test_text_written_by_a_person_stays() -> None:
+    first = Card("one", "First.").appended_to("Ann's model", "Made by Ann.\n")
     assert first == Card("Ann's model ▸ one", "Made by Ann.\n\n▸ Written by the ML backend:\nFirst.")
-    second = Card("two", "Second.").beside(first.title, first.description)
+    second = Card("two", "Second.").appended_to(first.title, first.description)
     assert second == Card("Ann's model ▸ two", "Made by Ann.\n\n▸ Written by the ML backend:\nSecond.")
-    assert Card("one", "First.").beside("NER", "").description == "▸ Written by the ML backend:\nFirst."
+    assert Card("one", "First.").appended_to("NER", "").description == "▸ Written by the ML backend:\nFirst."
 
 
-# Bringing it to Label Studio
+# Writing it
 
 
 def backend(number: int = 1, version: str = UNTRAINED) -> RemoteBackend:
@@ -88,7 +103,7 @@ def backend(number: int = 1, version: str = UNTRAINED) -> RemoteBackend:
 
 
 class Studio(FakeLabelStudio):
-    """Counts what is written on its cards."""
+    """Counts the changes of its cards."""
 
     writes = 0
 
@@ -99,70 +114,70 @@ class Studio(FakeLabelStudio):
 
 @pytest.fixture
 def studio(store: Store) -> Studio:
-    store.projects.remember(UID, title="Restaurants")
+    store.projects.save(UID, title="Restaurants")
     studio = Studio()
     studio.ml_backends = [backend()]
     return studio
 
 
 @pytest.fixture
-def mine() -> list[str]:
-    """The run that this worker carries out."""
+def current_run() -> list[str]:
+    """The run that this worker executes."""
     return []
 
 
 @pytest.fixture
-def cards(loop: Loop, studio: Studio, mine: list[str]) -> Cards:
-    return Cards(loop, lambda settings, project: studio, lambda: mine[0] if mine else None)  # type: ignore[arg-type,return-value]
+def cards(loop: Loop, studio: Studio, current_run: list[str]) -> Cards:
+    return Cards(loop, lambda settings, project: studio, lambda: current_run[0] if current_run else None)
 
 
 def shown(studio: Studio) -> tuple[str, str]:
-    [each] = studio.ml_backends
-    return each.title, each.description
+    [only] = studio.ml_backends
+    return only.title, only.description
 
 
 def test_card_follows_a_run_and_a_rollback(
-    cards: Cards, loop: Loop, store: Store, studio: Studio, mine: list[str], publish: Publish
+    cards: Cards, loop: Loop, store: Store, studio: Studio, current_run: list[str], publish: Publish
 ) -> None:
-    cards.look()
+    cards.update()
     assert shown(studio)[0] == "NER ▸ no model yet"
-    mine.append(loop.train(UID, reason="button").id)
-    cards.look()
+    current_run.append(loop.train(UID, reason="button").id)
+    cards.update()
     assert shown(studio)[0] == "NER ▸ no model yet, waiting to train"
     store.runs.claim()
-    store.runs.update(mine[0], attempt=1, phase="training", progress=0.5)
-    cards.look()
+    store.runs.update(current_run[0], attempt=1, phase="training", progress=0.5)
+    cards.update()
     assert shown(studio)[0] == "NER ▸ no model yet, training 50 %"
-    store.runs.end(mine[0], "finished", version="ner-v1")
+    store.runs.end(current_run[0], "finished", version="ner-v1")
     for name in ("ner-v1", "ner-v2"):
-        publish(name, run=mine[0], metrics={"f1": 0.5})
+        publish(name, run=current_run[0], metrics={"f1": 0.5})
         studio.ml_backends = [replace(studio.ml_backends[0], model_version=name)]
-        cards.look()
+        cards.update()
         assert shown(studio)[0] == f"NER ▸ {name} (F1 0.500)"
-    loop.promote(UID, "ner-v1")
+    loop.promote(UID, "ner-v1", actor="dashboard")
     studio.ml_backends = [replace(studio.ml_backends[0], model_version="ner-v1")]
-    cards.look()
+    cards.update()
     assert shown(studio)[0] == "NER ▸ ner-v1 (F1 0.500)"
 
 
-def test_what_label_studio_puts_back_is_written_again(cards: Cards, studio: Studio) -> None:
+def test_card_that_label_studio_puts_back_is_written_again(cards: Cards, studio: Studio) -> None:
     before = list(studio.ml_backends)
-    cards.look()
+    cards.update()
     written = list(studio.ml_backends)
-    studio.ml_backends = before  # as by a page that was opened meanwhile: Label Studio saves what it had read
-    cards.look()
+    studio.ml_backends = before  # as by a settings page opened before: Label Studio saves what it had read
+    cards.update()
     assert studio.ml_backends == written
     assert studio.writes == 2
 
 
 def test_nothing_is_written_twice(cards: Cards, studio: Studio, loop: Loop) -> None:
-    cards.look()
-    cards.look()  # it stands
-    studio.down = LabelStudioUnreachable("no answer")  # not asked again
-    cards.look()
+    cards.update()
+    cards.update()  # confirms it
+    studio.down = LabelStudioUnreachable("no answer")  # not called again
+    cards.update()
     assert studio.writes == 1
     studio.down = None
-    Cards(loop, lambda settings, project: studio, lambda: None).look()  # type: ignore[arg-type,return-value]
+    Cards(loop, lambda settings, project: studio, lambda: None).update()
     assert studio.writes == 1
 
 
@@ -171,71 +186,71 @@ def test_nothing_is_written_twice(cards: Cards, studio: Studio, loop: Loop) -> N
     [[], [backend(version="other-model")], [backend(1), backend(2)]],
     ids=["none", "somebody else's", "two of ours"],
 )
-def test_only_the_backend_that_is_certainly_ours_is_written_on(
+def test_only_a_backend_that_is_certainly_this_service_is_changed(
     backends: list[RemoteBackend], cards: Cards, studio: Studio
 ) -> None:
     studio.ml_backends = backends
-    cards.look()
+    cards.update()
     assert studio.writes == 0
 
 
-def test_ours_is_found_among_others(cards: Cards, studio: Studio) -> None:
+def test_this_service_is_found_among_other_backends(cards: Cards, studio: Studio) -> None:
     studio.ml_backends = [backend(1, "other-model"), backend(2)]
-    cards.look()
-    assert [each.title for each in studio.ml_backends] == ["NER", "NER ▸ no model yet"]
+    cards.update()
+    assert [backend.title for backend in studio.ml_backends] == ["NER", "NER ▸ no model yet"]
 
 
-def test_project_that_was_created_anew_keeps_its_card(cards: Cards, studio: Studio) -> None:
+def test_project_that_replaced_ours_keeps_its_card(cards: Cards, studio: Studio) -> None:
     studio.uid = "7.1800000000"
-    cards.look()
+    cards.update()
     assert studio.writes == 0
 
 
-def test_run_of_another_worker_is_left_to_it(
-    cards: Cards, loop: Loop, store: Store, studio: Studio, mine: list[str]
+def test_run_of_another_worker_is_shown_by_that_worker(
+    cards: Cards, loop: Loop, store: Store, studio: Studio, current_run: list[str]
 ) -> None:
     run = loop.train(UID, reason="button")
     store.runs.claim()
-    cards.look()
+    cards.update()
     assert studio.writes == 0
-    mine.append(run.id)
-    cards.look()
+    current_run.append(run.id)
+    cards.update()
     assert studio.writes == 1
 
 
 @pytest.mark.parametrize("error", [LabelStudioUnreachable("no answer"), LabelStudioError("500")])
-def test_label_studio_that_is_away_gets_a_rest_and_costs_nobody_anything(
+def test_errors_of_label_studio_pause_the_card_and_raise_nothing(
     error: LabelStudioError, cards: Cards, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REST_SECONDS", 1000.0)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 1000.0)
     studio.down = error
-    cards.look()
+    cards.update()
     studio.down = None
-    cards.look()
+    cards.update()
     assert studio.writes == 0
-    cards._rest_until.clear()
-    cards.look()
+    cards._paused_until.clear()
+    cards.update()
     assert studio.writes == 1
 
 
-def test_thread_survives_whatever_happens(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
-    looks: list[int] = []
+def test_thread_survives_unexpected_errors(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UPDATE_SECONDS", 0.01)
+    updates: list[int] = []
 
-    def look() -> None:
-        looks.append(1)
-        if len(looks) == 3:
+    def update() -> None:
+        updates.append(1)
+        if len(updates) == 3:
             cards.stop()
         raise ValueError("unforeseen")
 
-    monkeypatch.setattr(cards, "look", look)
-    cards._keep()
-    assert len(looks) == 3
+    monkeypatch.setattr(cards, "update", update)
+    cards._update_until_stopped()
+    assert len(updates) == 3
 
 
-def test_project_without_a_token_is_left_alone(loop: Loop, store: Store) -> None:
+def test_project_without_a_token_is_skipped(loop: Loop, store: Store) -> None:
     from backend.label_studio.client import open_label_studio
 
-    store.projects.remember(UID)
-    Cards(loop, open_label_studio, lambda: None).look()
+    store.projects.save(UID)
+    Cards(loop, open_label_studio, lambda: None).update()
     assert isinstance(store.projects.get(UID), Project)

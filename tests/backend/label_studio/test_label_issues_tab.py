@@ -20,21 +20,21 @@ def studio() -> FakeLabelStudio:
     return studio
 
 
-def issue(task: int, score: float, *found: tuple[int, int, str]) -> LabelIssue:
+def issue(task: int, score: float, *model_view: tuple[int, int, str]) -> LabelIssue:
     names = ("start", "end", "label", "score")
     return LabelIssue(
         project=UID, task=str(task), start=0, end=5, text="sushi", given="Dish", kind="wrong label", view="",
-        found=[dict(zip(names, (*each, 0.75), strict=True)) for each in found], score=score,
+        found=[dict(zip(names, (*span, 0.75), strict=True)) for span in model_view], score=score,
     )  # fmt: skip
 
 
 def pushed(studio: FakeLabelStudio, label_issues: Sequence[LabelIssue]) -> list[Prediction]:
     """In the order in which they were stored."""
-    seen: list[float] = []
-    number = push(studio, UID, label_issues, progress=seen.append)  # type: ignore[arg-type]
-    assert seen == sorted(seen)
-    assert seen[-1:] == ([1.0] if label_issues else [])
-    stored = [each for (_, version), each in studio.stored.items() if version == VERSION]
+    reports: list[float] = []
+    number = push(studio, UID, label_issues, progress=reports.append)
+    assert reports == sorted(reports)
+    assert reports[-1:] == ([1.0] if label_issues else [])
+    stored = [prediction for (_, version), prediction in studio.stored.items() if version == VERSION]
     assert len(stored) == number
     return stored
 
@@ -43,9 +43,9 @@ def values(prediction: Prediction) -> list[dict[str, Any]]:
     return [region["value"] for region in prediction.regions]
 
 
-def test_each_task_gets_one_prediction_the_surest_mistake_last(studio: FakeLabelStudio) -> None:
+def test_each_task_gets_one_prediction_the_highest_score_last(studio: FakeLabelStudio) -> None:
     stored = pushed(studio, [issue(3, 0.9), issue(1, 0.7), issue(2, 0.8), issue(1, 0.99)])
-    assert [(each.task, each.score, each.mislabeling) for each in stored] == [
+    assert [(prediction.task, prediction.score, prediction.mislabeling) for prediction in stored] == [
         (2, 0.8, 0.8),
         (3, 0.9, 0.9),
         (1, 0.99, 0.99),
@@ -54,36 +54,36 @@ def test_each_task_gets_one_prediction_the_surest_mistake_last(studio: FakeLabel
 
 
 def test_prediction_holds_what_the_model_would_mark(studio: FakeLabelStudio) -> None:
-    found = [(6, 12, "Location"), (0, 5, "Cuisine")]
-    [one] = pushed(studio, [issue(1, 0.9, *found), issue(1, 0.8, found[1]), issue(1, 0.7)])
-    assert values(one) == [
+    spans = [(6, 12, "Location"), (0, 5, "Cuisine")]
+    [prediction] = pushed(studio, [issue(1, 0.9, *spans), issue(1, 0.8, spans[1]), issue(1, 0.7)])
+    assert values(prediction) == [
         {"start": 0, "end": 5, "text": "sushi", "labels": ["Cuisine"]},
         {"start": 6, "end": 12, "text": "number", "labels": ["Location"]},
     ]
-    assert [region["score"] for region in one.regions] == [0.75, 0.75]
+    assert [region["score"] for region in prediction.regions] == [0.75, 0.75]
 
 
-def test_label_or_text_that_is_no_more_costs_its_region_alone(studio: FakeLabelStudio) -> None:
-    [one] = pushed(studio, [issue(1, 0.9, (0, 5, "Gone"), (0, 99, "Dish"), (0, 5, "Dish"))])
-    assert [value["text"] for value in values(one)] == ["sushi"]
+def test_region_whose_label_or_text_is_gone_is_left_out(studio: FakeLabelStudio) -> None:
+    [prediction] = pushed(studio, [issue(1, 0.9, (0, 5, "Gone"), (0, 99, "Dish"), (0, 5, "Dish"))])
+    assert [value["text"] for value in values(prediction)] == ["sushi"]
 
 
-def test_later_push_replaces_the_one_before_and_leaves_the_models_predictions(studio: FakeLabelStudio) -> None:
+def test_later_push_replaces_the_earlier_one_and_no_predictions_of_a_version(studio: FakeLabelStudio) -> None:
     studio.stored[1, "ner-v1"] = Prediction(1, [], 0.5, "ner-v1")
     pushed(studio, [issue(1, 0.9), issue(2, 0.9)])
-    assert [each.task for each in pushed(studio, [issue(3, 0.9)])] == [3]
+    assert [prediction.task for prediction in pushed(studio, [issue(3, 0.9)])] == [3]
     assert pushed(studio, []) == []
     assert studio.predicted("ner-v1") == {1}
 
 
-def test_task_that_is_gone_or_not_labelled_any_more_is_left_out(studio: FakeLabelStudio) -> None:
+def test_task_that_was_deleted_or_is_not_labelled_any_more_is_left_out(studio: FakeLabelStudio) -> None:
     del studio.owners[1002]
     studio.gone = {4}
     stored = pushed(studio, [issue(task, score) for task, score in ((2, 0.6), (4, 0.7), (1, 0.8), (77, 0.9))])
-    assert [each.task for each in stored] == [1]
+    assert [prediction.task for prediction in stored] == [1]
 
 
-def test_label_studio_that_goes_away_is_no_missing_task(studio: FakeLabelStudio, monkeypatch: Any) -> None:
+def test_unreachable_label_studio_is_not_taken_for_a_missing_task(studio: FakeLabelStudio, monkeypatch: Any) -> None:
     def fail(prediction: Prediction) -> None:
         raise LabelStudioUnreachable("no answer")
 
@@ -92,7 +92,7 @@ def test_label_studio_that_goes_away_is_no_missing_task(studio: FakeLabelStudio,
         pushed(studio, [issue(1, 0.9)])
 
 
-def test_recreated_project_of_the_same_number_gets_nothing(studio: FakeLabelStudio) -> None:
+def test_project_that_replaced_ours_gets_nothing(studio: FakeLabelStudio) -> None:
     studio.uid = "7.1999999999"
     with pytest.raises(ProjectReplaced):
         pushed(studio, [issue(1, 0.9)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.errors import LabelStudioUnreachable
+from backend.errors import LabelStudioUnreachable, ProjectReplaced
 from backend.label_studio.reconcile import lost_changes
 from backend.store import Store
 from backend.store.models import Project
@@ -11,11 +11,11 @@ from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
 
 @pytest.fixture
 def project(store: Store) -> Project:
-    return store.projects.remember(UID, label_config=LABEL_CONFIG)
+    return store.projects.save(UID, label_config=LABEL_CONFIG)
 
 
 @pytest.mark.parametrize(
-    ("known", "present", "lost"),
+    ("stored", "present", "lost"),
     [
         ({}, {}, []),
         ({10: 1}, {10: 1}, []),
@@ -28,11 +28,11 @@ def project(store: Store) -> Project:
     ],
 )
 def test_annotations_that_differ_name_the_changed_tasks(
-    known: dict[int, int], present: dict[int, int], lost: list[str], project: Project, store: Store
+    stored: dict[int, int], present: dict[int, int], lost: list[str], project: Project, store: Store
 ) -> None:
     studio = FakeLabelStudio()
     studio.owners = present
-    store.annotations.remember(UID, known)
+    store.annotations.remember(UID, stored)
     assert lost_changes(store, studio, project) == lost
     assert store.annotations.of(UID) == present
     assert lost_changes(store, studio, project) == []
@@ -44,10 +44,11 @@ def test_equal_counts_cost_one_small_request(project: Project, store: Store, mon
     assert lost_changes(store, studio, project) == []
 
 
-def test_recreated_project_of_the_same_number_is_a_stranger(project: Project, store: Store) -> None:
+def test_project_that_replaced_ours_under_its_number_is_not_compared(project: Project, store: Store) -> None:
     studio = FakeLabelStudio("7.1999999999")
     studio.owners = {10: 1}
-    assert lost_changes(store, studio, project) == []
+    with pytest.raises(ProjectReplaced):
+        lost_changes(store, studio, project)
     assert store.annotations.of(UID) == {}
 
 
