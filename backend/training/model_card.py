@@ -1,233 +1,192 @@
-"""The README of a version: what it was made of, how well it does, and where to candidate it."""
+"""Writes the model card (``README.md``) of a version: its data, scores, training and limits."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
 from backend.evaluation.bootstrap import MIN_DOCUMENTS_OF_LABEL
-from backend.evaluation.evaluate import Metrics
-from backend.scores import MIN_DOCUMENTS, Interval
-from backend.scores import held_out_tasks as tasks
+from backend.evaluation.evaluate import LabelMetrics, Metrics
+from backend.scores import Interval, Score, held_out_tasks
 from backend.training.base_model.embedded import PACKAGE
 
-_MIXED_UP = 6
-"""Confusions that a card names, the most frequent ones."""
+_TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
-_TWICE = 2
-"""What happened once may have been a slip of the annotator's."""
+_MOST_MISTAKES = 6
+"""Kinds of mistakes that a card names, the most frequent ones."""
+
+_MIN_MISTAKES = 2
+"""How often a mistake must occur to be named: a single one may be an error of the annotator."""
 
 
-def model_card(info: dict[str, Any], *, validation: Metrics | None, test: Metrics | None) -> str:
-    """Write a version's model card: YAML front matter as the hub reads it, then text for people.
+def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Metrics | None) -> str:
+    """Write a version's model card: YAML metadata as the Hugging Face Hub reads it, then Markdown.
 
     ``info`` is what ``metrics.json`` records besides the scores. Format:
     https://huggingface.co/docs/hub/model-cards
     """
-    parts = [
-        _front_matter(info, test),
-        _introduction(info),
-        _data(info),
-        _results("Test", test),
-        _mixed_up(test),
-        _results("Validation", validation, "These tasks chose among the epochs, which flatters the scores."),
-        _training(info),
-        _limits(test),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    card = ModelCard.from_template(
+        _metadata(info, test),
+        template_path=str(_TEMPLATE),
+        info=info,
+        recipe=info["recipe"],
+        training=info["training"],
+        origin=_origin(info["recipe"]["base"]),
+        test=_Evaluation.of(test),
+        validation=_Evaluation.of(validation),
+        mistakes=_frequent_mistakes(test) if test else [],
+        rare=_rare_labels(test) if test else "",
+        evaluations=sum(1 for step in info["training"]["evaluation_steps"] if step["validation"]),
+        seconds=sum(info["seconds"].values()),
+        code=_code,
+        count=_count,
+    )
+    return str(card)
 
 
-def _front_matter(info: dict[str, Any], test: Metrics | None) -> str:
-    base = info["recipe"]["base"]
-    lines = [
-        "---",
-        "library_name: transformers",
-        "pipeline_tag: token-classification",
-        "tags: [token-classification, named-entity-recognition, label-studio, onnx]",
-    ]
+def _metadata(info: Mapping[str, Any], test: Metrics | None) -> ModelCardData:
+    """For the head of the file. A score that is unknown has no entry in the model index."""
+    results = _results(test) if test and _score(test).f1 is not None else None
+    return ModelCardData(
+        library_name="transformers",
+        pipeline_tag="token-classification",
+        tags=["token-classification", "named-entity-recognition", "label-studio", "onnx"],
+        base_model=_base_model(info["recipe"]["base"]),
+        model_name=info["name"] if results else None,
+        eval_results=results,
+    )
+
+
+def _base_model(base: str) -> str | None:
+    """Its name on the hub; ``None`` for a local folder."""
     if base == "embedded":
-        lines.append("base_model: sentence-transformers/all-MiniLM-L6-v2")
-    elif not base.startswith((".", "/", "~")):
-        lines.append(f"base_model: {_quoted(base)}")
-    if test is not None and test.support:
-        lines += [
-            "model-index:",
-            f"- name: {_quoted(info['name'])}",
-            "  results:",
-            "  - task: {type: token-classification}",
-            f"    dataset: {{name: {_quoted(f'Label Studio project ({tasks(test.documents)})')}, type: private}}",
-            "    metrics:",
-            *(f"    - {{type: {key}, value: {getattr(test, key):.4f}}}" for key in ("precision", "recall", "f1")),
-        ]
-    return "\n".join([*lines, "---"])
+        return "sentence-transformers/all-MiniLM-L6-v2"
+    return None if base.startswith((".", "/", "~")) else base
 
 
-def _introduction(info: dict[str, Any]) -> str:
-    base = info["recipe"]["base"]
-    origin = f"all-MiniLM-L6-v2, as packaged in `{PACKAGE}`" if base == "embedded" else f"`{base}`"
-    labels = ", ".join(f"`{label}`" for label in info["labels"])
+def _results(test: Metrics) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type="token-classification",
+            dataset_type="private",
+            dataset_name=f"Label Studio project ({held_out_tasks(test.documents)})",
+            dataset_split="test",
+            metric_type=metric,
+            metric_value=round(getattr(test, metric), 4),
+        )
+        for metric in ("precision", "recall", "f1")
+    ]
+
+
+def _origin(base: str) -> str:
+    return f"all-MiniLM-L6-v2, as packaged in `{PACKAGE}`" if base == "embedded" else _code(base)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of a table of scores, formatted."""
+
+    name: str
+    precision: str
+    recall: str
+    f1: str
+    interval: str
+    regions: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """What the card says of the scores on one set of tasks; ``unknown`` is the reason where they are unknown."""
+
+    sentence: str
+    unknown: str | None
+    table: list[_Row]
+
+    @classmethod
+    def of(cls, metrics: Metrics | None) -> _Evaluation:
+        score = _score(metrics)
+        unknown = score.to_dict()["unknown"]
+        if metrics is None:
+            return cls("F1 unknown: no task is in this set.", unknown, [])
+        if not metrics.support:
+            return cls(f"{score.sentence}.", unknown, [])
+        return cls(_sentence(metrics, score), unknown, list(_table(metrics, score)))
+
+
+def _score(metrics: Metrics | None) -> Score:
+    return Score.from_metrics(metrics.to_dict() if metrics else {})
+
+
+def _sentence(metrics: Metrics, score: Score) -> str:
+    intervals = metrics.intervals
+    if score.f1 is None or intervals is None:
+        return f"{score.sentence}. The scores of single labels are from too few tasks to rely on them."
+    if intervals.precision is None or intervals.recall is None or intervals.f1 is None:
+        return f"{score.sentence}; fewer than {MIN_DOCUMENTS_OF_LABEL} of them have regions, too few for an interval."
     return (
-        f"# {info['name']}\n\n"
-        f"Marks entities in text: {labels}. A token classifier that starts from {origin} and learnt from the "
-        "annotations of a Label Studio project.\n\n"
-        "Words are the model's unit: the first word piece of each word carries its BIO tag. "
-        '`transformers.pipeline("ner", model=FOLDER, aggregation_strategy="first")` opens this folder; '
-        "`onnx/model.onnx` is the same network for ONNX Runtime."
-    ) + _int8(info)
-
-
-def _int8(info: dict[str, Any]) -> str:
-    int8 = info["int8"]
-    if not int8["published"]:
-        return ""
-    return (
-        f"\n\n`onnx/model_quantized.onnx` is its int8 form ({int8['recipe']}), which serves on processors with VNNI; "
-        f"the scores below are its own. Compared with float32: {int8['reason']}."
+        f"{score.sentence}; precision {metrics.precision:.3f} (95 %: {_range(intervals.precision)}), "
+        f"recall {metrics.recall:.3f} (95 %: {_range(intervals.recall)})."
     )
 
 
-def _data(info: dict[str, Any]) -> str:
-    counts = info["counts"]
-    rows = [
-        f"| {side} | {counts['documents'][side]} | {counts['entities'][side]} |"
-        for side in ("train", "validation", "test")
-    ]
-    lost = [
-        f"{counts[key]} regions were left out because {why}."
-        for key, why in (
-            ("spans_of_other_labels", "their label is not among the model's"),
-            ("spans_without_place", "they overlap another region or cover no word"),
-        )
-        if counts[key]
-    ]
-    table = "\n".join(["| side | tasks | regions |", "| --- | ---: | ---: |", *rows])
-    text = "Each task belongs to one side for good, by a hash of its id. `snapshot.conll` holds all of them."
-    return "\n\n".join(["## Data", table, " ".join([text, *lost])])
+def _table(metrics: Metrics, score: Score) -> Iterator[_Row]:
+    intervals = metrics.intervals
+    if score.f1 is None:
+        yield _Row("all", "unknown", "unknown", "unknown", _range(None), metrics.support)
+    else:
+        yield _row("all", metrics, intervals.f1 if intervals else None)
+    for label, row in metrics.per_label.items():
+        yield _row(_code(label).replace("|", "\\|"), row, intervals.per_label[label] if intervals else None)
 
 
-def _results(side: str, metrics: Metrics | None, note: str = "") -> str:
-    if metrics is None:
-        return f"## {side}\n\nNo task fell on this side, so nothing was measured."
-    if not metrics.support:
-        return f"## {side}\n\nNo region is in the {tasks(metrics.documents)} of this side, so nothing was measured."
-    how = f"On {tasks(metrics.documents)}, by whole regions: boundaries and label must be exactly right."
-    found = metrics.intervals
-    rows = [("all", metrics, found.f1 if found else None)] + [
-        (_cell(label), row, found.per_label[label] if found else None) for label, row in metrics.per_label.items()
-    ]
-    table = [
-        "| label | precision | recall | F1 | 95 % interval of F1 | regions |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-        *(
-            f"| {name} | {row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {_range(interval)} | {row.support} |"
-            for name, row, interval in rows
-        ),
-    ]
-    text = " ".join(part for part in (how, note, _trust(metrics)) if part)
-    return f"## {side}\n\n{text}\n\n" + "\n".join(table)
-
-
-def _trust(metrics: Metrics) -> str:
-    """How far the scores may be off, in words."""
-    found = metrics.intervals
-    if found is None:
-        return f"Measured on only {tasks(metrics.documents)}: too few to say more than roughly how good it is."
-    if found.precision is None or found.recall is None or found.f1 is None:
-        return (
-            f"Fewer than {MIN_DOCUMENTS_OF_LABEL} of them hold regions: too few to say how far the scores may be off."
-        )
-    return (
-        f"Since no more were held out, precision may be {_between(found.precision)}, recall {_between(found.recall)} "
-        f"and F1 {_between(found.f1)} (95 % intervals)."
-    )
-
-
-def _between(interval: Interval) -> str:
-    return f"anywhere from {interval[0]:.3f} to {interval[1]:.3f}"
+def _row(name: str, scores: LabelMetrics | Metrics, interval: Interval | None) -> _Row:
+    precision, recall, f1 = (f"{figure:.3f}" for figure in (scores.precision, scores.recall, scores.f1))
+    return _Row(name, precision, recall, f1, _range(interval), scores.support)
 
 
 def _range(interval: Interval | None) -> str:
-    return f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "too few tasks"
+    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "too few tasks"
 
 
-def _cell(label: str) -> str:
-    return "`" + label.replace("|", "\\|") + "`"
-
-
-def _mixed_up(metrics: Metrics | None) -> str:
-    """The most frequent mistakes, one a line; empty where none happened twice."""
-    if metrics is None:
-        return ""
-    repeated = [mistake for mistake in _mistakes(metrics) if mistake[0] >= _TWICE]
-    frequent = sorted(repeated, key=lambda mistake: -mistake[0])[:_MIXED_UP]
-    lines = [f"- {text}" for _, text in frequent]
-    return "\n".join(["Its most frequent mistakes there:", "", *lines]) if lines else ""
+def _frequent_mistakes(test: Metrics) -> list[str]:
+    repeated = [mistake for mistake in _mistakes(test) if mistake[0] >= _MIN_MISTAKES]
+    return [text for _, text in sorted(repeated, key=lambda mistake: -mistake[0])[:_MOST_MISTAKES]]
 
 
 def _mistakes(metrics: Metrics) -> Iterator[tuple[int, str]]:
-    """Every kind of mistake: how often it happened, possibly never, and a line about it."""
+    """Every kind of mistake: how often it occurred, possibly never, and a line about it."""
     confusion = metrics.confusion
     for label, row in metrics.per_label.items():
+        name, regions = _code(label), _count(row.support, "region")
         for other, number in confusion.found_as.get(label, {}).items():
             if other != label:
-                yield number, f"`{label}` was taken for `{other}`: {number} of {row.support} regions"
+                yield number, f"{name} was labelled {_code(other)}: {number} of {regions}"
         number = confusion.boundaries.get(label, 0)
-        yield number, f"`{label}` was found with other boundaries: {number} of {row.support} regions"
+        yield number, f"{name} was found with other boundaries: {number} of {regions}"
         number = confusion.missed.get(label, 0)
-        yield number, f"`{label}` was missed: {number} of {row.support} regions"
+        yield number, f"{name} was missed: {number} of {regions}"
         number = confusion.spurious.get(label, 0)
-        yield number, f"`{label}` was found where nobody marked it: {number} times"
+        yield number, f"{name} was found where no annotator marked it: {number} times"
 
 
-def _training(info: dict[str, Any]) -> str:
-    recipe, trained = info["recipe"], info["training"]
-    seconds = sum(info["seconds"].values())
-    began = f"went on from `{trained['start']}`" if trained["start"] else "began with the base model"
-    several = f" × {trained['processes']}" if trained["processes"] > 1 else ""
-    return (
-        "## Training\n\n"
-        f"It {began}: {trained['epochs']:g} epochs, {trained['steps']} steps of {recipe['batch_size']} examples of "
-        f"similar length, AdamW with peak learning rate {trained['learning_rate']:g} at the head and × "
-        f"{trained['layer_decay']:g} for each layer below, rising for {trained['warm_up']:.0%} of the steps and "
-        f"falling to 0 after, weight decay {recipe['weight_decay']:g}, label smoothing "
-        f"{trained['label_smoothing']:g}, seed {recipe['seed']}, in {trained['precision']} on "
-        f"{trained['device']}{several}. Kept is the running average of the weights after "
-        f"{trained['chosen']:g} epochs{_chosen_by(trained)}. {seconds:.0f} s in all. Library versions are in "
-        f"`metrics.json`: {json.dumps(info['libraries'])}."
-    )
+def _rare_labels(test: Metrics) -> str:
+    """Labels whose F1 has no interval, with their numbers of regions."""
+    intervals = test.intervals.per_label if test.intervals else {}
+    rare = [(label, row.support) for label, row in test.per_label.items() if intervals.get(label) is None]
+    return ", ".join(f"{_code(label)} ({_count(support, 'region')})" for label, support in rare)
 
 
-def _chosen_by(trained: dict[str, Any]) -> str:
-    looks = [lap for lap in trained["evaluation_steps"] if lap["validation"]]
-    return f", the best of {len(looks)} looks at the validation tasks" if len(looks) > 1 else ""
+def _code(text: str) -> str:
+    """Markdown code span of any text, on one line."""
+    line = " ".join(text.split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}"
 
 
-def _limits(test: Metrics | None) -> str:
-    lines = []
-    if test is None or not test.support:
-        lines.append("Its quality is unknown: the test side holds no regions yet.")
-    elif test.documents < MIN_DOCUMENTS:
-        lines.append(
-            f"Its quality is hardly known: it was measured on only {tasks(test.documents)} ({test.support} regions), "
-            "so the scores may be off by many points, and a difference between two versions may be chance."
-        )
-    elif rare := _rare(test):
-        lines.append(f"Little is known about its quality on rare labels: {rare}.")
-    lines.append(
-        "It knows the kind of text it was trained on and the way its annotators marked it; expect less elsewhere. "
-        "Intervals tell what other tasks might change, not what another training run or other annotators would. "
-        "Regions never overlap and always end at word boundaries."
-    )
-    return "## Limits\n\n" + " ".join(lines)
-
-
-def _rare(test: Metrics) -> str:
-    """Labels whose score has no interval, with their number of regions."""
-    known = test.intervals.per_label if test.intervals else {}
-    return ", ".join(f"`{label}` ({row.support})" for label, row in test.per_label.items() if known.get(label) is None)
-
-
-def _quoted(value: str) -> str:
-    """A YAML scalar that is safe whatever it holds; JSON strings are YAML."""
-    return json.dumps(value, ensure_ascii=False)
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)

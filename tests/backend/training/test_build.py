@@ -17,6 +17,7 @@ from backend.training.build import Built, build_version
 from backend.training.model_card import model_card
 from backend.training.split import split
 from converters.document import Document, Span
+from converters.tagged import TaggedDocument
 from tests.samples import LABELS, marked
 
 
@@ -31,18 +32,18 @@ def build(documents: Sequence[Document], folder: Path, progress: module.Progress
     )
 
 
-def test_version_has_learnt_its_training_documents(built: Built, sample_documents: list[Document]) -> None:
-    metrics = evaluate(Tagger.load(built.folder), split(sample_documents).train)
+def test_version_has_learnt_its_training_documents(built: Built, tagged_documents: list[TaggedDocument]) -> None:
+    metrics = evaluate(Tagger.load(built.folder), split(tagged_documents).train)
     assert metrics is not None
     assert metrics.f1 > 0.9
 
 
-def test_metrics_file_tells_how_the_version_came_about(built: Built, sample_documents: list[Document]) -> None:
+def test_metrics_file_tells_how_the_version_came_about(built: Built, tagged_documents: list[TaggedDocument]) -> None:
     written = json.loads((built.folder / "metrics.json").read_text(encoding="utf-8"))
     assert built.metrics is not None
     assert written["test"] == built.metrics.to_dict()
-    assert written["validation"]["documents"] == len(split(sample_documents).validation)
-    assert sum(written["counts"]["documents"].values()) == len(sample_documents)
+    assert written["validation"]["documents"] == len(split(tagged_documents).validation)
+    assert sum(written["counts"]["documents"].values()) == len(tagged_documents)
     assert written["recipe"]["base"] == "embedded"
     assert written["training"]["epochs"] == 10
     assert set(written["seconds"]) == {"training", "exporting", "evaluating"}
@@ -70,8 +71,8 @@ def test_model_card_is_for_a_reader(built: Built) -> None:
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["pipeline_tag"] == "token-classification"
     assert front["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
-    assert front["model-index"][0]["name"] == "ner-v1"
-    assert "measured on only 3 held-out tasks (6 regions)" in card
+    assert "model-index" not in front
+    assert "The quality of this model is unknown: only 3 held-out tasks, 27 more are needed." in card
     assert "`Cuisine`" in card
 
 
@@ -85,7 +86,7 @@ def test_model_card_names_the_int8_file_if_there_is_one(built: Built, published:
 
 def test_model_card_without_held_out_documents_says_so(built: Built) -> None:
     card = model_card(built.info, validation=None, test=None)
-    assert "Its quality is unknown" in card
+    assert "The quality of this model is unknown: no task is held out yet" in card
     assert "model-index" not in card
 
 
@@ -96,15 +97,15 @@ def test_nothing_but_the_version_is_left_beside_it(built: Built) -> None:
 def test_building_goes_through_all_phases_in_silence(
     sample_documents: list[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    seen: list[tuple[str, float]] = []
+    reports: list[tuple[str, float]] = []
     strange = [
         Document("\ud800", "a \ud800 b \x00", (Span(0, 1, "Dish"), Span(0, 3, "Dish"), Span(0, 1, "Unknown"))),
         Document("none", ""),
     ]
-    built = build([*sample_documents[:12], *strange], tmp_path / "v", lambda *step: seen.append(step))
-    assert list(dict.fromkeys(phase for phase, _ in seen)) == list(module.PHASES)
-    assert all(0.0 <= fraction <= 1.0 for _, fraction in seen)
-    assert seen[-1] == ("evaluating", 1.0)
+    built = build([*sample_documents[:12], *strange], tmp_path / "v", lambda *report: reports.append(report))
+    assert list(dict.fromkeys(phase for phase, _ in reports)) == list(module.PHASES)
+    assert all(0.0 <= fraction <= 1.0 for _, fraction in reports)
+    assert reports[-1] == ("evaluating", 1.0)
     assert capfd.readouterr() == ("", "")
     assert built.info["counts"]["spans_of_other_labels"] == 1
     assert built.info["counts"]["spans_without_place"] == 1
@@ -131,6 +132,6 @@ def test_cancelled_run_leaves_no_working_files(sample_documents: list[Document],
 )
 def test_regions_that_teach_nothing_are_too_few(tmp_path: Path, document: Document) -> None:
     other = [replace(document, id=str(number)) for number in range(5)]
-    with pytest.raises(NotEnoughLabels, match="0 regions of the labels to learn"):
+    with pytest.raises(NotEnoughLabels, match="5 labelled tasks, but 0 regions with"):
         build(other, tmp_path / "v", lambda phase, fraction: None)
     assert list(tmp_path.iterdir()) == []
