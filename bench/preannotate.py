@@ -1,10 +1,10 @@
-"""How long pre-annotating a whole project takes, and how much of that is Label Studio's own time.
+"""Measures how long the pre-annotation of a project takes, and how much of that is Label Studio's own time.
 
     python -m bench.preannotate [--tasks 2000] [--label-studio PROGRAM] [--json]
 
-Starts a Label Studio of its own (SQLite, on this machine), imports that many texts of the corpus as tasks and runs
-`python -m backend preannotate` on them. Reading, storing and counting is what Label Studio was waited for, predicting
-what the model took; the model works while Label Studio stores, so the parts add up to more than the total.
+Starts its own Label Studio (SQLite, on this machine), imports that many texts of the corpus as tasks and runs
+`python -m backend preannotate` on them. Reading, storing and counting are times of Label Studio, predicting is the
+model's; the model predicts while Label Studio stores, so the parts are more than the total.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from label_config import generate
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
-_TRAINED_ON = 1000
-_IMPORTED_AT_ONCE = 5000
+_TRAINING_SENTENCES = 1000
+_IMPORT_TASKS = 5000
 
 _PARTS = {
     "reading": ("reading the tasks", "Label Studio"),
-    "predicting": ("predicting", "ours"),
+    "predicting": ("predicting", "the model"),
     "importing": ("storing predictions", "Label Studio"),
-    "counting": ("counting what is there", "Label Studio"),
+    "counting": ("counting predictions", "Label Studio"),
     "total": ("in all", ""),
 }
 
@@ -59,8 +59,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=2000, help="tasks without labels")
     parser.add_argument("--data", type=Path, default=DEFAULT, help="folder of the corpus")
-    parser.add_argument("--model", type=Path, help="folder of a version; without, one is trained once and kept")
-    parser.add_argument("--cache", type=Path, default=CACHE, help="where it is kept")
+    parser.add_argument("--model", type=Path, help="folder of a version; by default one is trained and kept in --cache")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder for the trained version")
     parser.add_argument(
         "--label-studio", type=Path, default=ROOT / ".venv-label-studio" / "bin" / "label-studio", help="the program"
     )
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     train = documents(sentences(options.data / "train.bio"))
-    version = options.model or corpus_version(train[:_TRAINED_ON], cache=options.cache)
+    version = options.model or corpus_version(train[:_TRAINING_SENTENCES], cache=options.cache)
     texts = [document.text for document in taken(train, options.tasks)]
     places = Places(folder, label_studio_port=_free_port(), port=_free_port())
     settings = load_settings(
@@ -90,28 +90,28 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _prepare(settings: Settings, texts: list[str], version: Path) -> int:
-    """A project with these tasks, served by the version; its number."""
+    """Create a project with these tasks, served by the version; return its number."""
     label_studio = LabelStudio(settings.label_studio_base, TOKEN, timeout=300)
     labels = labels_of(version)
     project = label_studio.create_project("Pre-annotation", generate(labels))
     tasks = [{"data": {"text": text}} for text in texts]
-    for start in range(0, len(tasks), _IMPORTED_AT_ONCE):
-        label_studio.import_tasks(project.id, tasks[start : start + _IMPORTED_AT_ONCE])
+    for start in range(0, len(tasks), _IMPORT_TASKS):
+        label_studio.import_tasks(project.id, tasks[start : start + _IMPORT_TASKS])
     label_studio.close()
     store = Store(settings.database_url)
-    store.projects.remember(project.uid, title=project.title, label_config=project.label_config)
+    store.projects.save(project.uid, title=project.title, label_config=project.label_config)
     registry = Registry(settings.model_dir, store)
     staged = settings.model_dir / "staged"
     staged.parent.mkdir(parents=True)
     staged.symlink_to(version.resolve(), target_is_directory=True)
     registry.publish(project.uid, VERSION, staged, run="bench", labels=tuple(labels), metrics={})
-    registry.promote(project.uid, VERSION, verdict="promoted: it is the first")
+    registry.promote(project.uid, VERSION, actor="bench")
     store.close()
     return project.id
 
 
 def _preannotate(settings: Settings, project: int, folder: Path) -> dict[str, Any]:
-    began = time.perf_counter()
+    started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "backend", "preannotate", "--project", str(project), "--json"],
         env={**os.environ, "PYTHONPATH": str(ROOT), **settings.environment()},
@@ -124,20 +124,20 @@ def _preannotate(settings: Settings, project: int, folder: Path) -> dict[str, An
         output, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"preannotate ended with exit code {process.returncode}.")
-    [done] = json.loads(output)
-    return {**done, "process_seconds": time.perf_counter() - began, "peak_mb": peak.mb}
+    [result] = json.loads(output)
+    return {**result, "process_seconds": time.perf_counter() - started, "peak_mb": peak.mb}
 
 
 def _table(report: dict[str, Any]) -> str:
     seconds = report["seconds"]
-    rows = [f"| {report['tasks']:,} tasks | whose time | seconds | ms a task |", "| --- | --- | --: | --: |"]
+    rows = [f"| {report['tasks']:,} tasks | time of | seconds | ms per task |", "| --- | --- | --: | --: |"]
     rows += [
-        f"| {name} | {whose} | {seconds[part]:.1f} | {1000 * seconds[part] / report['tasks']:.2f} |"
-        for part, (name, whose) in _PARTS.items()
+        f"| {name} | {owner} | {seconds[part]:.1f} | {1000 * seconds[part] / report['tasks']:.2f} |"
+        for part, (name, owner) in _PARTS.items()
     ]
     stored, refused = report["stored"], len(report["refused"])
-    told = f"{stored:,} stored, {refused:,} refused; our process held at most {report['peak_mb']:.0f} MB."
-    return "\n".join([*rows, "", told])
+    summary = f"{stored:,} stored, {refused:,} refused; the process used at most {report['peak_mb']:.0f} MB."
+    return "\n".join([*rows, "", summary])
 
 
 def _free_port() -> int:

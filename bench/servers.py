@@ -1,4 +1,4 @@
-"""Servers under measurement: each with its processes, and the most memory they held."""
+"""Servers that are measured: their processes, and the most memory these used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GRACE_SECONDS = 15.0
 
 
 class Server:
-    """A server in a process group of its own, listening on 127.0.0.1; leaving the context ends all of it."""
+    """A server in its own process group, listening on 127.0.0.1; leaving the context ends all its processes."""
 
     def __init__(self, command: Sequence[str], environment: dict[str, str], *, port: int, log: Path) -> None:
         self.port = port
@@ -66,7 +66,7 @@ class Server:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 end = self._log.read_text(errors="replace").strip().splitlines()[-1:]
-                raise SystemExit(f"The server of {self._log.stem} does not answer; its log ends with: {end}")
+                raise SystemExit(f"The server {self._log.stem} does not answer; its log {self._log} ends with: {end}")
             time.sleep(0.2)
 
     def _answers(self) -> bool:
@@ -81,20 +81,20 @@ class Server:
 
     @property
     def peak_mb(self) -> float:
-        """The most memory its processes held while it was `watched`."""
+        """The most memory that its processes used while it was `watched`."""
         return self._peak.mb
 
     def forget_peak(self) -> None:
-        """Begin to look for the most memory anew."""
+        """Measure the most memory from now on."""
         self._peak.mb = 0.0
 
     def watched(self) -> AbstractContextManager[None]:
-        """Look at the memory of all its processes meanwhile."""
+        """Measure the memory of all its processes meanwhile."""
         return watched(self._process.pid, self._peak)
 
 
 def our_server(version: Path, labels: Sequence[str], folder: Path) -> Server:
-    """The product, serving a version as the current one of project `UID`, with default settings."""
+    """This service with default settings; the version is the current one of project `UID`."""
     folder.mkdir(parents=True)
     settings = load_settings(
         _env_file=None,
@@ -110,7 +110,7 @@ def our_server(version: Path, labels: Sequence[str], folder: Path) -> Server:
 
 
 def baseline_server(version: Path, folder: Path) -> Server:
-    """The baseline, with as many processes and threads as the product has by default."""
+    """The baseline, with as many processes and threads as this service has by default."""
     folder.mkdir(parents=True)
     settings, port = load_settings(_env_file=None), _free_port()
     shape = [str(number) for number in (port, settings.workers, settings.threads)]
@@ -120,12 +120,12 @@ def baseline_server(version: Path, folder: Path) -> Server:
 
 def _publish(version: Path, labels: Sequence[str], settings: Settings) -> None:
     store = Store(settings.database_url)
-    store.projects.remember(UID, title="Restaurants", label_config=generate(labels))
+    store.projects.save(UID, title="Restaurants", label_config=generate(labels))
     registry = Registry(settings.model_dir, store)
     with registry.staging("bench") as staged:
         shutil.copytree(version, staged, dirs_exist_ok=True)
         registry.publish(UID, VERSION, staged, run="bench", labels=tuple(labels), metrics={})
-    registry.promote(UID, VERSION, verdict="promoted: it is the first")
+    registry.promote(UID, VERSION, actor="bench")
     store.close()
 
 

@@ -1,1 +1,1 @@
-"""``make demo``: the whole loop on one machine, with a Label Studio of its own."""
+"""``make demo``: the whole loop on one machine, with its own Label Studio."""

@@ -1,4 +1,4 @@
-"""Starts the demonstration's processes, each with a log file, and ends every one of them."""
+"""Starts the demonstration's processes, each with a log file, and ends all of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _GRACE_SECONDS = 10.0
 
 
 class DemoError(BackendError):
-    """Why the demonstration cannot go on, in one sentence."""
+    """The demonstration cannot continue."""
 
 
 class Processes:
-    """Processes in sessions of their own, so that a Ctrl-C reaches only us and we end them in order."""
+    """Processes in their own sessions, so that Ctrl-C reaches only this process, which ends them in order."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs

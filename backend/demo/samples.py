@@ -1,4 +1,4 @@
-"""The restaurant queries that the demonstration labels and leaves to be labelled."""
+"""The demonstration's restaurant queries, some labelled and some to be labelled."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _UNLABELLED = "# Unlabelled"
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Queries with their spans; those of ``unlabelled`` are imported as plain text, to be answered later."""
+    """Queries with their spans; those in ``unlabelled`` are imported without, for an annotator to label."""
 
     labelled: list[Document]
     unlabelled: list[Document]
 
 
 def load_samples() -> Samples:
-    """Read the queries that come with the package; a document's id is its line number."""
+    """Read the package's queries; a document's id is its line number."""
     text = resources.files("backend.demo").joinpath("restaurant_queries.txt").read_text(encoding="utf-8")
     samples = Samples([], [])
-    side = samples.labelled
+    documents = samples.labelled
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith(_UNLABELLED):
-            side = samples.unlabelled
+            documents = samples.unlabelled
         elif line.strip() and not line.startswith("#"):
-            side.append(parse_query(str(number), line.strip()))
+            documents.append(parse_query(str(number), line.strip()))
     return samples
 
 

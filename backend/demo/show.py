@@ -1,4 +1,4 @@
-"""The demonstration from start to end: start everything, train, show, and (``once``) check the loop by itself."""
+"""The demonstration from start to end: start the servers, train, show, and (``once``) check the loop unattended."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from types import FrameType
 
 import click
 
-from backend.demo.annotator import answer_and_check
-from backend.demo.narrator import Narrator
+from backend.demo.annotator import label_and_check
 from backend.demo.processes import DemoError, Processes, require_free_ports
+from backend.demo.project import DemoProject
 from backend.demo.samples import Samples, as_tasks, load_samples
-from backend.demo.watch import Watch
+from backend.demo.steps import Steps
 from backend.errors import BackendError
-from backend.label_studio.api import RemoteProject
+from backend.label_studio.api import ProjectSetup, RemoteProject
 from backend.label_studio.client import LabelStudio
 from backend.label_studio.connect import connect
-from backend.scores import f1_in_words
+from backend.label_studio.task_import import import_annotated_tasks
+from backend.scores import Score
 from backend.service import open_service
 from backend.settings import Settings, load_settings
 from backend.store.models import Version
@@ -37,7 +38,7 @@ _LABEL_STUDIO_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the demonstration's parts are."""
+    """The demonstration's data folder and the ports of its servers."""
 
     folder: Path
     label_studio_port: int
@@ -66,9 +67,10 @@ def run_demo(*, once: bool, port: int, label_studio_port: int, program: Path, fo
             raise DemoError(f"There is no Label Studio at {program}: `make demo` installs one there.")
         require_free_ports({"PORT": port, "LABEL_STUDIO_PORT": label_studio_port})
         with Processes(folder / "logs") as processes:
-            return _show(places, program.resolve(), processes, once=once)
+            _run(places, program.resolve(), processes, once=once)
+            return 0
     except KeyboardInterrupt:
-        click.echo("\nStopped; nothing is left running. `make demo` goes on where this ended.")
+        click.echo("\nStopped; all processes have ended. `make demo` continues where this ended.")
         return 0
     except BackendError as error:
         click.echo(f"\nThe demonstration failed: {error}", err=True)
@@ -79,46 +81,47 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _show(places: Places, program: Path, processes: Processes, *, once: bool) -> int:
+def _run(places: Places, program: Path, processes: Processes, *, once: bool) -> None:
     token = _token(places.folder)
     settings = _settings(places, token)
     samples = load_samples()
-    narrator = Narrator(steps=9 if once else 6)
-    with narrator.step("Starting Label Studio (the first time it prepares its database)") as tick:
+    steps = Steps(9 if once else 6)
+    with steps.step("Starting Label Studio (the first time it prepares its database)") as tick:
         processes.start("label-studio", label_studio_command(places, program), label_studio_environment(places, token))
         health = f"http://127.0.0.1:{places.label_studio_port}/health"
         processes.wait_for(health, name="label-studio", seconds=_LABEL_STUDIO_SECONDS, tick=tick)
-    with narrator.step("Starting the ML backend: web server and worker") as tick:
+    with steps.step("Starting the ML backend: web server and worker") as tick:
         for name in ("serve", "work"):
             processes.start(name, [sys.executable, "-m", "backend", name], settings.environment())
         health = f"http://127.0.0.1:{places.port}/health"
         processes.wait_for(health, name="serve", seconds=60, tick=tick)
     label_studio = LabelStudio(places.label_studio_url, token)
-    loop, _ = open_service(settings)
+    loop = open_service(settings).loop
     counts = f"{len(samples.labelled)} labelled and {len(samples.unlabelled)} unlabelled queries"
-    with narrator.step(f"Preparing the project: {counts}"):
-        project = _project(label_studio, samples)
-    watch = Watch(loop, label_studio, project, processes)
-    with narrator.step("Connecting the ML backend to the project"):
-        backend_id = connect(settings, label_studio, project.id, places.backend_url).backend_id
-    version = watch.current_version()
-    with narrator.step(f"Going on with {version.name}" if version else "Training the first version") as tick:
+    with steps.step(f"Preparing the project: {counts}"):
+        remote = _project(label_studio, samples)
+    project = DemoProject(loop, label_studio, remote, processes)
+    with steps.step("Connecting the ML backend to the project"):
+        backend_id = connect(settings, label_studio, remote.id, places.backend_url).backend_id
+    version = project.current_version()
+    with steps.step(f"Continuing with {version.name}" if version else "Training the first version") as tick:
         if version is None:
             label_studio.start_training(backend_id)
-            version = watch.new_version(None, tick)
-    with narrator.step(f"Pre-annotating the unlabelled queries with {version.name}") as tick:
-        watch.predictions(version.name, tick)
+            version = project.wait_for_version(None, tick)
+    with steps.step(f"Pre-annotating the unlabelled queries with {version.name}") as tick:
+        project.wait_for_predictions(version.name, tick)
     if once:
-        return answer_and_check(watch, samples, settings.start_training_each_n_updates, narrator)
-    click.echo(_invitation(places, project, version))
+        label_and_check(project, samples, settings.start_training_each_n_updates, steps)
+        return
+    click.echo(_instructions(places, remote, version))
     while True:
         processes.check()
         time.sleep(1)
 
 
 def _settings(places: Places, token: str) -> Settings:
-    """The service's settings here; what the person set for training is left as it is."""
-    chosen = load_settings()
+    """The service's settings for the demonstration; the user's settings for training are kept."""
+    environment = load_settings()
     fixed = {
         "label_studio_url": places.label_studio_url,
         "label_studio_api_key": token,
@@ -127,13 +130,13 @@ def _settings(places: Places, token: str) -> Settings:
         "model_dir": places.folder / "models",
         "database_url": f"sqlite:///{places.folder / 'backend.sqlite3'}",
     }
-    if "baseline_model_name" not in chosen.model_fields_set:
+    if "baseline_model_name" not in environment.model_fields_set:
         fixed["baseline_model_name"] = "embedded"
     return load_settings(**fixed)
 
 
 def _token(folder: Path) -> str:
-    """Label Studio's access token for the demonstration's user: made once, kept with its data."""
+    """Label Studio's access token for the demonstration's user: created once and kept with its data."""
     file = folder / "token"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +157,7 @@ def label_studio_environment(places: Places, token: str) -> dict[str, str]:
         "LABEL_STUDIO_PASSWORD": PASSWORD,
         "LABEL_STUDIO_USER_TOKEN": token,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
-        # Label Studio refuses backends and webhooks on this machine's own addresses otherwise.
+        # Without these, Label Studio refuses backends and webhooks on this machine's own addresses.
         "ML_BLOCK_LOCAL_IP": "false",
         "SSRF_PROTECTION_ENABLED": "false",
         "COLLECT_ANALYTICS": "False",
@@ -164,20 +167,21 @@ def label_studio_environment(places: Places, token: str) -> dict[str, str]:
     }
 
 
-def _project(label_studio: LabelStudio, samples: Samples) -> RemoteProject:
-    """The demonstration's project, made on the first start."""
+def _project(label_studio: ProjectSetup, samples: Samples) -> RemoteProject:
+    """The demonstration's project, created on the first start."""
     project = label_studio.find_project(TITLE)
     if project is None:
         project = label_studio.create_project(TITLE, template("restaurant"))
     if not project.tasks:
-        label_studio.import_tasks(project.id, as_tasks(samples, LabelConfig.from_xml(project.label_config)))
+        tasks = as_tasks(samples, LabelConfig.from_xml(project.label_config))
+        import_annotated_tasks(label_studio, project.id, tasks)
     return project
 
 
-def _invitation(places: Places, project: RemoteProject, version: Version) -> str:
+def _instructions(places: Places, project: RemoteProject, version: Version) -> str:
     page = f"{places.label_studio_url}/projects/{project.id}"
     return f"""
-The loop is running; {version.name} pre-annotates: {f1_in_words(version.metrics)}.
+The loop is running; {version.name} pre-annotates: {Score.from_metrics(version.metrics).sentence}.
 
   Label Studio   {places.label_studio_url}
   login          {EMAIL}
@@ -186,11 +190,11 @@ The loop is running; {version.name} pre-annotates: {f1_in_words(version.metrics)
 
 Three things to try:
   1. Open {page}/data and press “Label All Tasks”:
-     each query comes with the model's regions. Correct and submit ten of them; a new version is
-     trained, and the queries still open get its regions.
+     each query has the model's regions. Correct and submit ten of them; a new version is trained,
+     and the queries that are not labelled yet get its regions.
   2. Open {page}/settings/ml and choose ⋮ → Start Training:
-     the same, by hand. Reload the page: the model's title tells how far it is, and then its F1.
+     this trains by hand. Reload the page: the model's title shows the progress, and then the F1.
   3. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
 
-Ctrl-C ends everything; `make demo` goes on where you left.
+Ctrl-C stops everything; `make demo` continues where you stopped.
 """

@@ -10,7 +10,7 @@ import pytest
 
 from backend.demo.processes import DemoError, Processes, require_free_ports
 
-# A process that starts one of its own and writes down both ids.
+# A process that starts another and writes both ids into a file.
 FAMILY = """
 import os, pathlib, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -52,12 +52,12 @@ def test_stopping_ends_a_process_and_what_it_started(tmp_path: Path) -> None:
         deadline = time.monotonic() + 20
         while not ids.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
-        family = [int(each) for each in ids.read_text().split()]
-        assert all(is_alive(each) for each in family)
+        family = [int(process) for process in ids.read_text().split()]
+        assert all(map(is_alive, family))
     deadline = time.monotonic() + 5
-    while any(is_alive(each) for each in family) and time.monotonic() < deadline:
+    while any(map(is_alive, family)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(is_alive(each) for each in family)
+    assert not any(map(is_alive, family))
 
 
 def test_a_process_that_ends_by_itself_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ def test_no_query_occurs_twice(samples: Samples) -> None:
 
 
 def test_every_label_of_the_template_occurs_often(samples: Samples, config: LabelConfig) -> None:
-    found = Counter(span.label for document in samples.labelled for span in document.spans)
-    assert set(found) == set(config.labels)
-    assert min(found.values()) >= 50
+    counts = Counter(span.label for document in samples.labelled for span in document.spans)
+    assert set(counts) == set(config.labels)
+    assert min(counts.values()) >= 50
 
 
 def test_every_span_survives_the_conversion_to_tags(samples: Samples) -> None:
