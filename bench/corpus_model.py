@@ -16,6 +16,7 @@ from bench.corpus import Sentence
 from converters import Document
 from converters.bio import tags_to_spans
 from converters.document import Word
+from converters.tagged import TaggedDocument, tag_document
 
 ROOT = Path(__file__).parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "label-studio-ner-backend" / "bench"
@@ -24,16 +25,22 @@ LABELS = ("Amenity", "Cuisine", "Dish", "Hours", "Location", "Price", "Rating", 
 
 VERSION = "ner-v1"
 
-# What decides what a trained version holds, besides the documents.
+# The code that the weights depend on, below backend/training.
 _SOURCES = (
-    "average", "build", "devices", "dropout", "embedded", "embeddings", "encoder", "examples", "export", "fine_tune",
-    "optimizer", "precision", "quantize", "schedule", "split", "validation",
+    "acceleration/dropout", "acceleration/embeddings", "average", "base_model/embedded", "base_model/encoder", "build",
+    "devices", "examples", "fine_tune", "onnx/export", "onnx/precision", "onnx/quantize", "optimizer", "schedule",
+    "split", "validation",
 )  # fmt: skip
 
 
 def documents(sentences: Sequence[Sentence]) -> list[Document]:
     """One document a sentence, its words joined by single spaces; ids count from 1."""
     return [_document(str(number), sentence) for number, sentence in enumerate(sentences, start=1)]
+
+
+def tagged_documents(sentences: Sequence[Sentence]) -> list[TaggedDocument]:
+    """The same documents, tagged."""
+    return [tag_document(document) for document in documents(sentences)]
 
 
 def _document(name: str, sentence: Sentence) -> Document:
@@ -47,7 +54,7 @@ def _document(name: str, sentence: Sentence) -> Document:
 
 
 def corpus_version(train: Sequence[Document], *, cache: Path = CACHE) -> Path:
-    """Folder of a version trained on ``train``; one trained on the same before is used again."""
+    """Folder of a version trained on ``train``; it is trained once and kept in ``cache``."""
     folder = cache / _key(train) / VERSION
     if not folder.exists():
         print(f"Training the model on {len(train):,} texts, once; it is kept in {folder}", flush=True)
@@ -72,7 +79,7 @@ def _train(train: Sequence[Document], folder: Path) -> None:
 
 
 def _key(train: Sequence[Document]) -> str:
-    """Of the documents and of the code that learns them: another recipe is another version."""
+    """A hash of the documents and of the training code: a changed recipe makes another version."""
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((ROOT / "backend" / "training" / f"{name}.py").read_bytes())
@@ -82,15 +89,15 @@ def _key(train: Sequence[Document]) -> str:
 
 
 def labels_of(version: Path) -> list[str]:
-    """The labels a version knows, in the order of its tags."""
+    """A version's labels, in the order of its tags."""
     tags = json.loads((version / "config.json").read_text(encoding="utf-8"))["id2label"].values()
     return list(dict.fromkeys(tag[2:] for tag in tags if tag != "O"))
 
 
 def variant(version: Path, precision: str, target: Path) -> Path | None:
-    """A copy of a version that serves its ``fp32`` or its ``int8`` file; ``None`` where int8 would not be served.
+    """A copy of a version that serves its ``fp32`` or its ``int8`` file.
 
-    That is where it did not pass training's tests, and on processors without the instructions for it.
+    ``None`` where int8 would not be served: training rejected it, or the processor lacks the instructions for it.
     """
     if precision == "int8" and not ((version / INT8_FILE).is_file() and int8_is_exact()):
         return None

@@ -1,12 +1,12 @@
-"""How many wrong labels the search for them finds: 5 % of the corpus's regions are spoilt, and the ranking is counted.
+"""How many wrong labels the search for label issues finds, of those put into a corpus on purpose.
 
     python -m bench.label_issues [--sentences 1500] [--full] [--share 0.05] [--seed 1] [--data FOLDER] [--json]
 
-Two corruptions, each on the same sentences of ``train.bio``: ``mixed`` (a quarter each: another label, a boundary moved
-by one word, a region dropped, a region invented where there is none) and ``labels`` (another label for all). Of N
-spoilt regions, precision is the share of the first N label issues that are among them; mistakes the corpus had before count
-as false. Beside it, two other rankings of the marked regions: by the confidence of a tagger that was trained, as a
-version is, on the same spoilt sentences, which is what a model that serves can say for free, and by chance.
+5 % of the regions are corrupted, in two ways, each on the same sentences of ``train.bio``: ``mixed`` (a quarter each:
+another label, a boundary moved by one word, a region removed, a region added where there is none) and ``labels`` (all
+get another label). Of N corrupted regions, precision is the share of the first N label issues that name one of them;
+mistakes that the corpus had before count as false. Two other rankings of the regions are measured beside it: by the
+confidence of a tagger trained on the same corrupted sentences, which a served model gives for free, and by chance.
 ``--full`` takes all sentences: what the documentation quotes.
 """
 
@@ -32,10 +32,10 @@ from backend.training.devices import Devices
 from backend.training.emissions import Emissions
 from backend.training.examples import Collator, make_examples
 from backend.training.fine_tune import fine_tune
-from backend.training.label_issues import IssueCandidate, rank
+from backend.training.label_issues import IssueCandidate, find_label_issues
 from bench.corpus import DEFAULT, Sentence, sentences
 from bench.corpus_model import LABELS, documents
-from converters import Document, Span
+from converters import Document, Span, TaggedDocument, tag_document
 from converters.bio import spans_to_tags, tag_set
 
 CORRUPTIONS = {"mixed": ("other label", "moved boundary", "dropped", "invented"), "labels": ("other label",)}
@@ -45,14 +45,14 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """One spoilt region: what the corpus marked (``None`` where it was invented), and what is marked now."""
+    """One corrupted region: the corpus's span (``None`` if it was added), and the new one (``None`` if removed)."""
 
     document: str
     kind: str
     was: Span | None
     now: Span | None
 
-    def is_meant_by(self, candidate: IssueCandidate) -> bool:
+    def is_named_by(self, candidate: IssueCandidate) -> bool:
         if candidate.document != self.document:
             return False
         if self.now:
@@ -75,9 +75,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sentences", type=int, default=1500, help="how many of train.bio to spoil and to search")
+    parser.add_argument("--sentences", type=int, default=1500, help="how many of train.bio to corrupt and to search")
     parser.add_argument("--full", action="store_true", help="all sentences: what the documentation quotes")
-    parser.add_argument("--share", type=float, default=0.05, help="of the regions to spoil")
+    parser.add_argument("--share", type=float, default=0.05, help="share of the regions to corrupt")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, default=DEFAULT)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -87,23 +87,25 @@ def _options() -> argparse.Namespace:
 def measure(
     corpus: Sequence[Sentence], size: int, *, share: float, seed: int, labels: Sequence[str] = LABELS
 ) -> Figures:
-    """Every corruption of a sample of the corpus, and what each ranking finds of it."""
+    """Corrupt a sample of the corpus in each way, and count what each ranking finds."""
     clean = documents(random.Random(seed).sample(corpus, min(size, len(corpus))))
     recipe = Recipe(base="embedded", seed=seed)
-    found = {
-        name: _measure(*spoil(clean, kinds, labels, share=share, seed=seed), labels, recipe)
+    figures = {
+        name: _measure(*corrupt(clean, kinds, labels, share=share, seed=seed), labels, recipe)
         for name, kinds in CORRUPTIONS.items()
     }
-    return {"bench": "label_issues", "sentences": len(clean), "share": share, "seed": seed, **found}
+    return {"bench": "label_issues", "sentences": len(clean), "share": share, "seed": seed, **figures}
 
 
-def _measure(spoilt: list[Document], flips: list[Flip], labels: Sequence[str], recipe: Recipe) -> Figures:
+def _measure(corrupted: list[Document], flips: list[Flip], labels: Sequence[str], recipe: Recipe) -> Figures:
+    documents = [tag_document(document) for document in corrupted]
     began = time.perf_counter()
-    ours = rank(spoilt, cross_validate(spoilt, labels=labels, recipe=recipe, progress=lambda _: None), labels=labels)
+    emissions = cross_validate(documents, labels=labels, recipe=recipe, progress=lambda _: None)
+    ours = find_label_issues(documents, emissions, labels=labels)
     searched = time.perf_counter()
-    confidence = by_confidence(spoilt, _seen(spoilt, labels, recipe), labels)
+    confidence = by_confidence(documents, _fitted_emissions(documents, labels, recipe), labels)
     trained = time.perf_counter()
-    regions = sum(len(document.spans) for document in spoilt)
+    regions = sum(len(document.spans) for document in documents)
     return {
         "regions": regions,
         "flipped": len(flips),
@@ -116,12 +118,13 @@ def _measure(spoilt: list[Document], flips: list[Flip], labels: Sequence[str], r
 
 
 def _counted(ranking: Sequence[IssueCandidate], flips: Sequence[Flip]) -> Figures:
-    """``precision`` at the number flipped, ``recall_at_twice`` as many; by kind, how many the first N name of how many.
+    """Of N flips: ``precision`` of the first N candidates, ``recall_at_twice`` of the first 2 N; ``by_kind`` how many
+    flips the first N name, and how many there are.
 
-    A spoilt region that two label issues name counts once.
+    A flip that two candidates name counts once.
     """
     number = len(flips)
-    first, twice = (found(ranking[:many], flips) for many in (number, 2 * number))
+    first, twice = (named_flips(ranking[:length], flips) for length in (number, 2 * number))
     kinds, named = Counter(flip.kind for flip in flips), Counter(flip.kind for flip in first)
     return {
         "precision": len(first) / max(number, 1),
@@ -130,77 +133,77 @@ def _counted(ranking: Sequence[IssueCandidate], flips: Sequence[Flip]) -> Figure
     }
 
 
-def found(ranking: Sequence[IssueCandidate], flips: Sequence[Flip]) -> set[Flip]:
-    """The spoilt regions that label issues name."""
-    of_document: dict[str, list[Flip]] = {}
+def named_flips(ranking: Sequence[IssueCandidate], flips: Sequence[Flip]) -> set[Flip]:
+    """The flips that some candidates name."""
+    by_document: dict[str, list[Flip]] = {}
     for flip in flips:
-        of_document.setdefault(flip.document, []).append(flip)
+        by_document.setdefault(flip.document, []).append(flip)
     return {
-        flip for candidate in ranking for flip in of_document.get(candidate.document, ()) if flip.is_meant_by(candidate)
+        flip for candidate in ranking for flip in by_document.get(candidate.document, ()) if flip.is_named_by(candidate)
     }
 
 
 def by_confidence(
-    corpus: Sequence[Document], emissions: Sequence[Floats], labels: Sequence[str]
+    documents: Sequence[TaggedDocument], emissions: Sequence[Floats], labels: Sequence[str]
 ) -> list[IssueCandidate]:
-    """All marked regions; first those to whose words' tags the model gives the lowest probability (geometric mean)."""
+    """All regions; first those whose tags have the lowest probability (the geometric mean over their words)."""
     ids = {tag: index for index, tag in enumerate(tag_set(labels))}
     candidates = []
-    for document, scores in zip(corpus, emissions, strict=True):
-        words, tags, *_ = spans_to_tags(document.text, document.spans)
-        chosen = scores[np.arange(len(tags)), [ids[tag] for tag in tags]] if len(tags) else scores[:, 0]
+    for document, scores in zip(documents, emissions, strict=True):
+        tags = [ids[tag] for tag in document.tags]
+        chosen = scores[np.arange(len(tags)), tags] if tags else scores[:, 0]
         for span in document.spans:
-            inside = [chosen[number] for number, word in enumerate(words) if overlap(word, span)]
-            sure = float(np.exp(np.mean(inside)))
+            inside = [chosen[number] for number, word in enumerate(document.words) if overlap(word, span)]
+            confidence = float(np.exp(np.mean(inside)))
             text = document.text[span.start : span.end]
-            candidates.append(IssueCandidate(document.id, text, span, (), "wrong label", "", 1.0 - sure))
+            candidates.append(IssueCandidate(document.id, text, span, (), "wrong label", "", 1.0 - confidence))
     return sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
 
 
-def _seen(corpus: Sequence[Document], labels: Sequence[str], recipe: Recipe) -> list[Floats]:
-    """What a model says of the very documents that it was trained on."""
-    model, tokenizer, _ = fine_tune(corpus, (), labels=labels, recipe=recipe, progress=lambda _: None)
-    devices = Devices.found()
+def _fitted_emissions(documents: Sequence[TaggedDocument], labels: Sequence[str], recipe: Recipe) -> list[Floats]:
+    """The log-probabilities of a model for the very documents that it was trained on."""
+    model, tokenizer, _ = fine_tune(documents, (), labels=labels, recipe=recipe, progress=lambda _: None)
+    devices = Devices.detect()
     torch.nn.Module.to(model, devices.device)
-    examples = make_examples(corpus, labels=labels, tokenizer=tokenizer)
+    examples = make_examples(documents, labels=labels, tokenizer=tokenizer)
     emissions = Emissions(examples, labels, devices, Collator(pad_id=tokenizer.pad_token_id or 0))
-    return emissions.of_documents(emissions.of_windows(model))
+    return emissions.by_document(emissions.by_window(model))
 
 
-# Spoiling
+# Corruptions
 
 
-def spoil(
+def corrupt(
     corpus: Sequence[Document], kinds: Sequence[str], labels: Sequence[str], *, share: float, seed: int
 ) -> tuple[list[Document], list[Flip]]:
-    """Spoil as many regions as ``share`` of the corpus's, the kinds in turn, at most one of each kind's a place."""
+    """Corrupt a ``share`` of the corpus's regions, the kinds in turn; return the documents and what was changed."""
     chance = random.Random(seed)
-    spoilt = {document.id: document for document in corpus}
-    wanted = round(share * sum(len(document.spans) for document in corpus))
-    places = [(document.id, span) for document in corpus for span in document.spans]
-    chance.shuffle(places)
+    corrupted = {document.id: document for document in corpus}
+    number = round(share * sum(len(document.spans) for document in corpus))
+    regions = [(document.id, span) for document in corpus for span in document.spans]
+    chance.shuffle(regions)
     flips: list[Flip] = []
-    for name, span in places:
-        if len(flips) == wanted:
+    for name, span in regions:
+        if len(flips) == number:
             break
-        flip = _flip(spoilt[name], span, kinds[len(flips) % len(kinds)], labels, chance)
+        flip = _flip(corrupted[name], span, kinds[len(flips) % len(kinds)], labels, chance)
         if flip:
             flips.append(flip)
-            spoilt[name] = _with(spoilt[name], flip)
-    return list(spoilt.values()), flips
+            corrupted[name] = _with(corrupted[name], flip)
+    return list(corrupted.values()), flips
 
 
 def _flip(document: Document, span: Span, kind: str, labels: Sequence[str], chance: random.Random) -> Flip | None:
-    """A corruption of one kind, at a region or, where one is invented, elsewhere in its text; ``None``: impossible."""
+    """A corruption of one kind: of this region or, for an added one, elsewhere in its text; ``None`` if impossible."""
     if kind == "other label":
-        label = chance.choice([each for each in labels if each != span.label])
-        return Flip(document.id, kind, span, replace(span, label=label))
+        other = chance.choice([label for label in labels if label != span.label])
+        return Flip(document.id, kind, span, replace(span, label=other))
     if kind == "dropped":
         return Flip(document.id, kind, span, None)
     if kind == "moved boundary":
         moved = list(_moved(document, span))
         return Flip(document.id, kind, span, chance.choice(moved)) if moved else None
-    free = [word for word in _words(document) if not any(overlap(word, each) for each in document.spans)]
+    free = [word for word in _words(document) if not any(overlap(word, other) for other in document.spans)]
     if not free:
         return None
     word = chance.choice(free)
@@ -212,7 +215,7 @@ def _moved(document: Document, span: Span) -> Iterator[Span]:
     words = _words(document)
     inside = [number for number, word in enumerate(words) if overlap(word, span)]
     first, last = inside[0], inside[-1]
-    others = [each for each in document.spans if each != span]
+    others = [other for other in document.spans if other != span]
     for left, right in ((first - 1, last), (first + 1, last), (first, last - 1), (first, last + 1)):
         if 0 <= left <= right < len(words):
             moved = Span(words[left].start, words[right].end, span.label)
@@ -236,13 +239,14 @@ def overlap(one: Any, other: Any) -> bool:
 
 def print_table(report: Figures) -> None:
     for name in CORRUPTIONS:
-        one = report[name]
-        print(f"{name}: {one['flipped']} of {one['regions']:,} regions in {report['sentences']:,} sentences are spoilt")
+        figures = report[name]
+        regions = f"{figures['flipped']} of {figures['regions']:,} regions in {report['sentences']:,} sentences"
+        print(f"{name}: {regions} are corrupted")
         print(f"  {'ranking':28}{'precision at N':>16}{'found in 2 N':>14}{'seconds':>10}")
-        for title, side in (("cross-validated label_issues", one), ("confidence of the tagger", one["confidence"])):
+        for title, side in (("cross-validated", figures), ("confidence of the tagger", figures["confidence"])):
             print(f"  {title:28}{side['precision']:16.1%}{side['recall_at_twice']:14.1%}{side['seconds']:10.0f}")
-        print(f"  {'chance':28}{one['random']['precision']:16.1%}")
-        parts = (f"{kind} {hit} of {total}" for kind, (hit, total) in one["by_kind"].items())
+        print(f"  {'chance':28}{figures['random']['precision']:16.1%}")
+        parts = (f"{kind} {hit} of {total}" for kind, (hit, total) in figures["by_kind"].items())
         print(f"  among the first N: {', '.join(parts)}")
 
 

@@ -22,7 +22,7 @@ from backend.training.base_model.encoder import quiet
 from backend.training.examples import IGNORED, Collator, make_examples
 from bench.corpus import sentences
 from bench.corpus_model import labels_of
-from converters import Document
+from converters import Document, TaggedDocument, tag_document
 from converters.bio import spans_to_tags, starts, tag_set, transitions
 
 _BATCH = 64
@@ -39,7 +39,7 @@ def compare(folder: Path, texts: Sequence[str]) -> dict[str, float]:
 
     Both sides see the same words and decode with the same Viterbi over the BIO transition table.
     """
-    documents = [Document(str(number), text) for number, text in enumerate(texts)]
+    documents = [tag_document(Document(str(number), text)) for number, text in enumerate(texts)]
     served = [
         spans_to_tags(text, tagging.spans).tags
         for text, tagging in zip(texts, Tagger.load(folder, precision="fp32").tag(texts), strict=True)
@@ -53,7 +53,7 @@ def compare(folder: Path, texts: Sequence[str]) -> dict[str, float]:
     return {"words": words, "different": words - same, "share": same / words}
 
 
-def torch_tags(folder: Path, documents: Sequence[Document]) -> list[list[str]]:
+def torch_tags(folder: Path, documents: Sequence[TaggedDocument]) -> list[list[str]]:
     """Tag documents with the torch checkpoint, through the windows that serving cuts."""
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -38,7 +38,7 @@ from backend.training.fine_tune import fine_tune
 from backend.training.onnx.export import export
 from bench.baseline_trainer import pieces_of, train_baseline
 from bench.corpus import DEFAULT, Sentence, sentences
-from bench.corpus_model import LABELS, documents
+from bench.corpus_model import LABELS, documents, tagged_documents
 from bench.learning_curve import SIZES, draw, point_line
 
 Figures = dict[str, Any]
@@ -117,10 +117,10 @@ def alone_as_a_run(measure: Callable[..., Figures], *arguments: Any, **options: 
 def measure_ours(train: Sequence[Sentence], corpus: Corpus, *, seed: int, choose: bool = True) -> Figures:
     """Train, export and score by the served tagger; with ``choose``, the best weights are those best on valid.bio."""
     recipe = Recipe(base="embedded", seed=seed)
-    held_out = documents(corpus.valid[: len(train) // 9]) if choose else []  # as many as a split 80/10/10 would give
+    held_out = corpus.valid[: len(train) // 9] if choose else []  # as many as a split 80/10/10 would give
     began = time.perf_counter()
     model, tokenizer, info = fine_tune(
-        documents(train), held_out, labels=LABELS, recipe=recipe, progress=lambda _: None
+        tagged_documents(train), tagged_documents(held_out), labels=LABELS, recipe=recipe, progress=lambda _: None
     )
     seconds = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
@@ -185,8 +185,8 @@ def _line(run: Figures) -> str:
 
 
 def _f1(tagger: Tagger, corpus: Sequence[Sentence]) -> float:
-    found = evaluate(tagger, documents(corpus))
-    return found.f1 if found else 1.0
+    metrics = evaluate(tagger, tagged_documents(corpus))
+    return metrics.f1 if metrics else 1.0
 
 
 def _strict(gold: list[list[str]], predicted: list[list[str]]) -> float:

@@ -1,10 +1,10 @@
-"""Going on from the current version beside beginning with the base model, as labels arrive.
+"""Training from the current version (a warm start) compared with training from the base model, as labels arrive.
 
     python -m bench.warm_start [--sentences 300] [--more 60] [--rounds 3] [--seeds 1] [--data FOLDER] [--json]
 
-Plays the loop: a version learns the first sentences of ``train.bio``; then in each round more are labelled, and one
-side goes on from its last version while the other begins anew. Both have the same sentences, split as in production,
-and are scored on ``test.bio`` by the served tagger. Seconds are those of training.
+Simulates the loop: the first version is trained on some sentences of ``train.bio``. In each round more are labelled;
+one side trains its next version from its last one, the other from the base model. Both have the same sentences, split
+as in production, and are scored on ``test.bio`` by the served tagger. Seconds are those of training.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from backend.training.fine_tune import fine_tune
 from backend.training.onnx.export import export
 from backend.training.split import split
 from bench.corpus import DEFAULT
-from bench.corpus_model import LABELS, documents
+from bench.corpus_model import LABELS, tagged_documents
 from bench.train import Corpus
-from converters.document import Document
+from converters.tagged import TaggedDocument
 
 Figures = dict[str, Any]
 
@@ -46,23 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = [play(corpus, sizes, seed=seed) for seed in range(1, options.seeds + 1)]
     rounds = [_means([run[number] for run in runs]) for number in range(len(sizes))]
     print(f"{'sentences':>10}{'base F1':>10}{'seconds':>10}{'warm F1':>10}{'seconds':>10}")
-    for one in rounds:
+    for row in rounds:
         print(
-            f"{one['sentences']:10.0f}{one['base_f1']:10.4f}{one['base_seconds']:10.1f}"
-            f"{one['warm_f1']:10.4f}{one['warm_seconds']:10.1f}"
+            f"{row['sentences']:10.0f}{row['base_f1']:10.4f}{row['base_seconds']:10.1f}"
+            f"{row['warm_f1']:10.4f}{row['warm_seconds']:10.1f}"
         )
     if options.json:
         print(json.dumps({"bench": "warm_start", "rounds": rounds}))
 
 
 def play(corpus: Corpus, sizes: Sequence[int], *, seed: int) -> list[Figures]:
-    """One loop; the first round is the same version for both sides."""
+    """One loop; in the first round both sides have the same version."""
     rounds: list[Figures] = []
-    test = documents(corpus.test)
+    test = tagged_documents(corpus.test)
     with tempfile.TemporaryDirectory() as folder:
         last: Path | None = None
         for number, size in enumerate(sizes):
-            labelled = documents(corpus.sample(size, seed=seed))
+            labelled = tagged_documents(corpus.sample(size, seed=seed))
             base = _trained(labelled, test, Path(folder) / f"base-{number}", seed=seed, start=None)
             target = Path(folder) / f"warm-{number}"
             warm = _trained(labelled, test, target, seed=seed, start=last) if last else base
@@ -76,23 +76,23 @@ def play(corpus: Corpus, sizes: Sequence[int], *, seed: int) -> list[Figures]:
 
 
 def _trained(
-    labelled: Sequence[Document], test: Sequence[Document], folder: Path, *, seed: int, start: Path | None
+    labelled: Sequence[TaggedDocument], test: Sequence[TaggedDocument], folder: Path, *, seed: int, start: Path | None
 ) -> tuple[float, float]:
-    """F1 and seconds of a version, which is left in ``folder``."""
-    sides = split(labelled)
+    """Train a version into ``folder``; return its F1 and the seconds of training."""
+    subsets = split(labelled)
     recipe = Recipe(base="embedded", seed=seed)
     began = time.perf_counter()
     model, tokenizer, _ = fine_tune(
-        sides.train, sides.validation, labels=LABELS, recipe=recipe, progress=lambda _: None, start=start
+        subsets.train, subsets.validation, labels=LABELS, recipe=recipe, progress=lambda _: None, start=start
     )
     seconds = time.perf_counter() - began
     export(model, tokenizer, folder)
-    found = evaluate(Tagger.load(folder, device="cpu", precision="fp32"), test)
-    return found.f1 if found else 1.0, seconds
+    metrics = evaluate(Tagger.load(folder, device="cpu", precision="fp32"), test)
+    return metrics.f1 if metrics else 1.0, seconds
 
 
 def _means(rounds: Sequence[Figures]) -> Figures:
-    return {name: mean(one[name] for one in rounds) for name in rounds[0]}
+    return {name: mean(row[name] for row in rounds) for name in rounds[0]}
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from converters.conll import (
     read_conll,
     to_documents,
     write_conll,
+    write_tagged,
 )
 from converters.document import Document, Span, Word
 from converters.export_file import load_tasks
@@ -32,10 +33,12 @@ from converters.label_studio import iter_documents, read_regions, read_tasks, ta
 from converters.report import ConversionReport, Issue, Problem
 from converters.schemes import Converted, Scheme, detect_scheme, to_bio
 from converters.sentences import split_sentences
+from converters.tagged import OTHER_LABEL, TaggedDocument, tag_document
 from converters.tasks import annotation_task, prediction_task, regions, write_tasks
 from converters.words import TOKENIZERS, Tokenizer, whitespace_words, words
 
 __all__ = [
+    "OTHER_LABEL",
     "OUTSIDE",
     "TOKENIZERS",
     "Agreement",
@@ -53,6 +56,7 @@ __all__ = [
     "SidecarError",
     "Span",
     "Tagged",
+    "TaggedDocument",
     "Tokenizer",
     "UnreadableJSON",
     "Word",
@@ -73,6 +77,7 @@ __all__ = [
     "split_sentences",
     "split_tag",
     "starts",
+    "tag_document",
     "tag_set",
     "tags_to_spans",
     "task_text",
@@ -82,5 +87,6 @@ __all__ = [
     "whitespace_words",
     "words",
     "write_conll",
+    "write_tagged",
     "write_tasks",
 ]

@@ -2,7 +2,7 @@
 
 from converters.conll_layout import HEADER, ConllError, Layout, detect_layout
 from converters.conll_read import ConllDocument, ConllSentence, read_conll, to_documents
-from converters.conll_write import Written, write_conll
+from converters.conll_write import Written, write_conll, write_tagged
 from converters.sidecar import SidecarError
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "read_conll",
     "to_documents",
     "write_conll",
+    "write_tagged",
 ]

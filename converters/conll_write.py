@@ -14,6 +14,7 @@ from converters.document import Document, Span
 from converters.sentences import split_sentences
 from converters.sidecar import sidecar_line
 from converters.streams import Writable
+from converters.tagged import TaggedDocument
 from converters.words import Tokenizer
 from converters.words import words as unicode_words
 
@@ -72,7 +73,7 @@ def write_conll(
             written.losses[loss.reason] += 1
             if on_loss:
                 on_loss(document, loss)
-        cuts = _cuts(document, tagged, sentences, language)
+        cuts = _cuts(document.text, tagged, sentences, language)
         stream.write(_block(tagged, cuts, columns))
         if sidecar:
             parts = (tagged.words[cut.start : cut.stop] for cut in cuts)
@@ -86,14 +87,21 @@ def write_conll(
     return written
 
 
-def _cuts(document: Document, tagged: Tagged, sentences: bool, language: str) -> Sequence[range]:
+def write_tagged(documents: Iterable[TaggedDocument], stream: Writable) -> None:
+    """Write documents that are tagged already, as `write_conll` writes them."""
+    columns = _TagColumns(())
+    for document in documents:
+        stream.write(_block(document, _cuts(document.text, document, sentences=True, language="en"), columns))
+
+
+def _cuts(text: str, tagged: Tagged | TaggedDocument, sentences: bool, language: str) -> Sequence[range]:
     """Cut a document into sentences; a text without words has none."""
     if sentences:
-        return split_sentences(tagged.words, tagged.tags, document.text, language=language)
+        return split_sentences(tagged.words, tagged.tags, text, language=language)
     return [range(len(tagged.words))] if tagged.words else []
 
 
-def _block(tagged: Tagged, cuts: Iterable[range], columns: _TagColumns) -> str:
+def _block(tagged: Tagged | TaggedDocument, cuts: Iterable[range], columns: _TagColumns) -> str:
     """Lay out a document: its header and its sentences."""
     tokens = [word.text for word in tagged.words]
     together = "".join(tokens)

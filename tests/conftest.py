@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from converters.document import Document
+from converters.tagged import TaggedDocument
 from tests import samples
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 @pytest.fixture(scope="session")
 def sample_documents() -> list[Document]:
     return samples.documents()
+
+
+@pytest.fixture(scope="session")
+def tagged_documents() -> list[TaggedDocument]:
+    return samples.tagged_documents()
 
 
 @pytest.fixture(scope="session")

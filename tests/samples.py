@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from converters.document import Document, Span
+from converters.tagged import TaggedDocument, tag_document
 
 LABELS = ("Dish", "Cuisine", "Location")
 
@@ -36,6 +37,11 @@ def marked(text: str, *, id: str = "1") -> Document:
     return Document(id=id, text=plain + text[at:], spans=tuple(spans))
 
 
+def tagged(text: str, *, id: str = "1") -> TaggedDocument:
+    """The same document, tagged."""
+    return tag_document(marked(text, id=id))
+
+
 def documents(count: int = 60) -> list[Document]:
     """Sentences that repeat a few patterns, so that a model learns them within seconds; ids are ``"1"``, ``"2"``, …"""
     return [
@@ -50,6 +56,10 @@ def documents(count: int = 60) -> list[Document]:
         )
         for number in range(count)
     ]
+
+
+def tagged_documents(count: int = 60) -> list[TaggedDocument]:
+    return [tag_document(document) for document in documents(count)]
 
 
 ODD_TEXTS = {

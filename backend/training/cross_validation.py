@@ -1,4 +1,4 @@
-"""What models say of documents that they have not seen: each fold is read by a model trained on the others."""
+"""Cross-validation: each fold of the documents is scored by a model that was trained on the other folds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from backend.training.devices import Devices
 from backend.training.emissions import Emissions
 from backend.training.examples import Collator, make_examples
 from backend.training.fine_tune import fine_tune
-from backend.training.split import part
-from converters.document import Document
+from backend.training.split import bucket
+from converters.tagged import TaggedDocument
 
 FOLDS = 4
 
@@ -27,7 +27,7 @@ _USEFUL_STEPS = 100
 
 
 def cross_validate(
-    documents: Sequence[Document],
+    documents: Sequence[TaggedDocument],
     *,
     labels: Sequence[str],
     recipe: Recipe,
@@ -36,47 +36,49 @@ def cross_validate(
 ) -> list[Floats]:
     """For each document, the log-probabilities of its words' tags, by a model trained on the other folds alone.
 
-    Each is of shape (words, tags), as serving would compute it; words are those of `converters.bio.spans_to_tags`,
-    tags those of ``labels``. Models begin with the recipe's base and are trained no longer than ranking needs.
-    ``progress`` is called with the fraction done; whatever it raises stops the work and is passed on. Raises
-    `TrainingError`.
+    Each is of shape (words, tags), as serving computes it; tags are those of ``labels``. Training starts from the
+    recipe's base model and is no longer than ranking needs. ``progress`` is called with the fraction done; an
+    exception it raises stops the work and is passed on. Raises `TrainingError`.
     """
-    numbers = [part(document.id, folds) for document in documents]
-    if len(set(numbers)) < 2:
-        raise NotEnoughLabels(f"{len(documents)} labelled tasks are too few to check each by the others: label more.")
+    fold_of = [bucket(document.id, folds) for document in documents]
+    if len(set(fold_of)) < 2:
+        raise NotEnoughLabels(
+            f"Looking for wrong labels compares each task with models trained on other tasks, and {len(documents)} "
+            "labelled tasks are too few for that: label more."
+        )
     scores: dict[int, Floats] = {}
-    for number in range(folds):
-        inside = [index for index, each in enumerate(numbers) if each == number]
-        outside = [document for document, each in zip(documents, numbers, strict=True) if each != number]
-        if not inside:
+    for fold in range(folds):
+        held_out = [index for index, number in enumerate(fold_of) if number == fold]
+        train = [document for document, number in zip(documents, fold_of, strict=True) if number != fold]
+        if not held_out:
             continue
 
-        def report(fraction: float, done: int = number) -> None:
+        def report(fraction: float, done: int = fold) -> None:
             progress((done + fraction) / folds)
 
-        held_out = [documents[index] for index in inside]
-        scores.update(zip(inside, _scores(outside, held_out, labels, recipe, report), strict=True))
+        fold_scores = _scores(train, [documents[index] for index in held_out], labels, recipe, report)
+        scores.update(zip(held_out, fold_scores, strict=True))
     return [scores[index] for index in range(len(documents))]
 
 
 def _scores(
-    train: Sequence[Document],
-    held_out: Sequence[Document],
+    train: Sequence[TaggedDocument],
+    held_out: Sequence[TaggedDocument],
     labels: Sequence[str],
     recipe: Recipe,
     progress: Callable[[float], None],
 ) -> list[Floats]:
     short = replace(recipe, epochs=_epochs(len(train), recipe))
     model, tokenizer, _ = fine_tune(train, (), labels=labels, recipe=short, progress=progress)
-    devices = Devices.found()
+    devices = Devices.detect()
     examples = make_examples(held_out, labels=labels, tokenizer=tokenizer)
     emissions = Emissions(examples, labels, devices, Collator(pad_id=tokenizer.pad_token_id or 0))
     torch.nn.Module.to(model, devices.device)
-    return emissions.of_documents(emissions.of_windows(model))
+    return emissions.by_document(emissions.by_window(model))
 
 
 def _epochs(documents: int, recipe: Recipe) -> float:
-    """Two passes, or as many as make `_USEFUL_STEPS`; never more than the recipe asks for."""
+    """At least two epochs, or as many as make `_USEFUL_STEPS`; at most those of the recipe."""
     steps = max(1, math.ceil(documents / recipe.batch_size))
-    wanted = float(min(_MAX_EPOCHS, max(_MIN_EPOCHS, math.ceil(_USEFUL_STEPS / steps))))
-    return min(recipe.epochs or wanted, wanted)
+    epochs = float(min(_MAX_EPOCHS, max(_MIN_EPOCHS, math.ceil(_USEFUL_STEPS / steps))))
+    return min(recipe.epochs or epochs, epochs)

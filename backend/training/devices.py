@@ -23,7 +23,7 @@ class Devices:
     bf16: bool
 
     @classmethod
-    def found(cls) -> Devices:
+    def detect(cls) -> Devices:
         """A GPU for each process where there is one, else the CPU; several processes under ``accelerate launch``.
 
         bfloat16 is used where the hardware has it: half the time on such a CPU, and the same F1.

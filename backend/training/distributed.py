@@ -16,14 +16,14 @@ from accelerate.utils import broadcast_object_list
 
 from backend.recipe import Recipe
 from backend.training.devices import processes
-from converters.document import Document
+from converters.tagged import TaggedDocument
 
 
 class Job(NamedTuple):
     """The arguments of `backend.training.fine_tune.fine_tune`."""
 
-    train: Sequence[Document]
-    validation: Sequence[Document]
+    train: Sequence[TaggedDocument]
+    validation: Sequence[TaggedDocument]
     labels: Sequence[str]
     recipe: Recipe
     start: Path | None

@@ -1,4 +1,4 @@
-"""What a model in training says of the words of documents, computed as serving would."""
+"""The tag probabilities that a model in training gives to the words of documents, computed as serving does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIECES = 8192
 
 
 class Emissions:
-    """Documents ready to be read by a model again and again, or by several.
+    """Documents in batches, to be scored several times, by one model or by several.
 
     ``gold`` holds, for each window, the tag ids of the words it decides.
     """
@@ -36,10 +36,10 @@ class Emissions:
         self._batches = [collate([examples.items[index] for index in group]) for group in self._groups]
 
     @torch.no_grad()
-    def of_windows(self, model: PreTrainedModel) -> list[Floats]:
+    def by_window(self, model: PreTrainedModel) -> list[Floats]:
         """For each window, the log-probabilities of the words it decides: shape (words, tags).
 
-        The model is put into evaluation mode meanwhile.
+        The model is in evaluation mode meanwhile.
         """
         scores: list[Floats] = [np.empty(0, dtype=np.float32)] * len(self._decides)
         training = model.training
@@ -54,7 +54,7 @@ class Emissions:
         model.train(training)
         return scores
 
-    def of_documents(self, scores: Sequence[Floats]) -> list[Floats]:
-        """What `of_windows` found, by document: the log-probabilities of all its words, shape (words, tags)."""
+    def by_document(self, scores: Sequence[Floats]) -> list[Floats]:
+        """The scores of `by_window` put together: for each document, those of all its words, shape (words, tags)."""
         outside, tags = self._tags.index(OUTSIDE), len(self._tags)
         return gather(self._windows, scores, sizes=self._sizes, outside=outside, tags=tags)

@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerFast
 
 from backend.inference.decode import Ints
 from backend.inference.windows import WindowEncoder
-from converters.bio import spans_to_tags, tag_set
-from converters.document import Document
+from converters.bio import tag_set
+from converters.tagged import TaggedDocument
 
 IGNORED = -100
 """PyTorch's cross-entropy skips this label: later pieces of a word, special tokens, words another window decides."""
@@ -39,16 +39,15 @@ def window_encoder(tokenizer: PreTrainedTokenizerFast) -> WindowEncoder:
 
 
 def make_examples(
-    documents: Sequence[Document], *, labels: Sequence[str], tokenizer: PreTrainedTokenizerFast
+    documents: Sequence[TaggedDocument], *, labels: Sequence[str], tokenizer: PreTrainedTokenizerFast
 ) -> Examples:
     """Turn documents into windows whose labels are tag ids on the first piece of each word they decide.
 
-    Spans must carry one of ``labels``. Each word counts once, however many windows see it.
+    All tags must be of ``labels``. Each word is a label once, in however many windows it occurs.
     """
     ids = {tag: index for index, tag in enumerate(tag_set(labels))}
-    tagged = [spans_to_tags(document.text, document.spans) for document in documents]
-    gold = [np.array([ids[tag] for tag in one.tags], dtype=np.int64) for one in tagged]
-    windows = window_encoder(tokenizer).encode([[word.text for word in one.words] for one in tagged])
+    gold = [np.array([ids[tag] for tag in document.tags], dtype=np.int64) for document in documents]
+    windows = window_encoder(tokenizer).encode([[word.text for word in document.words] for document in documents])
     items: list[Example] = []
     for window in windows:
         target = np.full(len(window.input_ids), IGNORED, dtype=np.int64)

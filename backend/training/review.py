@@ -22,7 +22,7 @@ from backend.settings import Settings, load_settings
 from backend.store import Store
 from backend.store.models import LabelIssue, Project, Review
 from backend.training.faults import explained
-from converters import Document, read_tasks
+from converters import Document, read_tasks, tag_document
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
@@ -97,11 +97,13 @@ def _find_and_store(
 
     # torch and transformers take seconds to import.
     from backend.training.cross_validation import cross_validate
-    from backend.training.label_issues import rank
+    from backend.training.label_issues import find_label_issues
 
     recipe = Recipe.from_settings(settings, project.extra_params)
-    emissions = cross_validate(documents, labels=config.labels, recipe=recipe, progress=progress)
-    label_issues = [_suspect(candidate, review) for candidate in rank(documents, emissions, labels=config.labels)]
+    tagged = [tag_document(document, labels=config.labels) for document in documents]
+    emissions = cross_validate(tagged, labels=config.labels, recipe=recipe, progress=progress)
+    candidates = find_label_issues(tagged, emissions, labels=config.labels)
+    label_issues = [_label_issue(candidate, review) for candidate in candidates]
     if not store.reviews.finish(review.id, label_issues, tasks=len(documents), revision=revision):
         raise RunCancelled(f"Review {review.id} was given to another process before its end.")
     log.info("project %s: %s label issues in %s labelled tasks", project.uid, len(label_issues), len(documents))
@@ -119,7 +121,7 @@ def _snapshot(store: Store, project: Project, label_studio: LabelStudio) -> tupl
     return config, documents, revision
 
 
-def _suspect(candidate: IssueCandidate, review: Review) -> LabelIssue:
+def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
     return LabelIssue(
         project=review.project,
         task=candidate.document,
@@ -129,7 +131,7 @@ def _suspect(candidate: IssueCandidate, review: Review) -> LabelIssue:
         given=candidate.given.label if candidate.given else None,
         kind=candidate.kind,
         view=_storable(candidate.view),
-        found=[asdict(span) for span in candidate.found],
+        found=[asdict(span) for span in candidate.predicted],
         score=candidate.score,
         run=review.run,
     )

@@ -27,7 +27,7 @@ from backend.store import Store
 from backend.store.models import Project, Run
 from backend.training.faults import explained
 from backend.training.progress import RunProgress
-from converters import Document, read_tasks
+from converters import Document, TaggedDocument, read_tasks
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
 
 
 def _metrics_of(
-    version: str | None, registry: Registry, project: Project, documents: Sequence[Document]
+    version: str | None, registry: Registry, project: Project, documents: Sequence[TaggedDocument]
 ) -> Metrics | None:
     """The serving version's scores on the candidate's documents; ``None`` where there is nothing to compare."""
     if version is None:

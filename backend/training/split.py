@@ -1,4 +1,4 @@
-"""Which documents train the model, which choose its checkpoint, which only ever score it."""
+"""Divides labelled documents into a training, a validation and a test set."""
 
 from __future__ import annotations
 
@@ -8,61 +8,67 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backend.errors import NotEnoughLabels
-from converters.document import Document
+from converters.tagged import TaggedDocument
 
-Side = Literal["train", "validation", "test"]
+Subset = Literal["train", "validation", "test"]
 
-_TENTHS: tuple[Side, ...] = ("train",) * 8 + ("validation", "test")
+_TENTHS: tuple[Subset, ...] = ("train",) * 8 + ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Documents by side, each in the order they came. ``validation`` and ``test`` may be empty."""
+    """The three sets, each in the order of the documents. ``validation`` and ``test`` may be empty.
 
-    train: tuple[Document, ...]
-    validation: tuple[Document, ...]
-    test: tuple[Document, ...]
-
-
-def side(document_id: str) -> Side:
-    """Side of a document: 80 % train, 10 % validation, 10 % test.
-
-    A task never changes side, however many are labelled later: what once was a test document never leaks into
-    training.
+    ``train`` is what the model learns, ``validation`` selects the checkpoint, ``test`` is only scored.
     """
-    return _TENTHS[part(document_id, 10)]
+
+    train: tuple[TaggedDocument, ...]
+    validation: tuple[TaggedDocument, ...]
+    test: tuple[TaggedDocument, ...]
 
 
-def part(document_id: str, parts: int) -> int:
-    """Which of so many equal parts a document belongs to, from 0 on.
+def subset_of(document_id: str) -> Subset:
+    """The set a document belongs to: 80 % train, 10 % validation, 10 % test.
 
-    It depends on nothing but the id (first 8 bytes of its SHA-256, modulo ``parts``).
+    A task stays in its set however many tasks are labelled later, so a test document never becomes a training document.
+    """
+    return _TENTHS[bucket(document_id, 10)]
+
+
+def bucket(document_id: str, buckets: int) -> int:
+    """One of ``buckets`` equal parts, numbered from 0, by the hash of the id alone.
+
+    The hash is the first 8 bytes of its SHA-256, modulo ``buckets``.
     """
     digest = hashlib.sha256(document_id.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") % parts
+    return int.from_bytes(digest[:8], "big") % buckets
 
 
-def split(documents: Sequence[Document]) -> Split:
-    """Divide documents by `side`; raise `NotEnoughLabels` where nothing could be learnt from the training side."""
-    sides: dict[Side, list[Document]] = {"train": [], "validation": [], "test": []}
+def split(documents: Sequence[TaggedDocument]) -> Split:
+    """Divide documents by `subset_of`; raises `NotEnoughLabels` if the training set has no entity to learn."""
+    subsets: dict[Subset, list[TaggedDocument]] = {"train": [], "validation": [], "test": []}
     for document in documents:
-        sides[side(document.id)].append(document)
-    _check_enough(documents, sides["train"])
-    return Split(*(tuple(sides[name]) for name in ("train", "validation", "test")))
+        subsets[subset_of(document.id)].append(document)
+    _check_enough(documents, subsets["train"])
+    return Split(*(tuple(subsets[name]) for name in ("train", "validation", "test")))
 
 
-def _check_enough(documents: Sequence[Document], train: Sequence[Document]) -> None:
-    remedy = "label more tasks, then start training again"
+def _check_enough(documents: Sequence[TaggedDocument], train: Sequence[TaggedDocument]) -> None:
     if not documents:
-        raise NotEnoughLabels(f"There are 0 labelled tasks: {remedy}.")
+        raise NotEnoughLabels("There are 0 labelled tasks: label more tasks, then start training again.")
     regions = sum(len(document.spans) for document in documents)
     if not regions:
         raise NotEnoughLabels(
-            f"The {len(documents)} labelled tasks hold 0 regions of the labels to learn: mark some entities, "
+            f"{_number(len(documents), 'labelled task')}, but 0 regions with the project's labels: mark some entities, "
             "then start training again."
         )
     if not any(document.spans for document in train):
+        tasks, marked = _number(len(documents), "labelled task"), _number(regions, "region")
         raise NotEnoughLabels(
-            f"Of {len(documents)} labelled tasks with {regions} regions, {len(train)} fell on the training side, "
-            f"without a single region, and the rest are kept for evaluation: {remedy}."
+            f"{tasks} with {marked} are too few: a fifth of the tasks is kept for evaluation, and the training set "
+            f"({_number(len(train), 'task')}) has no region. Label more tasks, then start training again."
         )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""How good a model in training is on the validation documents, scored as serving would."""
+"""Scores a model in training on the validation set, as serving would."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from backend.evaluation.evaluate import score
-from backend.inference.decode import Viterbi
+from backend.inference.decode import Ints, Viterbi
 from backend.training.devices import Devices
 from backend.training.emissions import Emissions
 from backend.training.examples import Collator, Examples
@@ -17,30 +17,34 @@ from converters.bio import starts, tag_set, transitions
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class ValidationScore:
     """Strict entity F1 of whole words after Viterbi decoding, and mean loss in nats a word."""
 
     f1: float
     loss: float
 
-    def __gt__(self, other: Score) -> bool:
-        """Better: by F1, and between equal ones by the loss."""
+    def __gt__(self, other: ValidationScore) -> bool:
+        """Whether it is better: a higher F1 or, with the same F1, a lower loss."""
         return (self.f1, -self.loss) > (other.f1, -other.loss)
 
 
 class Validation:
-    """The validation documents, ready to be scored again and again; there is at least one window."""
+    """The validation set, ready to be scored several times; it has at least one window."""
 
     def __init__(self, held_out: Examples, labels: Sequence[str], devices: Devices, collate: Collator) -> None:
         self._emissions = Emissions(held_out, labels, devices, collate)
         self._tags = tag_set(labels)
         self._viterbi = Viterbi(transitions(self._tags), starts(self._tags))
-        self._gold = [[self._tags[tag] for tag in tags] for tags in held_out.gold]
+        self._gold = [self._names(ids) for ids in held_out.gold]
 
-    def score(self, model: PreTrainedModel) -> Score:
-        """Score the model, which is put into evaluation mode meanwhile."""
-        scores = self._emissions.of_windows(model)
+    def score(self, model: PreTrainedModel) -> ValidationScore:
+        """Score the model; it is in evaluation mode meanwhile."""
+        scores = self._emissions.by_window(model)
         pairs = zip(scores, self._emissions.gold, strict=True)
-        chosen = np.concatenate([rows[np.arange(len(rows)), gold] for rows, gold in pairs])
-        found = [[self._tags[tag] for tag in ids] for ids in self._viterbi.decode(self._emissions.of_documents(scores))]
-        return Score(f1=score(self._gold, found).f1, loss=float(-chosen.mean()) if chosen.size else 0.0)
+        of_gold = np.concatenate([rows[np.arange(len(rows)), gold] for rows, gold in pairs])
+        predicted = [self._names(ids) for ids in self._viterbi.decode(self._emissions.by_document(scores))]
+        loss = float(-of_gold.mean()) if of_gold.size else 0.0
+        return ValidationScore(f1=score(self._gold, predicted).f1, loss=loss)
+
+    def _names(self, ids: Ints) -> list[str]:
+        return [self._tags[tag] for tag in ids]

@@ -1,4 +1,4 @@
-"""What the benchmark of label issues spoils is what it says, and it counts no more than it should. No figure is judged."""
+"""The benchmark of label issues corrupts what it says and counts correctly. No figure is judged."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ import pytest
 from backend.inference.decode import Floats
 from backend.training.label_issues import IssueCandidate
 from bench import label_issues as module
-from bench.label_issues import CORRUPTIONS, Flip, by_confidence, found, measure, spoil
-from converters.bio import spans_to_tags, tag_set
+from bench.label_issues import CORRUPTIONS, Flip, by_confidence, corrupt, measure, named_flips
+from converters.bio import tag_set
 from converters.document import Document, Span
+from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS
 
 KINDS = CORRUPTIONS["mixed"]
 
 
-def spoilt(documents: Sequence[Document], kinds: Sequence[str], share: float = 0.4) -> list[Flip]:
-    after, flips = spoil(documents, kinds, LABELS, share=share, seed=1)
+def corrupted(documents: Sequence[Document], kinds: Sequence[str], share: float = 0.4) -> list[Flip]:
+    after, flips = corrupt(documents, kinds, LABELS, share=share, seed=1)
     assert len(flips) == round(share * sum(len(document.spans) for document in documents))
     by_id = {document.id: document for document in after}
     for document in after:
-        assert not spans_to_tags(document.text, document.spans).losses  # nothing overlaps
+        assert not tag_document(document).losses  # nothing overlaps
     for flip in flips:
         assert flip.now is None or flip.now in by_id[flip.document].spans
     return flips
 
 
-def test_same_seed_spoils_the_same(sample_documents: list[Document]) -> None:
-    assert spoilt(sample_documents, KINDS) == spoilt(sample_documents, KINDS)
+def test_same_seed_corrupts_the_same(sample_documents: list[Document]) -> None:
+    assert corrupted(sample_documents, KINDS) == corrupted(sample_documents, KINDS)
 
 
 def test_kinds_are_equally_many(sample_documents: list[Document]) -> None:
-    counts = Counter(flip.kind for flip in spoilt(sample_documents, KINDS))
+    counts = Counter(flip.kind for flip in corrupted(sample_documents, KINDS))
     assert set(counts) == set(KINDS)
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_only_what_is_said_changes(sample_documents: list[Document]) -> None:
-    for flip in spoilt(sample_documents, KINDS):
+def test_each_kind_changes_what_its_name_says(sample_documents: list[Document]) -> None:
+    for flip in corrupted(sample_documents, KINDS):
         match flip.kind, flip.was, flip.now:
             case "other label", Span() as was, Span() as now:
                 assert (was.start, was.end) == (now.start, now.end)
@@ -55,16 +56,17 @@ def test_only_what_is_said_changes(sample_documents: list[Document]) -> None:
                 assert (flip.kind, flip.was) == ("invented", None)
 
 
-def candidate(given: Span | None, found: Span, document: str = "1") -> IssueCandidate:
-    return IssueCandidate(document, "", given, (found,), "missing" if given is None else "wrong label", "", 0.9)
+def candidate(given: Span | None, predicted: Span, document: str = "1") -> IssueCandidate:
+    return IssueCandidate(document, "", given, (predicted,), "missing" if given is None else "wrong label", "", 0.9)
 
 
-def test_suspect_counts_where_it_names_what_was_spoilt_and_once() -> None:
+def test_flip_counts_once_however_many_candidates_name_it() -> None:
     dish, place = Span(0, 5, "Dish"), Span(9, 15, "Location")
     flips = [Flip("1", "other label", Span(0, 5, "Cuisine"), dish), Flip("1", "dropped", place, None)]
-    assert found([candidate(dish, dish), candidate(dish, dish)], flips) == {flips[0]}
-    assert found([candidate(None, Span(9, 12, "Dish"))], flips) == {flips[1]}
-    assert found([candidate(None, dish), candidate(place, place), candidate(dish, dish, document="2")], flips) == set()
+    assert named_flips([candidate(dish, dish), candidate(dish, dish)], flips) == {flips[0]}
+    assert named_flips([candidate(None, Span(9, 12, "Dish"))], flips) == {flips[1]}
+    others = [candidate(None, dish), candidate(place, place), candidate(dish, dish, document="2")]
+    assert named_flips(others, flips) == set()
 
 
 def test_confidence_ranks_every_region_by_the_probability_of_its_tags() -> None:
@@ -73,7 +75,7 @@ def test_confidence_ranks_every_region_by_the_probability_of_its_tags() -> None:
     scores = np.full((3, len(tags)), np.log(0.1))
     scores[1, tags.index("B-Cuisine")] = np.log(0.9)
     scores[2, tags.index("B-Dish")] = np.log(0.4)
-    first, second = by_confidence([document], [scores], LABELS)
+    first, second = by_confidence([tag_document(document)], [scores], LABELS)
     assert (first.text, second.text) == ("ramen", "thai")
     assert [first.score, second.score] == pytest.approx([0.6, 0.1])
 
@@ -81,14 +83,13 @@ def test_confidence_ranks_every_region_by_the_probability_of_its_tags() -> None:
 def test_report_has_a_part_for_each_corruption(
     sample_documents: list[Document], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def knows_nothing(documents: Sequence[Document], *_: object, **__: object) -> list[Floats]:
-        sizes = [len(spans_to_tags(document.text, document.spans).words) for document in documents]
-        return [np.full((size, 7), np.log(1 / 7), dtype=np.float32) for size in sizes]
+    def uniform(documents: Sequence[TaggedDocument], *_: object, **__: object) -> list[Floats]:
+        return [np.full((len(document.words), 7), np.log(1 / 7), dtype=np.float32) for document in documents]
 
-    monkeypatch.setattr(module, "cross_validate", knows_nothing)
-    monkeypatch.setattr(module, "_seen", knows_nothing)
-    tagged = [spans_to_tags(document.text, document.spans) for document in sample_documents]
-    corpus = [list(zip((word.text for word in one.words), one.tags, strict=True)) for one in tagged]
+    monkeypatch.setattr(module, "cross_validate", uniform)
+    monkeypatch.setattr(module, "_fitted_emissions", uniform)
+    tagged = map(tag_document, sample_documents)
+    corpus = [list(zip((word.text for word in document.words), document.tags, strict=True)) for document in tagged]
     report = measure(corpus, 40, share=0.1, seed=1, labels=LABELS)
     assert report["sentences"] == 40
     for name in CORRUPTIONS:

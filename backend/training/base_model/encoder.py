@@ -50,8 +50,8 @@ def load_classifier(
     return model, tokenizer
 
 
-def has_learnt(version: Path, labels: Sequence[str]) -> bool:
-    """Whether the version in a folder knows these labels and no others."""
+def has_same_labels(version: Path, labels: Sequence[str]) -> bool:
+    """Whether the version in a folder has exactly these labels."""
     config = AutoConfig.from_pretrained(version, local_files_only=True)
     return set(config.label2id) == set(tag_set(labels))
 

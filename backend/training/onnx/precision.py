@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from backend.inference.tagger import INT8_FILE, ONNX_FILE, Precision, Tagger, re
 from backend.training.onnx.quantize import QUANTIZATION_CONFIGS, Feed, Recipe, measure, quantize
 from backend.training.split import Split
 from converters.document import Document
+from converters.tagged import TaggedDocument, tag_document
 from converters.words import words
 
 log = logging.getLogger(__name__)
@@ -119,15 +120,18 @@ def _judge(recipe: Recipe, found: Metrics | None, expected: Metrics | None, same
     )
 
 
-def _as_found(tagger: Tagger, documents: Sequence[Document]) -> list[Document]:
+def _as_found(tagger: Tagger, documents: Sequence[TaggedDocument]) -> list[TaggedDocument]:
     """The documents with the tagger's regions in place of the annotators'."""
     taggings = tagger.tag([document.text for document in documents])
-    return [replace(document, spans=tagging.spans) for document, tagging in zip(documents, taggings, strict=True)]
+    return [
+        tag_document(Document(document.id, document.text, tagging.spans))
+        for document, tagging in zip(documents, taggings, strict=True)
+    ]
 
 
-def _spread(documents: Sequence[Document]) -> list[Document]:
+def _spread(documents: Sequence[TaggedDocument]) -> list[TaggedDocument]:
     """Some documents from everywhere in the order; at least one."""
-    chosen: list[Document] = []
+    chosen: list[TaggedDocument] = []
     for document in documents[:: max(1, len(documents) // _COMPARED_TEXTS)]:
         if chosen and sum(len(one.text) for one in (*chosen, document)) > _COMPARED_CHARS:
             break
@@ -135,7 +139,7 @@ def _spread(documents: Sequence[Document]) -> list[Document]:
     return chosen[:_COMPARED_TEXTS]
 
 
-def _feeds(folder: Path, documents: Sequence[Document]) -> Iterator[Feed]:
+def _feeds(folder: Path, documents: Sequence[TaggedDocument]) -> Iterator[Feed]:
     """Inputs of the graph to measure its activations with, one window each: of some training texts."""
     chosen = documents[:: max(1, len(documents) // _MEASURED_TEXTS)]
     windows = read_encoder(folder).encode([[word.text for word in words(document.text)] for document in chosen])

@@ -29,11 +29,11 @@ def test_nothing_of_the_initial_weights_is_left(steps: int) -> None:
         assert parameter.item() == 1.0
 
 
-def test_a_copy_can_be_put_back() -> None:
+def test_a_copy_can_be_restored() -> None:
     parameter = torch.nn.Parameter(torch.ones(1))
     average = Average([parameter], steps=10)
-    kept = average.copy()
+    copy = average.copy()
     parameter.data.fill_(5.0)
     average.update()
-    average.put(kept)
+    average.restore(copy)
     assert parameter.item() == 1.0

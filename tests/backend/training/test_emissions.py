@@ -12,45 +12,49 @@ from backend.training import emissions as module
 from backend.training.devices import Devices
 from backend.training.emissions import Emissions
 from backend.training.examples import Collator, make_examples
-from converters.bio import spans_to_tags, tag_set
-from converters.document import Document
-from tests.samples import LABELS
+from converters.bio import tag_set
+from converters.tagged import TaggedDocument
+from tests.samples import LABELS, tagged
 
 CPU = Devices(torch.device("cpu"), 0, 1, bf16=False)
 
 
 @pytest.fixture
-def documents(sample_documents: list[Document]) -> list[Document]:
-    long = " ".join(document.text for document in sample_documents)
-    return [*sample_documents[:5], Document("empty", ""), Document("long", long)]
+def documents(tagged_documents: list[TaggedDocument]) -> list[TaggedDocument]:
+    long = " ".join(document.text for document in tagged_documents)
+    return [*tagged_documents[:5], tagged("", id="empty"), tagged(long, id="long")]
 
 
-def read(folder: Path, documents: list[Document]) -> tuple[Emissions, PreTrainedModel]:
+def batched(folder: Path, documents: list[TaggedDocument]) -> tuple[Emissions, PreTrainedModel]:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     examples = make_examples(documents, labels=LABELS, tokenizer=tokenizer)
-    ready = Emissions(examples, LABELS, CPU, Collator(pad_id=tokenizer.pad_token_id or 0))
-    return ready, AutoModelForTokenClassification.from_pretrained(folder)
+    emissions = Emissions(examples, LABELS, CPU, Collator(pad_id=tokenizer.pad_token_id or 0))
+    return emissions, AutoModelForTokenClassification.from_pretrained(folder)
 
 
 def test_rows_are_what_serving_computes(
-    version_folder: Path, documents: list[Document], monkeypatch: pytest.MonkeyPatch
+    version_folder: Path, documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PIECES", 64)  # several batches
-    ready, model = read(version_folder, documents)
+    emissions, model = batched(version_folder, documents)
     model.train()
-    found = ready.of_documents(ready.of_windows(model))
+    scores = emissions.by_document(emissions.by_window(model))
     assert model.training
-    assert [len(rows) for rows in found] == [len(spans_to_tags(each.text, each.spans).words) for each in documents]
+    assert [len(rows) for rows in scores] == [len(document.words) for document in documents]
     tagger = Tagger.load(version_folder, device="cpu", precision="fp32")
-    for document, rows, tagging in zip(documents, found, tagger.tag([each.text for each in documents]), strict=True):
+    for document, rows, tagging in zip(
+        documents, scores, tagger.tag([document.text for document in documents]), strict=True
+    ):
         best = float(np.exp(rows.max(axis=1).mean())) if len(rows) else 1.0
         assert best == pytest.approx(tagging.score, abs=0.02), document.id
 
 
-def test_gold_is_the_tags_of_the_words_that_windows_decide(version_folder: Path, documents: list[Document]) -> None:
-    ready, model = read(version_folder, documents)
+def test_gold_is_the_tags_of_the_words_that_windows_decide(
+    version_folder: Path, documents: list[TaggedDocument]
+) -> None:
+    emissions, model = batched(version_folder, documents)
     tags = tag_set(LABELS)
-    by_window = [tags[tag] for window in ready.gold for tag in window]
-    assert by_window == [tag for each in documents for tag in spans_to_tags(each.text, each.spans).tags]
-    assert [len(rows) for rows in ready.of_windows(model)] == [len(gold) for gold in ready.gold]
+    by_window = [tags[tag] for window in emissions.gold for tag in window]
+    assert by_window == [tag for document in documents for tag in document.tags]
+    assert [len(rows) for rows in emissions.by_window(model)] == [len(gold) for gold in emissions.gold]
     assert not model.training

@@ -5,8 +5,7 @@ from transformers import PreTrainedTokenizerFast
 
 from backend.training.base_model.encoder import load_classifier
 from backend.training.examples import IGNORED, Collator, make_examples
-from converters.document import Document
-from tests.samples import LABELS, marked
+from tests.samples import LABELS, tagged
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +14,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def test_first_piece_carries_the_tag(tokenizer: PreTrainedTokenizerFast) -> None:
-    examples = make_examples([marked("try [chicken tikka|Dish] now")], labels=LABELS, tokenizer=tokenizer)
+    examples = make_examples([tagged("try [chicken tikka|Dish] now")], labels=LABELS, tokenizer=tokenizer)
     (item,) = examples.items
     pieces = tokenizer.convert_ids_to_tokens(item["input_ids"])
     assert pieces == ["[CLS]", "try", "chicken", "ti", "##kka", "now", "[SEP]"]
@@ -24,13 +23,13 @@ def test_first_piece_carries_the_tag(tokenizer: PreTrainedTokenizerFast) -> None
 
 
 def test_span_inside_a_word_splits_it(tokenizer: PreTrainedTokenizerFast) -> None:
-    (item,) = make_examples([marked("[Thai|Cuisine]food")], labels=LABELS, tokenizer=tokenizer).items
+    (item,) = make_examples([tagged("[Thai|Cuisine]food")], labels=LABELS, tokenizer=tokenizer).items
     assert tokenizer.convert_ids_to_tokens(item["input_ids"]) == ["[CLS]", "thai", "food", "[SEP]"]
     assert item["labels"] == [IGNORED, 3, 0, IGNORED]
 
 
 def test_each_word_of_a_long_document_is_learnt_once(tokenizer: PreTrainedTokenizerFast) -> None:
-    document = marked(" ".join(["find [Thai|Cuisine] food in [Boston|Location]"] * 400))
+    document = tagged(" ".join(["find [Thai|Cuisine] food in [Boston|Location]"] * 400))
     examples = make_examples([document], labels=LABELS, tokenizer=tokenizer)
     assert len(examples.items) > 3
     assert max(len(item["input_ids"]) for item in examples.items) <= 512
@@ -39,7 +38,7 @@ def test_each_word_of_a_long_document_is_learnt_once(tokenizer: PreTrainedTokeni
 
 
 def test_document_without_words_makes_no_example(tokenizer: PreTrainedTokenizerFast) -> None:
-    examples = make_examples([Document("1", ""), Document("2", " \n")], labels=LABELS, tokenizer=tokenizer)
+    examples = make_examples([tagged(""), tagged(" \n")], labels=LABELS, tokenizer=tokenizer)
     assert examples.items == []
     assert [tags.tolist() for tags in examples.gold] == [[], []]
 

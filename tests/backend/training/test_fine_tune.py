@@ -18,6 +18,7 @@ from backend.recipe import Recipe
 from backend.training.acceleration.dropout import QuickDropout
 from backend.training.fine_tune import fine_tune
 from converters.document import Document
+from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +26,7 @@ RECIPE = Recipe(base="embedded", epochs=2, batch_size=8)
 
 
 def tuned(
-    documents: Sequence[Document], *, validation: int = 0, start: Path | None = None, **changes: Any
+    documents: Sequence[TaggedDocument], *, validation: int = 0, start: Path | None = None, **changes: Any
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     recipe = Recipe(**{"base": "embedded", "epochs": 2, "batch_size": 8} | changes)
     model, _, info = fine_tune(
@@ -39,21 +40,23 @@ def tuned(
     return model.state_dict(), info
 
 
-def test_same_seed_gives_the_same_model(sample_documents: list[Document]) -> None:
-    first, seen = tuned(sample_documents, validation=4, seed=1)
-    again, seen_again = tuned(sample_documents, validation=4, seed=1)
-    other, _ = tuned(sample_documents, validation=4, seed=2)
-    assert seen == seen_again
+def test_same_seed_gives_the_same_model(tagged_documents: list[TaggedDocument]) -> None:
+    first, info = tuned(tagged_documents, validation=4, seed=1)
+    again, info_again = tuned(tagged_documents, validation=4, seed=1)
+    other, _ = tuned(tagged_documents, validation=4, seed=2)
+    assert info == info_again
     assert all(torch.equal(values, again[name]) for name, values in first.items())
     assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
 
 
 def test_progress_rises_to_one_and_training_says_nothing(
-    sample_documents: list[Document], capfd: pytest.CaptureFixture[str]
+    tagged_documents: list[TaggedDocument], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    seen: list[float] = []
-    model, tokenizer, info = fine_tune(sample_documents[:16], (), labels=LABELS, recipe=RECIPE, progress=seen.append)
-    assert seen == [0.25, 0.5, 0.75, 1.0]
+    fractions: list[float] = []
+    model, tokenizer, info = fine_tune(
+        tagged_documents[:16], (), labels=LABELS, recipe=RECIPE, progress=fractions.append
+    )
+    assert fractions == [0.25, 0.5, 0.75, 1.0]
     assert capfd.readouterr() == ("", "")
     assert not model.training
     assert tokenizer.model_max_length == 512
@@ -61,85 +64,85 @@ def test_progress_rises_to_one_and_training_says_nothing(
     assert (info["steps"], info["epochs"], info["learning_rate"], info["start"]) == (4, 2, 5e-4, None)
 
 
-def test_what_progress_raises_stops_training(sample_documents: list[Document]) -> None:
-    seen: list[float] = []
+def test_what_progress_raises_stops_training(tagged_documents: list[TaggedDocument]) -> None:
+    fractions: list[float] = []
 
     def cancel(fraction: float) -> None:
-        seen.append(fraction)
+        fractions.append(fraction)
         raise RunCancelled("cancelled")
 
     with pytest.raises(RunCancelled):
-        fine_tune(sample_documents[:16], (), labels=LABELS, recipe=RECIPE, progress=cancel)
-    assert seen == [0.25]
+        fine_tune(tagged_documents[:16], (), labels=LABELS, recipe=RECIPE, progress=cancel)
+    assert fractions == [0.25]
 
 
-def test_part_of_an_epoch_is_as_many_steps(sample_documents: list[Document]) -> None:
-    _, info = tuned(sample_documents, epochs=1.5)
+def test_part_of_an_epoch_is_as_many_steps(tagged_documents: list[TaggedDocument]) -> None:
+    _, info = tuned(tagged_documents, epochs=1.5)
     assert info["steps"] == 3
 
 
-def test_loss_falls_and_the_best_look_is_kept(sample_documents: list[Document]) -> None:
-    _, info = tuned(sample_documents, validation=4, epochs=12)
+def test_loss_falls_and_the_best_evaluation_step_is_kept(tagged_documents: list[TaggedDocument]) -> None:
+    _, info = tuned(tagged_documents, validation=4, epochs=12)
     evaluation_steps = info["evaluation_steps"]
     assert 6 <= len(evaluation_steps) <= 10
     assert evaluation_steps[-1]["epoch"] == 12
     assert evaluation_steps[-1]["loss"] < evaluation_steps[0]["loss"]
-    looks = [lap for lap in evaluation_steps if lap["validation"]]
-    assert [lap["epoch"] for lap in looks] == [lap["epoch"] for lap in evaluation_steps if lap["epoch"] >= 8]
-    best = max(looks, key=lambda lap: (lap["validation"]["f1"], -lap["validation"]["loss"]))
+    scored = [step for step in evaluation_steps if step["validation"]]
+    assert [step["epoch"] for step in scored] == [step["epoch"] for step in evaluation_steps if step["epoch"] >= 8]
+    best = max(scored, key=lambda step: (step["validation"]["f1"], -step["validation"]["loss"]))
     assert info["chosen"] == best["epoch"]
 
 
-def test_short_training_is_not_looked_at(sample_documents: list[Document]) -> None:
-    _, info = tuned(sample_documents, validation=4, epochs=3)
-    assert [lap["validation"] for lap in info["evaluation_steps"]] == [None, None, None]
+def test_short_training_is_not_validated(tagged_documents: list[TaggedDocument]) -> None:
+    _, info = tuned(tagged_documents, validation=4, epochs=3)
+    assert [step["validation"] for step in info["evaluation_steps"]] == [None, None, None]
     assert info["chosen"] == 3
 
 
-def test_without_validation_nothing_is_chosen(sample_documents: list[Document]) -> None:
-    _, info = tuned(sample_documents)
-    assert [lap["validation"] for lap in info["evaluation_steps"]] == [None, None]
+def test_without_validation_nothing_is_chosen(tagged_documents: list[TaggedDocument]) -> None:
+    _, info = tuned(tagged_documents)
+    assert [step["validation"] for step in info["evaluation_steps"]] == [None, None]
     assert info["chosen"] == 2
 
 
 def test_a_full_memory_is_answered_with_smaller_parts_of_the_same_batch(
-    sample_documents: list[Document], monkeypatch: pytest.MonkeyPatch
+    tagged_documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QuickDropout, "forward", lambda self, values: values)
     monkeypatch.setattr(torch.nn.functional, "dropout", lambda values, *args, **kwargs: values)
-    expected, _ = tuned(sample_documents)
-    asked: list[int] = []
+    expected, _ = tuned(tagged_documents)
+    sizes: list[int] = []
     whole = DistilBertForTokenClassification.forward
 
     def forward(self: Any, *, input_ids: torch.Tensor, **inputs: Any) -> Any:
-        asked.append(len(input_ids))
+        sizes.append(len(input_ids))
         if len(input_ids) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return whole(self, input_ids=input_ids, **inputs)
 
     monkeypatch.setattr(DistilBertForTokenClassification, "forward", forward)
-    found, info = tuned(sample_documents)
-    assert asked[:4] == [8, 4, 2, 2]
-    assert max(asked[2:]) == 2  # what did not fit once is not tried again
+    weights, info = tuned(tagged_documents)
+    assert sizes[:4] == [8, 4, 2, 2]
+    assert max(sizes[2:]) == 2  # a size that did not fit once is not tried again
     assert info["steps"] == 4
-    close = [torch.allclose(found[name], values, atol=2e-3) for name, values in expected.items()]
+    close = [torch.allclose(weights[name], values, atol=2e-3) for name, values in expected.items()]
     assert all(close)
 
 
 def test_memory_too_small_for_one_example_ends_training(
-    sample_documents: list[Document], monkeypatch: pytest.MonkeyPatch
+    tagged_documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forward(self: Any, **inputs: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     monkeypatch.setattr(DistilBertForTokenClassification, "forward", forward)
     with pytest.raises(torch.OutOfMemoryError):
-        tuned(sample_documents)
+        tuned(tagged_documents)
 
 
-def test_training_goes_on_where_a_version_stands(sample_documents: list[Document], version_folder: Path) -> None:
-    _, cold = tuned(sample_documents, epochs=1)
-    _, warm = tuned(sample_documents, epochs=1, start=version_folder)
+def test_training_goes_on_where_a_version_stands(tagged_documents: list[TaggedDocument], version_folder: Path) -> None:
+    _, cold = tuned(tagged_documents, epochs=1)
+    _, warm = tuned(tagged_documents, epochs=1, start=version_folder)
     assert warm["start"] == version_folder.name
     assert warm["evaluation_steps"][0]["loss"] < 0.7 * cold["evaluation_steps"][0]["loss"]
 
@@ -148,9 +151,7 @@ def test_training_goes_on_where_a_version_stands(sample_documents: list[Document
 def test_a_version_that_has_learnt_the_labels_learns_half_as_long(
     labels: Sequence[str], epochs: float, sample_documents: list[Document], version_folder: Path
 ) -> None:
-    documents = [
-        replace(each, spans=tuple(span for span in each.spans if span.label in labels)) for each in sample_documents[:8]
-    ]
+    documents = [tag_document(document, labels=labels) for document in sample_documents[:8]]
     recipe = replace(RECIPE, epochs=None)
     _, _, info = fine_tune(documents, (), labels=labels, recipe=recipe, progress=lambda _: None, start=version_folder)
     assert (info["epochs"], info["steps"]) == (epochs, epochs)
@@ -165,14 +166,14 @@ from backend.training.distributed import Job, OtherRanks, is_rank_0, receive_job
 from backend.training.acceleration.dropout import QuickDropout
 from backend.training.run import join_fine_tuning
 from backend.training.fine_tune import fine_tune
-from tests.samples import LABELS, documents
+from tests.samples import LABELS, tagged_documents
 
 QuickDropout.forward = lambda self, values: values  # processes draw different random numbers
 if not is_rank_0():
     join_fine_tuning()
 else:
     recipe = Recipe(base="embedded", epochs=4, batch_size=8)
-    job = Job(documents(19), documents(4), LABELS, recipe, None)
+    job = Job(tagged_documents(19), tagged_documents(4), LABELS, recipe, None)
     OtherRanks().broadcast_job(job)
     model, _, info = fine_tune(**job._asdict(), progress=lambda _: None)
     weights = model.classifier.weight.flatten().tolist()
@@ -197,7 +198,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     """Under `accelerate launch` on the CPU (gloo): the same curve of the loss, and the same weights at the end."""
     script = tmp_path / "shared.py"
     script.write_text(SHARED)
-    found = []
+    results = []
     config = tmp_path / "accelerate.yaml"
     config.write_text(LAUNCH)
     launch = ["-m", "accelerate.commands.launch", "--config_file", str(config)]
@@ -209,10 +210,10 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        found.append(json.loads(target.read_text()))
-    one, two = found
+        results.append(json.loads(target.read_text()))
+    one, two = results
     assert (one["info"]["processes"], two["info"]["processes"]) == (1, 2)
-    losses = [[lap["loss"] for lap in each["info"]["evaluation_steps"]] for each in found]
+    losses = [[step["loss"] for step in result["info"]["evaluation_steps"]] for result in results]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0][-1] < 0.8 * losses[0][0]
     assert one["weights"] == pytest.approx(two["weights"], abs=3e-3)

@@ -10,6 +10,7 @@ import torch
 from backend.recipe import Recipe
 from backend.training.fine_tune import fine_tune
 from converters.document import Document
+from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS
 
 pytestmark = [
@@ -27,20 +28,23 @@ def little_memory() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def test_a_model_learns_on_the_gpu_and_comes_back(sample_documents: list[Document]) -> None:
+def test_a_model_learns_on_the_gpu_and_comes_back(tagged_documents: list[TaggedDocument]) -> None:
     recipe = Recipe(base="embedded", epochs=12, batch_size=8)
     model, _, info = fine_tune(
-        sample_documents[8:], sample_documents[:8], labels=LABELS, recipe=recipe, progress=lambda _: None
+        tagged_documents[8:], tagged_documents[:8], labels=LABELS, recipe=recipe, progress=lambda _: None
     )
     assert info["device"] == torch.cuda.get_device_name(0)
     assert info["precision"] == ("bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32")
     assert info["evaluation_steps"][-1]["validation"]["f1"] > 0.8
-    assert {each.device.type for each in model.parameters()} == {"cpu"}
+    assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
 
 
 @pytest.mark.usefixtures("little_memory")
 def test_a_batch_that_does_not_fit_is_learnt_in_parts(sample_documents: list[Document]) -> None:
-    long = [Document(each.id, " ".join([each.text] * 20), each.spans) for each in sample_documents]
+    long = [
+        tag_document(Document(document.id, " ".join([document.text] * 20), document.spans))
+        for document in sample_documents
+    ]
     recipe = Recipe(base="embedded", epochs=1, batch_size=512)
     _, _, info = fine_tune(long * 8, (), labels=LABELS, recipe=recipe, progress=lambda _: None)
     assert info["steps"] > 0

@@ -6,36 +6,36 @@ import numpy as np
 import pytest
 
 from backend.inference.decode import Floats
-from backend.training.label_issues import IssueCandidate, rank
-from converters.bio import spans_to_tags, tag_set
-from converters.document import Document, Span
-from tests.samples import LABELS, marked
+from backend.training.label_issues import IssueCandidate, find_label_issues
+from converters.bio import tag_set
+from converters.document import Span
+from converters.tagged import TaggedDocument
+from tests.samples import LABELS, tagged
 
 TAGS = tag_set(LABELS)
 
 
-def emissions(document: Document, seen: Document, sure: float = 0.9) -> Floats:
-    """What a model says of the words of a document that is ``sure`` of the spans of another with the same text."""
-    words = spans_to_tags(document.text, document.spans).words
-    scores = np.full((len(words), len(TAGS)), (1 - sure) / (len(TAGS) - 1), dtype=np.float32)
-    for number, word in enumerate(words):
-        over = [span for span in seen.spans if span.start < word.end and span.end > word.start]
+def emissions(document: TaggedDocument, predicted: TaggedDocument, probability: float = 0.9) -> Floats:
+    """Scores of a document's words by a model that predicts the spans of another document with the same text."""
+    scores = np.full((len(document.words), len(TAGS)), (1 - probability) / (len(TAGS) - 1), dtype=np.float32)
+    for number, word in enumerate(document.words):
+        over = [span for span in predicted.spans if span.start < word.end and span.end > word.start]
         tag = f"{'B' if over[0].start >= word.start else 'I'}-{over[0].label}" if over else "O"
-        scores[number, TAGS.index(tag)] = sure
+        scores[number, TAGS.index(tag)] = probability
     return np.log(scores)
 
 
-def candidates(given: str, seen: str, sure: float = 0.9) -> list[IssueCandidate]:
-    document = marked(given)
-    return rank([document], [emissions(document, marked(seen), sure)], labels=LABELS)
+def candidates(given: str, predicted: str, probability: float = 0.9) -> list[IssueCandidate]:
+    document = tagged(given)
+    return find_label_issues([document], [emissions(document, tagged(predicted), probability)], labels=LABELS)
 
 
-def shown(found: Sequence[IssueCandidate]) -> list[tuple[str, str, str | None, str]]:
-    return [(each.kind, each.text, each.given.label if each.given else None, each.view) for each in found]
+def shown(issues: Sequence[IssueCandidate]) -> list[tuple[str, str, str | None, str]]:
+    return [(issue.kind, issue.text, issue.given.label if issue.given else None, issue.view) for issue in issues]
 
 
 @pytest.mark.parametrize(
-    ("given", "seen", "expected"),
+    ("given", "predicted", "expected"),
     [
         (
             "good [pad thai|Cuisine] here",
@@ -72,32 +72,32 @@ def shown(found: Sequence[IssueCandidate]) -> list[tuple[str, str, str | None, s
     ],
 )
 def test_each_kind_of_mistake_is_named_in_the_models_words(
-    given: str, seen: str, expected: tuple[str, str, str | None, str]
+    given: str, predicted: str, expected: tuple[str, str, str | None, str]
 ) -> None:
-    assert shown(candidates(given, seen)) == [expected]
+    assert shown(candidates(given, predicted)) == [expected]
 
 
-def test_agreement_raises_no_doubt() -> None:
+def test_agreement_is_no_issue() -> None:
     assert candidates("good [pad thai|Dish] [in Boston|Location]", "good [pad thai|Dish] [in Boston|Location]") == []
     assert candidates("nothing here", "nothing here") == []
     assert candidates("", "") == []
-    assert rank([], [], labels=LABELS) == []
+    assert find_label_issues([], [], labels=LABELS) == []
 
 
 @pytest.mark.parametrize(
-    ("given", "seen", "words"),
+    ("given", "predicted", "words"),
     [
         ("[pad thai|Cuisine]", "[pad thai|Dish]", [0.1 / 6, 0.1 / 6]),
         ("some thai food", "some [thai|Cuisine] food", [0.1 / 6]),
         ("[pad|Dish] thai here", "[pad thai|Dish] here", [0.9, 0.1 / 6]),
     ],
 )
-def test_score_is_what_the_given_tags_lack_in_probability(given: str, seen: str, words: list[float]) -> None:
-    [candidate] = candidates(given, seen, sure=0.9)
+def test_score_is_what_the_given_tags_lack_in_probability(given: str, predicted: str, words: list[float]) -> None:
+    [candidate] = candidates(given, predicted, probability=0.9)
     assert candidate.score == pytest.approx(1 - np.exp(np.mean(np.log(words))))
 
 
-def test_boundary_counts_in_so_far_as_words_are_in_dispute() -> None:
+def test_boundary_counts_by_the_share_of_disputed_words() -> None:
     [one_of_two] = candidates("good [pad|Dish] thai here", "good [pad thai|Dish] here")
     [whole] = candidates("some thai food", "some [thai|Cuisine] food")
     assert one_of_two.score < whole.score
@@ -105,43 +105,40 @@ def test_boundary_counts_in_so_far_as_words_are_in_dispute() -> None:
     assert candidates(f"[{words}|Dish] nine", f"[{words} nine|Dish]") == []
 
 
-def test_surest_comes_first_and_what_is_probably_right_not_at_all() -> None:
-    given = [marked(f"[{word}|Dish] please", id=word) for word in ("one", "two", "three")]
-    seen = [marked(f"[{word}|Cuisine] please") for word in ("one", "two", "three")]
-    scores = [
-        emissions(*pair, sure) for pair, sure in zip(zip(given, seen, strict=True), (0.7, 0.95, 0.3), strict=True)
-    ]
+def test_highest_score_comes_first_and_probably_right_labels_are_left_out() -> None:
+    given = [tagged(f"[{word}|Dish] please", id=word) for word in ("one", "two", "three")]
+    predicted = [tagged(f"[{word}|Cuisine] please") for word in ("one", "two", "three")]
+    scores = list(map(emissions, given, predicted, (0.7, 0.95, 0.3)))
     scores[2][0, TAGS.index("B-Dish")] = np.log(0.6)
-    found = rank(given, scores, labels=LABELS)
-    assert [candidate.document for candidate in found] == ["two", "one"]
+    issues = find_label_issues(given, scores, labels=LABELS)
+    assert [issue.document for issue in issues] == ["two", "one"]
 
 
 def test_offsets_are_those_of_the_text() -> None:
     [candidate] = candidates("🍣 Crêpes and [thai|Dish]", "🍣 Crêpes and [thai|Cuisine]")
     assert (candidate.start, candidate.end, candidate.given) == (13, 17, Span(13, 17, "Dish"))
-    [found] = candidate.found
-    assert (found.start, found.end, found.label) == (13, 17, "Cuisine")
-    assert found.score == pytest.approx(0.9 + 0.1 / 6)
+    [predicted] = candidate.predicted
+    assert (predicted.start, predicted.end, predicted.label) == (13, 17, "Cuisine")
+    assert predicted.score == pytest.approx(0.9 + 0.1 / 6)
     [missing] = candidates("🍣 thai", "🍣 [thai|Cuisine]")
     assert (missing.start, missing.end, missing.given) == (2, 6, None)
 
 
-def test_region_found_over_two_given_ones_is_a_doubt_about_each_alone() -> None:
+def test_region_predicted_over_two_given_ones_is_an_issue_of_each_alone() -> None:
     first, second = candidates("[thai|Cuisine] [food|Cuisine]", "[thai food|Dish]")
     assert {first.text, second.text} == {"thai", "food"}
     assert first.score == pytest.approx(second.score)
 
 
 def test_adjacent_regions_of_one_label_taken_for_one() -> None:
-    found = candidates("[pad|Dish] [thai|Dish]", "[pad thai|Dish]")
-    assert shown(found) == [("wrong boundaries", "thai", "Dish", "“pad thai” instead of “thai”")]
+    issues = candidates("[pad|Dish] [thai|Dish]", "[pad thai|Dish]")
+    assert shown(issues) == [("wrong boundaries", "thai", "Dish", "“pad thai” instead of “thai”")]
 
 
-def test_words_the_model_cannot_see_raise_no_doubt() -> None:
-    document = marked("[\u200b|Dish] thai")
-    scores = emissions(document, marked("\u200b thai"))
-    words = spans_to_tags(document.text, document.spans).words
-    assert words
+def test_words_without_word_pieces_are_no_issue() -> None:
+    document = tagged("[\u200b|Dish] thai")
+    scores = emissions(document, tagged("\u200b thai"))
+    assert document.words
     scores[:] = -np.inf
     scores[:, TAGS.index("O")] = 0.0
-    assert rank([document], [scores], labels=LABELS) == []
+    assert find_label_issues([document], [scores], labels=LABELS) == []

@@ -11,18 +11,18 @@ SMALL = DistilBertConfig(dim=8, hidden_dim=16, n_layers=2, n_heads=2, vocab_size
 
 def rates(model: torch.nn.Module, optimizer: Optimizer) -> dict[str, float]:
     groups = optimizer._adamw.param_groups
-    by_id = {id(each): group["lr"] for group in groups for each in group["params"]}
-    return {name: by_id[id(each)] for name, each in model.named_parameters() if id(each) in by_id}
+    by_id = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    return {name: by_id[id(parameter)] for name, parameter in model.named_parameters() if id(parameter) in by_id}
 
 
 def test_deeper_layers_learn_more_slowly() -> None:
     model = DistilBertForTokenClassification(SMALL)
-    found = rates(model, Optimizer(model, rate=1.0, weight_decay=0.1))
-    assert found["classifier.weight"] == 1.0
-    assert found["distilbert.transformer.layer.1.ffn.lin1.weight"] == pytest.approx(LAYER_DECAY)
-    assert found["distilbert.transformer.layer.0.attention.q_lin.bias"] == pytest.approx(LAYER_DECAY**2)
-    assert found["distilbert.embeddings.word_embeddings.weight"] == pytest.approx(LAYER_DECAY**3)
-    assert len(found) == len(list(model.parameters()))
+    learning_rates = rates(model, Optimizer(model, peak_lr=1.0, weight_decay=0.1))
+    assert learning_rates["classifier.weight"] == 1.0
+    assert learning_rates["distilbert.transformer.layer.1.ffn.lin1.weight"] == pytest.approx(LAYER_DECAY)
+    assert learning_rates["distilbert.transformer.layer.0.attention.q_lin.bias"] == pytest.approx(LAYER_DECAY**2)
+    assert learning_rates["distilbert.embeddings.word_embeddings.weight"] == pytest.approx(LAYER_DECAY**3)
+    assert len(learning_rates) == len(list(model.parameters()))
 
 
 def test_layers_are_found_in_another_family() -> None:
@@ -30,22 +30,27 @@ def test_layers_are_found_in_another_family() -> None:
         hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, vocab_size=20, num_labels=3
     )
     model = BertForTokenClassification(config)
-    found = rates(model, Optimizer(model, rate=1.0, weight_decay=0.1))
-    assert found["bert.encoder.layer.0.output.dense.weight"] == pytest.approx(LAYER_DECAY**3)
+    learning_rates = rates(model, Optimizer(model, peak_lr=1.0, weight_decay=0.1))
+    assert learning_rates["bert.encoder.layer.0.output.dense.weight"] == pytest.approx(LAYER_DECAY**3)
 
 
 def test_biases_norms_and_embeddings_do_not_decay() -> None:
     model = DistilBertForTokenClassification(SMALL)
-    optimizer = Optimizer(model, rate=1.0, weight_decay=0.1)
-    decayed = {id(each) for group in optimizer._adamw.param_groups if group["weight_decay"] for each in group["params"]}
-    names = {name for name, each in model.named_parameters() if id(each) in decayed}
+    optimizer = Optimizer(model, peak_lr=1.0, weight_decay=0.1)
+    decayed = {
+        id(parameter)
+        for group in optimizer._adamw.param_groups
+        if group["weight_decay"]
+        for parameter in group["params"]
+    }
+    names = {name for name, parameter in model.named_parameters() if id(parameter) in decayed}
     assert "classifier.weight" in names
     assert not [name for name in names if "bias" in name or "norm" in name.lower() or "embeddings" in name]
 
 
-def test_long_gradients_are_cut_and_forgotten() -> None:
+def test_large_gradients_are_clipped_and_dropped() -> None:
     model = DistilBertForTokenClassification(SMALL)
-    optimizer = Optimizer(model, rate=0.1, weight_decay=0.0)
+    optimizer = Optimizer(model, peak_lr=0.1, weight_decay=0.0)
     before = model.classifier.weight.detach().clone()
     model(input_ids=torch.tensor([[1, 2, 3]])).logits.sum().mul(1e6).backward()
     optimizer.step(0.5)

@@ -17,8 +17,8 @@ from backend.store import Store
 from backend.store.models import Review
 from backend.training import review as module
 from backend.training.review import run_review
-from converters.bio import spans_to_tags, tag_set
-from converters.document import Document
+from converters.bio import tag_set
+from converters.tagged import TaggedDocument
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
 
 TAGS = tag_set(LABELS)
@@ -40,7 +40,7 @@ def review(store: Store) -> Review:
     return begun
 
 
-Checked = Callable[[Sequence[Document]], None]
+Checked = Callable[[Sequence[TaggedDocument]], None]
 
 
 @pytest.fixture
@@ -49,7 +49,11 @@ def cross_validated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def use(*doubted: str, during: Checked = lambda _: None) -> None:
         def cross_validate(
-            documents: Sequence[Document], *, labels: Sequence[str], recipe: object, progress: Callable[[float], None]
+            documents: Sequence[TaggedDocument],
+            *,
+            labels: Sequence[str],
+            recipe: object,
+            progress: Callable[[float], None],
         ) -> list[Floats]:
             progress(0.5)
             during(documents)
@@ -60,11 +64,10 @@ def cross_validated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return use
 
 
-def _emissions(document: Document, doubted: bool) -> Floats:
-    tags = spans_to_tags(document.text, document.spans).tags
-    wanted = [tag.replace("Dish", "Cuisine") if doubted else tag for tag in tags]
-    scores = np.full((len(tags), len(TAGS)), 0.01, dtype=np.float32)
-    scores[np.arange(len(tags)), [TAGS.index(tag) for tag in wanted]] = 0.94
+def _emissions(document: TaggedDocument, doubted: bool) -> Floats:
+    predicted = [tag.replace("Dish", "Cuisine") if doubted else tag for tag in document.tags]
+    scores = np.full((len(predicted), len(TAGS)), 0.01, dtype=np.float32)
+    scores[np.arange(len(predicted)), [TAGS.index(tag) for tag in predicted]] = 0.94
     return np.log(scores)
 
 

@@ -27,6 +27,7 @@ from backend.store.models import Run, Version
 from backend.training import run as module
 from backend.training.build import Built
 from backend.training.split import split
+from converters.tagged import tag_document
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
@@ -80,7 +81,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
             during()
             progress("exporting", 0.0)
             built.append(len(documents))
-            test = split(documents).test
+            test = split([tag_document(document) for document in documents]).test
             metrics = score([["B-Dish"]] * len(test), [["B-Dish" if right else "O"]] * len(test))
             return Built(folder=folder, labels=tuple(labels), test=test, metrics=metrics, info={"name": name})
 

@@ -18,7 +18,7 @@ def test_every_example_is_in_one_batch_of_bounded_size(lengths: list[int], batch
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= MAX_PIECES
 
 
-def test_next_to_nothing_is_padded() -> None:
+def test_there_is_little_padding() -> None:
     lengths = [5 + index * 7 % 60 for index in range(2000)]
     batches = epoch_batches(lengths, batch_size=32, seed="1")
     padded = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
@@ -37,12 +37,12 @@ def test_batches_depend_on_the_seed_and_on_nothing_else() -> None:
     ("examples", "expected"),
     [(1, 30), (48, 30), (320, 24), (1000, 8), (2560, 3), (20_000, 3)],
 )
-def test_few_documents_are_passed_over_more_often(examples: int, expected: float) -> None:
+def test_few_documents_are_trained_for_more_epochs(examples: int, expected: float) -> None:
     assert default_epochs(examples, 32) == expected
     assert default_epochs(examples, 32, warm=True) == expected / 2
 
 
-def test_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+def test_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
     rates = [lr_factor(done / 100) for done in range(101)]
     assert (rates[0], max(rates), rates[10], rates[100]) == (0, 1, 1, 0)
     assert all(later > earlier for earlier, later in pairwise(rates[:11]))

@@ -15,6 +15,7 @@ from backend.training.onnx.precision import AGREEMENT, F1_LOSS, decide_precision
 from backend.training.onnx.quantize import QUANTIZATION_CONFIGS, Recipe
 from backend.training.split import Split, split
 from converters.document import Document
+from converters.tagged import TaggedDocument, tag_document
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +31,8 @@ def folder(version_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sides(sample_documents: list[Document]) -> Split:
-    return split(sample_documents)
+def sides(tagged_documents: list[TaggedDocument]) -> Split:
+    return split(tagged_documents)
 
 
 def break_recipes(monkeypatch: pytest.MonkeyPatch, *broken: Recipe) -> list[Recipe]:
@@ -81,7 +82,7 @@ def test_broken_int8_model_is_not_published_however_few_the_held_out_documents(
     if held_out == "none":
         sides = Split(sides.train, (), ())
     if held_out == "without regions":
-        sides = Split(sides.train, (), (Document("1", "hello"),))
+        sides = Split(sides.train, (), (tag_document(Document("1", "hello")),))
     break_recipes(monkeypatch, *QUANTIZATION_CONFIGS)
     decision = decide_precision(folder, sides)
     assert (decision.published, decision.serving) == (False, "fp32")
@@ -107,7 +108,7 @@ def test_lower_f1_is_not_published_though_the_answers_agree(
 ) -> None:
     scores = iter([0.9] + [0.8, 1.0] * len(QUANTIZATION_CONFIGS))
 
-    def score(tagger: Tagger, documents: list[Document]) -> Any:
+    def score(tagger: Tagger, documents: list[TaggedDocument]) -> Any:
         metrics = evaluate(tagger, documents)
         assert metrics is not None
         return replace(metrics, f1=next(scores))
@@ -149,8 +150,8 @@ def test_nobody_who_wants_fp32_waits_for_int8(folder: Path, sides: Split, monkey
 
 
 def test_long_documents_are_compared_in_part(sides: Split) -> None:
-    long = [Document(str(number), "word " * 4000) for number in range(50)]
+    long = [tag_document(Document(str(number), "word " * 4000)) for number in range(50)]
     assert 1 <= len(module._spread(long)) <= 5
-    assert len(module._spread([Document("1", "word " * 100_000)])) == 1
+    assert len(module._spread([tag_document(Document("1", "word " * 100_000))])) == 1
     assert len(module._spread([replace(long[0], text="x")] * 1000)) == 300
     assert module._spread([]) == []
