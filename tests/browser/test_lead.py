@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backend.label_studio.connect import connect
+from backend.scores import Score
 from backend.store.models import LIVE
 from converters import read_conll, to_documents
 from tests import samples
@@ -40,8 +41,8 @@ def test_start_training_starts_a_run_and_the_card_tells_how_it_goes_and_how_good
     site.wait("the run's end", lambda: site.loop.run(run.id).state not in LIVE)
     done = site.loop.run(run.id)
     assert (done.state, done.version) == ("finished", "ner-v1"), done.error
-    f1 = site.loop.versions(project.uid)[0].metrics["f1"]
-    site.wait("the version on the card", lambda: _shows(label_studio_page, project.id, f"ner-v1 (F1 {f1:.3f})"))
+    score = Score.from_metrics(site.loop.versions(project.uid)[0].metrics)
+    site.wait("the version on the card", lambda: _shows(label_studio_page, project.id, f"ner-v1 ({score.short})"))
 
 
 def _shows(page: Page, project: int, words: str) -> bool:

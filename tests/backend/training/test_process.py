@@ -133,7 +133,10 @@ def test_launcher_that_dies_takes_its_children_with_it(run_process: Script, tmp_
 
 
 def test_process_notices_the_end_of_its_worker(tmp_path: Path) -> None:
-    (tmp_path / "python").write_text(f"#!/bin/sh\ncat; touch {tmp_path}/noticed\n")
+    # `read` fails with 1 at the end of its input, and with more than 128 after a fifth of a second without any.
+    wait = f"read -t 0.2; echo $? > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/read"
+    child = f"#!/bin/bash\n{wait}; cat; touch {tmp_path}/noticed\n"
+    (tmp_path / "python").write_text(child)
     (tmp_path / "python").chmod(0o755)
     script = (
         "import sys; from pathlib import Path; from backend.training.process import RunProcesses\n"
@@ -142,11 +145,10 @@ def test_process_notices_the_end_of_its_worker(tmp_path: Path) -> None:
     )
     worker = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     until = time.monotonic() + 20
-    while not (tmp_path / "run.log").exists():
+    while not (tmp_path / "read").exists():
         assert time.monotonic() < until
         time.sleep(0.01)
-    time.sleep(0.1)
-    assert not (tmp_path / "noticed").exists()
+    assert int((tmp_path / "read").read_text()) > 128
     worker.kill()
     worker.wait()
     while not (tmp_path / "noticed").exists():
