@@ -78,7 +78,7 @@ def test_model_card_is_for_a_reader(built: Built) -> None:
 
 @pytest.mark.parametrize("published", [True, False])
 def test_model_card_names_the_int8_file_if_there_is_one(built: Built, published: bool) -> None:
-    int8 = {"published": published, "recipe": "all", "reason": "F1 0.9 against 0.9 in fp32"}
+    int8 = {"published": published, "config": "all", "reason": "F1 0.9 against 0.9 in fp32"}
     card = model_card({**built.info, "int8": int8}, validation=None, test=None)
     assert ("onnx/model_quantized.onnx" in card) is published
     assert ("F1 0.9 against 0.9 in fp32." in card) is published

@@ -27,10 +27,9 @@ def test_graph_answers_as_the_model_does(version_folder: Path, model: PreTrained
     with torch.no_grad():
         expected = model(input_ids=torch.tensor(input_ids), attention_mask=torch.tensor(mask)).logits.numpy()
     session = ort.InferenceSession(version_folder / "onnx" / "model.onnx", providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"input_ids": input_ids, "attention_mask": mask})
-    seen = mask.astype(bool)
-    assert found.shape == expected.shape
-    assert np.abs(found - expected)[seen].max() < 1e-4
+    (logits,) = session.run(None, {"input_ids": input_ids, "attention_mask": mask})
+    assert logits.shape == expected.shape
+    assert np.abs(logits - expected)[mask.astype(bool)].max() < 1e-4
 
 
 def test_folder_follows_the_hubs_conventions(version_folder: Path) -> None:
@@ -51,9 +50,9 @@ def test_folder_follows_the_hubs_conventions(version_folder: Path) -> None:
 def test_transformers_pipeline_opens_the_folder(version_folder: Path) -> None:
     with quiet():
         recognise = pipeline("ner", model=str(version_folder), aggregation_strategy="first")
-        found = recognise("find me some Mexican food")
+        entities = recognise("find me some Mexican food")
         recognise("find me some Mexican food " * 300)
-    assert [(one["entity_group"], one["start"], one["end"]) for one in found] == [("Cuisine", 13, 20)]
+    assert [(entity["entity_group"], entity["start"], entity["end"]) for entity in entities] == [("Cuisine", 13, 20)]
 
 
 def test_pieces_are_those_of_the_saved_tokenizer(version_folder: Path) -> None:

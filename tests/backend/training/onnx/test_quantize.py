@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from backend.training.onnx.quantize import QUANTIZATION_CONFIGS, Recipe, measure, products, quantize
+from backend.training.onnx.quantize import QUANTIZATION_CONFIGS, QuantizationConfig, calibrate, products, quantize
 
 Floats = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ EVERYTHING, NO_EMBEDDINGS, WIDENING = QUANTIZATION_CONFIGS
 
 @pytest.fixture
 def fp32(tmp_path: Path) -> Path:
-    """Embeddings, a product that widens and one that narrows, and one of two computed tensors."""
+    """A graph with embeddings, products that widen and narrow, and one of two computed tensors."""
     random = np.random.default_rng(0)
     constants: dict[str, Floats] = {
         "table": random.normal(size=(2048, 32)).astype(np.float32),
@@ -58,9 +58,9 @@ def ids(rows: int, length: int = 7) -> NDArray[np.int64]:
     return np.random.default_rng(rows).integers(0, 2048, size=(rows, length))
 
 
-def quantized(fp32: Path, recipe: Recipe) -> Path:
+def quantized(fp32: Path, config: QuantizationConfig) -> Path:
     path = fp32.with_name("int8.onnx")
-    quantize(fp32, path, recipe, measure(fp32, [{"input_ids": ids(16)}]))
+    quantize(fp32, path, config, calibrate(fp32, [{"input_ids": ids(16)}]))
     return path
 
 
@@ -74,56 +74,56 @@ def operators(path: Path) -> Counter[str]:
     return Counter(node.op_type for node in onnx.load(path).graph.node)
 
 
-@pytest.mark.parametrize("recipe", QUANTIZATION_CONFIGS, ids=lambda recipe: recipe.name)
-def test_answers_are_nearly_the_same(fp32: Path, recipe: Recipe) -> None:
-    expected, found = run(fp32, ids(16)), run(quantized(fp32, recipe), ids(16))
-    assert found.shape == expected.shape
-    # Without VNNI a processor may overflow, which is for `decide_precision` to see.
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+@pytest.mark.parametrize("config", QUANTIZATION_CONFIGS, ids=lambda config: config.name)
+def test_logits_are_nearly_the_same(fp32: Path, config: QuantizationConfig) -> None:
+    expected, logits = run(fp32, ids(16)), run(quantized(fp32, config), ids(16))
+    assert logits.shape == expected.shape
+    # A processor without VNNI may overflow; `decide_precision` checks that.
+    assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
-    ("recipe", "int8", "fp32_left", "measured_once"),
+    ("config", "int8", "fp32_left", "inputs"),
     [(EVERYTHING, 3, 2, 2), (NO_EMBEDDINGS, 3, 2, 2), (WIDENING, 2, 3, 1)],
     ids=["everything", "no embeddings", "widening"],
 )
-def test_recipe_says_what_becomes_int8(
-    fp32: Path, recipe: Recipe, int8: int, fp32_left: int, measured_once: int
+def test_config_says_what_becomes_int8(
+    fp32: Path, config: QuantizationConfig, int8: int, fp32_left: int, inputs: int
 ) -> None:
-    found = operators(quantized(fp32, recipe))
-    assert (found["MatMulIntegerToFloat"], found["MatMul"]) == (int8, fp32_left)
-    assert found["QuantizeLinear"] == measured_once
-    assert found["Cast"] == recipe.embeddings
+    counts = operators(quantized(fp32, config))
+    assert (counts["MatMulIntegerToFloat"], counts["MatMul"]) == (int8, fp32_left)
+    assert counts["QuantizeLinear"] == inputs
+    assert counts["Cast"] == config.embeddings
 
 
-def test_file_is_smaller_and_holds_no_weights_twice(fp32: Path) -> None:
+def test_file_is_smaller_and_has_no_weights_twice(fp32: Path) -> None:
     path = quantized(fp32, EVERYTHING)
     assert path.stat().st_size < fp32.stat().st_size / 3
     assert "table" not in {tensor.name for tensor in onnx.load(path).graph.initializer}
 
 
-@pytest.mark.parametrize("recipe", QUANTIZATION_CONFIGS, ids=lambda recipe: recipe.name)
-def test_answer_does_not_depend_on_the_other_texts_of_a_batch(fp32: Path, recipe: Recipe) -> None:
-    path, texts = quantized(fp32, recipe), ids(16)
+@pytest.mark.parametrize("config", QUANTIZATION_CONFIGS, ids=lambda config: config.name)
+def test_logits_do_not_depend_on_the_other_texts_of_a_batch(fp32: Path, config: QuantizationConfig) -> None:
+    path, texts = quantized(fp32, config), ids(16)
     assert np.allclose(run(path, texts)[3], run(path, texts[3:4])[0], atol=1e-4)
 
 
-def test_numbers_beyond_the_measured_are_cut_off(fp32: Path) -> None:
+def test_values_outside_the_range_are_clipped(fp32: Path) -> None:
     path = fp32.with_name("int8.onnx")
-    quantize(fp32, path, NO_EMBEDDINGS, dict.fromkeys(measure(fp32, [{"input_ids": ids(1)}]), (0.0, 0.0)))
+    quantize(fp32, path, NO_EMBEDDINGS, dict.fromkeys(calibrate(fp32, [{"input_ids": ids(1)}]), (0.0, 0.0)))
     assert np.isfinite(run(path, ids(4))).all()
 
 
-def test_measured_are_the_extremes_of_all_texts(fp32: Path) -> None:
+def test_ranges_are_the_extremes_over_all_texts(fp32: Path) -> None:
     table = numpy_helper.to_array(onnx.load(fp32).graph.initializer[0])
-    low, high = measure(fp32, [{"input_ids": ids(2)}, {"input_ids": ids(5)}])["x"]
-    seen = table[np.concatenate((ids(2), ids(5)))]
-    assert (low, high) == (seen.min(), seen.max())
+    low, high = calibrate(fp32, [{"input_ids": ids(2)}, {"input_ids": ids(5)}])["x"]
+    rows = table[np.concatenate((ids(2), ids(5)))]
+    assert (low, high) == (rows.min(), rows.max())
 
 
 def test_bias_is_found_on_either_side(fp32: Path) -> None:
     graph = onnx.load(fp32).graph
-    assert [(one.inputs, one.outputs, one.bias is not None) for one in products(graph)] == [
+    assert [(product.inputs, product.outputs, product.bias is not None) for product in products(graph)] == [
         (32, 64, True),
         (32, 64, False),
         (64, 3, True),
