@@ -1,11 +1,13 @@
 # The web server and the worker run from this one image; see docker-compose.yml.
-FROM python:3.11-slim-bookworm
+ARG PYTHON_VERSION=3.11
+FROM python:${PYTHON_VERSION}-slim-bookworm
 
 RUN useradd --create-home --uid 10001 backend
 WORKDIR /app
 
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements-pip.lock requirements-cuda.lock requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-pip.lock \
+    && pip install --no-cache-dir --require-hashes -r requirements.lock
 
 COPY backend backend
 COPY converters converters

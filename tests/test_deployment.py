@@ -62,6 +62,23 @@ def test_the_image_contains_every_package_that_runs() -> None:
         assert f"!{package}\n" in ignored
 
 
+def test_the_image_installs_what_is_locked_with_its_hashes() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "!requirements*.lock\n" in (ROOT / ".dockerignore").read_text()
+    copied = re.search(r"^COPY (requirements.*) \./$", dockerfile, re.MULTILINE)
+    assert copied is not None
+    assert set(copied[1].split()) == {"requirements-pip.lock", "requirements-cuda.lock", "requirements.lock"}
+    installs = re.findall(r"pip install .*", dockerfile)
+    assert installs
+    assert all("--require-hashes" in install for install in installs)
+
+
+def test_pre_commit_runs_what_make_check_runs() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
+    hooks = re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert hooks == re.findall(r"\$\(BIN\)(.*)", recipe.replace("$(BIN)", "$(BIN).venv/bin"))
+
+
 def test_readme_documents_every_setting() -> None:
     from backend.settings import Settings
 
