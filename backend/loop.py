@@ -1,4 +1,8 @@
-"""The core: what the labelling–training loop can do. Every door calls this class and nothing below it."""
+"""The labelling–training loop: its use cases, as one class.
+
+Whatever changes something goes through `Loop`: web server, command line, worker and demonstration call its methods.
+What they only read, they may read from ``loop.store``.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,15 @@ from backend.recipe import checked
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
+from backend.store.lease import Lease
 from backend.store.models import LIVE, LabelIssue, Project, Review, Run, Version
+from backend.store.overview import Overview, read_overview
 from converters.document import Span
 
 log = logging.getLogger(__name__)
 
 UNTRAINED = "untrained"
-"""What Label Studio is told as the model version of a project that has none yet."""
+"""The model version that Label Studio is told while a project has none."""
 
 _ENDED = {"finished": "finished", "failed": "failed", "cancelled": "was cancelled"}
 
@@ -43,15 +49,43 @@ class Loop:
         self.registry = registry
         self.queue = queue
 
-    # Projects and predictions
+    # Projects
 
-    def register_project(self, uid: str, **known: Any) -> Project:
-        """Remember a project and what is ``known`` of it: title, label_config, extra_params, access_token.
+    def register_project(
+        self,
+        uid: str,
+        *,
+        title: str | None = None,
+        label_config: str | None = None,
+        access_token: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> Project:
+        """Create a project, or update the fields that are given.
 
-        Raises `InvalidRequest` where ``extra_params`` hold what training cannot do.
+        Raises `InvalidRequest` where the uid has not Label Studio's form or ``extra_params`` hold unusable training
+        parameters.
         """
-        checked(known.get("extra_params") or {})
-        return self.store.projects.remember(checked_uid(uid), **known)
+        checked(extra_params or {})
+        return self.store.projects.save(
+            checked_uid(uid),
+            title=title,
+            label_config=label_config,
+            access_token=access_token,
+            extra_params=extra_params,
+        )
+
+    def overview(self, uid: str) -> Overview:
+        """The state of a project's loop; raises `UnknownProject`."""
+        self.store.projects.get(uid)
+        return read_overview(
+            self.store, uid, threshold=self.settings.start_training_each_n_updates, due_in=self.due_in(uid)
+        )
+
+    def dashboard_secret(self) -> str:
+        """The key that signs the dashboard's sessions: created on first use, the same for all web processes."""
+        return self.store.secrets.get("dashboard")
+
+    # Predictions
 
     def predict(self, uid: str, texts: Sequence[str], *, version: str | None = None) -> Answer:
         """Tag texts with the project's current version, or with the one named.
@@ -64,7 +98,7 @@ class Loop:
     def predict_parts(
         self, uid: str, texts: Sequence[str], *, version: str | None = None
     ) -> tuple[str, Iterator[list[Tagging]]]:
-        """The same in parts, each as soon as it is there, and the name of the version that makes them all."""
+        """The same in parts, each as soon as it is computed, and the name of the version that makes them all."""
         if version is not None:
             self.store.versions.usable(uid, version)
         else:
@@ -88,32 +122,32 @@ class Loop:
 
     def annotations_deleted(self, uid: str, annotations: Sequence[int]) -> None:
         tasks = self.store.annotations.forget(uid, annotations)
-        self.tasks_changed(uid, [str(tasks.get(each, f"annotation-{each}")) for each in annotations])
+        self.tasks_changed(uid, [str(tasks.get(key, f"annotation-{key}")) for key in annotations])
 
     def tasks_created(self, uid: str, *, labelled: Sequence[int], unlabelled: Sequence[int]) -> None:
         """Tasks were imported, some perhaps with annotations."""
         if labelled:
             self.tasks_changed(uid, [str(task) for task in labelled])
         if unlabelled and self.store.projects.get(uid).current_version:
-            self._want_refresh(uid)
+            self.request_sync(uid)
 
     def tasks_deleted(self, uid: str, tasks: Sequence[int]) -> None:
-        gone = set(tasks)
-        owned = {key: task for key, task in self.store.annotations.of(uid).items() if task in gone}
-        if owned:
-            self.store.annotations.forget(uid, list(owned))
-            self.tasks_changed(uid, [str(task) for task in owned.values()])
+        deleted = set(tasks)
+        owners = {key: task for key, task in self.store.annotations.of(uid).items() if task in deleted}
+        if owners:
+            self.store.annotations.forget(uid, list(owners))
+            self.tasks_changed(uid, [str(task) for task in owners.values()])
 
     def tasks_changed(self, uid: str, tasks: Iterable[str]) -> None:
-        """Count tasks whose annotations changed, each once until a snapshot has taken it in."""
+        """Count tasks whose annotations changed; each counts once until a snapshot contains it."""
         self.store.changes.record(uid, tasks)
         self.train_if_due(uid)
 
     def train_if_due(self, uid: str) -> None:
-        """Queue a run when enough tasks have changed; those that change during a run wait for its end.
+        """Queue a run when enough tasks have changed and no run is live.
 
-        Asked whenever a task changes and after a run that finished, so a failed run is followed by another at the next
-        change. After a cancelled one as many further tasks must change: whoever ended it did not mean until the next
+        Called whenever a task changes and after a run that finished, so a failed run is followed by another at the next
+        change. After a cancelled run the count starts anew: whoever cancelled it does not want it back at the next
         annotation.
         """
         if not self.store.runs.latest(project=uid, states=LIVE, limit=1) and self.due_in(uid) == 0:
@@ -133,16 +167,16 @@ class Loop:
     # Training
 
     def train(self, uid: str, *, reason: str, overrides: Mapping[str, Any] | None = None) -> Run:
-        """Queue a training run, or return the one that waits already.
+        """Queue a training run, or return the one that is queued already.
 
         ``overrides`` change the recipe for this run alone (`backend.recipe.Overrides`); `InvalidRequest` where they
-        cannot be met, `Conflict` where another run waits already, which knows nothing of them.
+        are not usable, `Conflict` where a run without them is queued already.
         """
         self.store.projects.get(uid)
         overrides = checked(overrides or {}).asked()
         run, new = self.store.runs.queue(uid, reason, overrides)
         if overrides and not new:
-            raise Conflict(f"Run {run.id} waits already, without these parameters: cancel it, or wait for its end.")
+            raise Conflict(f"Run {run.id} is queued already, without these parameters: cancel it, or wait for its end.")
         if new:
             log.info("run %s of project %s queued: %s", run.id, uid, reason)
         self.queue.wake_training()
@@ -151,8 +185,8 @@ class Loop:
     def cancel(self, run_id: str) -> Run:
         """End a run for good; `Conflict` where it has ended already.
 
-        Its row says so at once, and within seconds its process is gone and its unfinished files with it. The current
-        version serves on, and changes stay counted (`train_if_due`).
+        Within seconds its process is ended and its unfinished files are removed. The current version keeps serving, and
+        changes stay counted (`train_if_due`).
         """
         if not self.store.runs.end(run_id, "cancelled"):
             raise Conflict(f"Training run {run_id} has ended already: it {_ENDED[self.store.runs.get(run_id).state]}.")
@@ -174,21 +208,22 @@ class Loop:
     # Versions
 
     def versions(self, uid: str | None = None, *, usable: bool = False) -> list[Version]:
-        """A project's versions, or every project's, newest first; only those with files where they are to be used."""
-        uids = [uid] if uid else [project.uid for project in self.store.projects.all()]
-        for each in uids:
-            self.store.projects.get(each)
-        return [version for each in uids for version in self.store.versions.of(each, usable=usable)]
+        """A project's versions, or every project's, newest first; ``usable``: only those with files."""
+        projects = [self.store.projects.get(uid)] if uid else self.store.projects.all()
+        return [version for project in projects for version in self.store.versions.of(project.uid, usable=usable)]
 
-    def promote(self, uid: str, name: str, *, verdict: str = "promoted by hand") -> Version:
-        """Serve a version from the next request on, and bring its predictions to Label Studio."""
+    def promote(self, uid: str, name: str, *, actor: str) -> Version:
+        """Serve a version from the next request on, and bring its predictions to Label Studio.
+
+        ``actor`` says where a person did it: ``dashboard``, ``command line``, ….
+        """
         self.store.projects.get(uid)
-        version = self.registry.promote(uid, name, verdict=verdict)
-        self._want_refresh(uid)
+        version = self.registry.promote(uid, name, actor=actor)
+        self.queue.wake_sync(uid)
         return version
 
     def pin(self, uid: str, name: str, pinned: bool) -> Version:
-        """Keep a version's files however many newer ones there are (`prune`), or do so no longer."""
+        """Keep a version's files however many newer ones there are (`prune`), or stop keeping them."""
         return self.store.versions.pin(uid, name, pinned)
 
     def prune(self, uid: str) -> None:
@@ -197,21 +232,18 @@ class Loop:
             log.info("project %s: the files of %s are removed", uid, ", ".join(removed))
 
     def delete_version(self, uid: str, name: str) -> None:
-        """Remove a version's files; its row, and with it the name, stays. `Conflict` if it serves or is pinned."""
+        """Remove a version's files; its row and its name stay. `Conflict` if it serves or is pinned."""
         self.registry.remove(uid, name)
 
-    # Labels that are probably mistakes
+    # Label issues
 
     def label_issues(self, uid: str, limit: int | None = None) -> list[LabelIssue]:
-        """What the latest review of a project's labels found, the surest mistake first.
-
-        A task that has changed since is not among them.
-        """
+        """Labels that are probably mistakes, by the latest review, the surest first; without tasks changed since."""
         self.store.projects.get(uid)
         return self.store.reviews.label_issues(uid, limit=limit)
 
     def review(self, uid: str) -> Review | None:
-        """The latest review of a project's labels, going or ended; ``None`` before the first."""
+        """The latest review of a project's labels, in progress or ended; ``None`` before the first."""
         self.store.projects.get(uid)
         return self.store.reviews.get(uid)
 
@@ -219,6 +251,11 @@ class Loop:
         """Where Label Studio shows a task."""
         return f"{self.settings.label_studio_shown}/projects/{self.store.projects.get(uid).id}/data?task={task}"
 
-    def _want_refresh(self, uid: str) -> None:
-        self.store.refreshes.want(uid)
+    def sync_lease(self, uid: str) -> Lease:
+        """The lease that a process needs to bring a project's predictions to Label Studio."""
+        return Lease(self.store.leases, "sync", uid)
+
+    def request_sync(self, uid: str) -> None:
+        """Ask a worker to bring the current version's predictions to Label Studio."""
+        self.store.syncs.request(uid)
         self.queue.wake_sync(uid)

@@ -1,4 +1,4 @@
-"""Model versions: a folder on disk and a row each; publish, promote, open."""
+"""Model versions: publish, promote, open. Each is a folder on disk and a row in the database."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from backend.errors import BackendError, Conflict, InvalidRequest, ModelError, VersionPruned
+from backend.evaluation.gate import GateDecision
 from backend.inference.session import Device
 from backend.inference.tagger import Precision, Tagger
 from backend.store import Store
-from backend.store.models import Version
+from backend.store.models import Decision, Version
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class Registry:
         return self.model_dir / checked_uid(uid) / _checked(name, _VERSION_NAME, "version")
 
     def log_file(self, uid: str, run_id: str) -> Path:
-        """Where a run's output goes."""
+        """The file that a run's output is appended to."""
         folder = self.model_dir / checked_uid(uid) / "runs"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{run_id}.log"
@@ -78,9 +80,9 @@ class Registry:
 
     @contextmanager
     def staging(self, run_id: str, *, attempt: int = 1) -> Iterator[Path]:
-        """An empty folder on the same file system; what is in or beside it afterwards is removed.
+        """An empty folder on the same file system as the versions; it is removed at the end.
 
-        Another attempt of the same run has another one: a process that was taken for dead cannot write into it.
+        Each attempt of a run has a folder of its own: a process that was taken for dead cannot write into another's.
         """
         own = self._staging / _staged(run_id, attempt)
         folder = own / "version"
@@ -92,20 +94,20 @@ class Registry:
             shutil.rmtree(own, ignore_errors=True)
 
     def clear_staging(self) -> None:
-        """Remove what dead processes have left behind: all but the files of runs that are going on some machine."""
+        """Remove what dead processes have left behind: all but the files of runs in progress, on any machine."""
         try:
             left = list(self._staging.iterdir())
         except FileNotFoundError:
             return
-        # Asked for after the listing: a run has its folder only once its row says that it is going.
-        going = {_staged(run.id, run.attempt) for run in self._store.runs.started()}
+        # Read after the listing: a run's folder is created only after its row says that it is started.
+        started = {_staged(run.id, run.attempt) for run in self._store.runs.started()}
         for folder in left:
-            if folder.name not in going:
-                log.info("%s is removed: its process has ended", folder)
+            if folder.name not in started:
+                log.info("removing %s: its process has ended", folder)
                 _remove(folder)
 
     def next_name(self, uid: str) -> str:
-        """The name of the next version; a folder left without a row by a crash is never reused."""
+        """The name of the next version; never that of a folder that a crash left without a row."""
         number = self._store.versions.next_number(uid)
         while self.folder(uid, f"ner-v{number}").exists():
             number += 1
@@ -120,13 +122,13 @@ class Registry:
         run: str,
         labels: tuple[str, ...],
         metrics: dict[str, Any],
-        verdict: str = "",
-        enter: Callable[[Version], object] | None = None,
+        decision: GateDecision | None = None,
+        write_row: Callable[[Version], object] | None = None,
     ) -> Version:
         """Move a complete folder into place and make it a version (not yet the current one).
 
-        ``enter`` takes the place of writing its row where more is to be written with it; if it raises a
-        `BackendError`, the folder goes again.
+        ``write_row`` writes the version's row where more is written in the same transaction; if it raises a
+        `BackendError`, the folder is removed again.
         """
         target = self.folder(uid, name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,30 +137,37 @@ class Registry:
         _flush_folder(target.parent)
         number = int(name.removeprefix("ner-v"))
         version = Version(
-            project=uid, number=number, name=name, run=run, labels=list(labels), metrics=metrics, verdict=verdict
+            project=uid,
+            number=number,
+            name=name,
+            run=run,
+            labels=list(labels),
+            metrics=metrics,
+            decision=Decision(**{**asdict(decision), "new_labels": list(decision.new_labels)}) if decision else None,
+            promotions=[],
         )
         try:
-            (enter or self._store.versions.add)(version)
+            (write_row or self._store.versions.add)(version)
         except BackendError:
             self._discard(target)
             raise
         return version
 
-    def promote(self, uid: str, name: str, *, verdict: str) -> Version:
-        """Make a version the one every process answers with from its next request on."""
+    def promote(self, uid: str, name: str, *, actor: str) -> Version:
+        """Make a version the one every process serves from its next request on; ``actor`` as in `Versions.promote`."""
         self._store.versions.usable(uid, name)
         if not self.folder(uid, name).is_dir():
             raise ModelError(f"The files of version {name!r} are gone from {self.model_dir}: train a new version.")
-        return self._store.versions.promote(uid, name, verdict=verdict)
+        return self._store.versions.promote(uid, name, actor=actor)
 
     def prune(self, uid: str, *, keep: int) -> list[str]:
-        """Remove the files of all but the newest ``keep`` versions; of none where that is 0. Return their names.
+        """Remove the files of all but the newest ``keep`` versions (0 keeps all); return the names of those removed.
 
-        The files of the current version and of pinned ones stay. A process that has a version open can go on with it.
+        The current version and pinned ones keep their files. A process that has opened a version can go on using it.
         """
         removed: list[str] = []
         for version in self._store.versions.of(uid, usable=True)[keep:] if keep else []:
-            with suppress(Conflict, VersionPruned):  # it serves or is pinned, or another worker has done it
+            with suppress(Conflict, VersionPruned):  # it serves or is pinned, or another worker has removed it
                 self.remove(uid, version.name)
                 removed.append(version.name)
         for version in self._store.versions.of(uid):
@@ -172,44 +181,44 @@ class Registry:
         self._discard(self.folder(uid, name))
 
     def _discard(self, folder: Path) -> None:
-        """Remove a folder so that nobody finds half of it."""
-        gone = self._staging / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
-        gone.parent.mkdir(parents=True, exist_ok=True)
+        """Remove a folder in one step for those who look: it is renamed first."""
+        discarded = self._staging / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
+        discarded.parent.mkdir(parents=True, exist_ok=True)
         try:
-            folder.rename(gone)
+            folder.rename(discarded)
         except FileNotFoundError:
             return
-        except OSError as error:  # the version is none any more, whatever becomes of its files
+        except OSError as error:  # the version is not usable any more, even if its files stay
             log.warning("%s cannot be removed: %s", folder, error)
             return
-        _remove(gone)
+        _remove(discarded)
 
     def open(self, uid: str, name: str) -> Tagger:
         """Open a version's folder as this deployment serves it; `ModelError` where a file is missing or damaged."""
         return Tagger.load(self.folder(uid, name), device=self._device, precision=self._precision)
 
     def tagger(self, uid: str, name: str) -> Tagger:
-        """Open a version, or return it opened; the least recently used beyond the cache size is closed."""
+        """The opened version, from the cache or opened now; beyond the cache size the least recently used is closed."""
         key = (uid, name)
         with self._guard:
             if key in self._taggers:
                 self._taggers.move_to_end(key)
                 return self._taggers[key]
-            awaited = self._opening.get(key)
+            opened_elsewhere = self._opening.get(key)
             opening = self._opening.setdefault(key, Future())
-        if awaited:  # one thread opens it; those who came for the same version wait, all others go on
-            return awaited.result()
+        if opened_elsewhere:  # one thread opens a version; threads that need the same version wait for it
+            return opened_elsewhere.result()
         try:
             tagger = self.open(uid, name)
         except BaseException as error:
-            self._opened(key, None)
+            self._finish_opening(key, None)
             opening.set_exception(error)
             raise
-        self._opened(key, tagger)
+        self._finish_opening(key, tagger)
         opening.set_result(tagger)
         return tagger
 
-    def _opened(self, key: tuple[str, str], tagger: Tagger | None) -> None:
+    def _finish_opening(self, key: tuple[str, str], tagger: Tagger | None) -> None:
         with self._guard:
             del self._opening[key]
             if tagger is not None:
@@ -219,7 +228,7 @@ class Registry:
 
 
 def checked_uid(uid: str) -> str:
-    """The uid itself, if it has Label Studio's form; it becomes part of a path only then."""
+    """The uid, if it has Label Studio's form; `InvalidRequest` otherwise. Only checked uids become part of a path."""
     return _checked(uid, _PROJECT_UID, "project")
 
 

@@ -1,4 +1,4 @@
-"""What a worker does for the loop: carry out runs and reviews, refresh predictions, mend what was left undone."""
+"""The worker: executes training runs and reviews, syncs predictions, and repairs what a crash left undone."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ from collections.abc import Callable
 from huey.consumer import Consumer
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.errors import BackendError, LabelStudioError
+from backend.errors import BackendError, Conflict, LabelStudioError, ProjectReplaced
+from backend.label_studio.api import LabelStudioAPI
 from backend.label_studio.card import Cards
-from backend.label_studio.client import LabelStudio, open_label_studio
-from backend.label_studio.preannotate import bring_up_to_date
+from backend.label_studio.client import open_label_studio
+from backend.label_studio.preannotate import preannotate_project
 from backend.label_studio.reconcile import lost_changes
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
-from backend.store.lease import Turn
+from backend.store.lease import Lease
 from backend.store.models import LIVE, Project, Run
 from backend.training.process import RunProcesses
 
 log = logging.getLogger(__name__)
 
-STALLED_SECONDS = 60.0
-"""A run whose process wrote no heartbeat for so long is taken for dead."""
-
 EXIT_SECONDS = 30.0
-"""What a run's process gets to end by itself after its outcome is in its row."""
+"""Time that a run's process has to exit after it wrote its outcome."""
 
-# One thread stays in a training run; the others refresh and reconcile meanwhile.
+# One thread waits for a training run; the others sync and reconcile meanwhile.
 _THREADS = 3
 
 
@@ -38,7 +36,7 @@ class Worker:
     """The worker side of one `Loop`; its methods may be called from several threads and several workers at once."""
 
     def __init__(
-        self, loop: Loop, label_studio: Callable[[Settings, Project], LabelStudio] = open_label_studio
+        self, loop: Loop, label_studio: Callable[[Settings, Project], LabelStudioAPI] = open_label_studio
     ) -> None:
         self._loop = loop
         self._store = loop.store
@@ -46,38 +44,38 @@ class Worker:
         self._processes = RunProcesses(loop.settings.accelerate_config)
         self._reviews = RunProcesses(module="backend.training.review")
         self._training = threading.Lock()
-        self._run: str | None = None
-        self.cards = Cards(loop, label_studio, lambda: self._run)
+        self._current_run: str | None = None
+        self.cards = Cards(loop, label_studio, lambda: self._current_run)
 
     def train_queued_runs(self) -> None:
-        """Carry out queued runs until none is left, then reviews that are due; return at once while that goes on.
+        """Execute queued runs until none is left, then reviews that are due; return at once if another thread does so.
 
-        A review is ended within two seconds after a run is queued, and done again when there is nothing to train.
+        A review is ended within two seconds after a run is queued, and started again when there is nothing to train.
         """
         if not self._training.acquire(blocking=False):
             return
         try:
             while not self._processes.stopping.is_set():
                 if run := self._store.runs.claim():
-                    self._carry_out(run)
+                    self._execute(run)
                 elif not self._review_next():
                     break
         finally:
             self._training.release()
 
-    def _carry_out(self, run: Run) -> None:
+    def _execute(self, run: Run) -> None:
         log.info("run %s of project %s starts, attempt %s", run.id, run.project, run.attempt)
-        self._run = run.id
+        self._current_run = run.id
         death = self._processes.run(
             run.id,
             environment=self._loop.settings.environment(),
             log_file=self._loop.registry.log_file(run.project, run.id),
-            should_continue=lambda: self._is_wanted(run),
+            should_continue=lambda: self._may_continue(run),
         )
         if self._processes.stopping.is_set():
             return
         if death:
-            self._revive(run, death)
+            self._retry_or_fail(run, death)
         self._loop.registry.clear_staging()
         ended = self._store.runs.get(run.id)
         log.info("run %s of project %s: %s %s", run.id, run.project, ended.state, ended.error or ended.version or "")
@@ -87,8 +85,8 @@ class Worker:
             self._loop.train_if_due(run.project)
 
     def _review_next(self) -> bool:
-        """Look for wrong labels in a project that has been trained since; ``False`` where there is none to look at."""
-        if not self._loop.settings.label_issues or self._trains():
+        """Review the labels of a project that was trained since its last review; ``False`` where no review is due."""
+        if not self._loop.settings.label_issues or self._is_training():
             return False
         review = self._store.reviews.claim()
         if review is None:
@@ -98,38 +96,38 @@ class Worker:
             review.id,
             environment=self._loop.settings.environment(),
             log_file=self._loop.registry.log_file(review.project, "review"),
-            should_continue=lambda: not self._trains(review.project),
+            should_continue=lambda: not self._is_training(review.project),
         )
-        if self._reviews.stopping.is_set() or self._trains(review.project):
+        if self._reviews.stopping.is_set() or self._is_training(review.project):
             self._store.reviews.release(review.id)
         elif death:
             log.warning("review %s of project %s: %s", review.id, review.project, death)
             self._store.reviews.fail(review.id, death)
         return True
 
-    def _trains(self, uid: str | None = None) -> bool:
-        """Whether a run waits for a worker, or one of this project is going on some machine."""
+    def _is_training(self, uid: str | None = None) -> bool:
+        """Whether any run is queued, or one of this project is in progress on any machine."""
         try:
             return bool(
                 self._store.runs.latest(states=("queued",), limit=1)
                 or (uid and self._store.runs.latest(project=uid, states=LIVE, limit=1))
             )
-        except SQLAlchemyError as error:  # a database that cannot be asked ends no review
+        except SQLAlchemyError as error:  # a database that is away for a moment ends no review
             log.warning("project %s: %s", uid, error)
             return False
 
-    def _is_wanted(self, run: Run) -> bool:
-        """Whether a run's process may go on: nobody cancelled the run, and no other process was given it."""
+    def _may_continue(self, run: Run) -> bool:
+        """Whether a run's process may continue: the run was neither cancelled nor given to another process."""
         try:
             now = self._store.runs.get(run.id)
-        except SQLAlchemyError as error:  # a database that cannot be asked ends no run
+        except SQLAlchemyError as error:  # a database that is away for a moment ends no run
             log.warning("run %s: %s", run.id, error)
             return True
         if now.finished_at is None:
             return (now.state, now.attempt) == ("started", run.attempt)
         return now.state != "cancelled" and time.time() < now.finished_at + EXIT_SECONDS
 
-    def _revive(self, run: Run, death: str) -> None:
+    def _retry_or_fail(self, run: Run, death: str) -> None:
         if run.attempt < self._loop.settings.run_attempts:
             log.warning("run %s is queued again: %s", run.id, death)
             self._store.runs.requeue(run.id, attempt=run.attempt)
@@ -138,7 +136,7 @@ class Worker:
             self._store.runs.end(run.id, "failed", attempt=run.attempt, error=reason)
 
     def stop(self) -> None:
-        """End this worker's run processes; their runs are queued again for whoever works next."""
+        """End this worker's run processes; their runs are queued again for the next worker."""
         self.cards.stop()
         for run_id in self._processes.stop_all():
             self._store.runs.requeue(run_id, counted=False)
@@ -147,46 +145,59 @@ class Worker:
         self._loop.registry.clear_staging()
 
     def sync_predictions(self, uid: str) -> None:
-        """Bring the current version's predictions to Label Studio, again if that was asked for meanwhile."""
-        with Turn(self._store, uid) as turn:
+        """Bring the current version's predictions to Label Studio, and again if that was requested meanwhile."""
+        with self._loop.sync_lease(uid) as lease:
             try:
-                if turn.take():
-                    self._refresh_while_due(uid, turn)
+                if lease.acquire():
+                    self._sync_while_pending(uid, lease)
             except BackendError as error:
-                log.warning("project %s: predictions not refreshed, tried again within a minute: %s", uid, error)
+                log.warning("project %s: sync failed, tried again within a minute: %s", uid, error)
 
-    def _refresh_while_due(self, uid: str, turn: Turn) -> None:
-        while turn.held() and self._store.refreshes.due(uid) is not None:
+    def _sync_while_pending(self, uid: str, lease: Lease) -> None:
+        while lease.renew() and self._store.syncs.pending(uid) is not None:
             label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
-            if done := bring_up_to_date(self._loop, label_studio, uid, turn):
-                log.info("project %s: %s predictions stored", uid, done.stored)
+            if result := preannotate_project(self._loop, label_studio, uid, lease):
+                log.info("project %s: %s predictions stored", uid, result.stored)
 
     def reconcile(self) -> None:
-        """Mend what a crash or a lost message left undone; called every minute and when a worker starts."""
-        for run in self._store.runs.stalled(silent_for=STALLED_SECONDS):
-            self._revive(run, "The training process or its machine went away.")
+        """Repair what a crash or a lost webhook left undone; called every minute and when a worker starts."""
+        for run in self._store.runs.stalled():
+            self._retry_or_fail(run, "The training process or its machine died.")
         self._loop.registry.clear_staging()
         self._loop.queue.wake_training()
         for project in self._store.projects.all():
-            if self._store.refreshes.due(project.uid) is not None:
+            if self._store.syncs.pending(project.uid) is not None:
                 self._loop.queue.wake_sync(project.uid)
             self._reconcile_labels(project)
 
     def _reconcile_labels(self, project: Project) -> None:
         try:
             changed = lost_changes(self._store, self._label_studio(self._loop.settings, project), project)
-        except LabelStudioError as error:
+        except (LabelStudioError, ProjectReplaced) as error:
             log.warning("project %s cannot be compared with Label Studio: %s", project.uid, error)
             self._store.projects.note_comparison(project.uid, str(error))
         else:
             self._store.projects.note_comparison(project.uid, None)
             if changed:
-                log.info("project %s: %s tasks changed unseen", project.uid, len(changed))
+                log.info("project %s: %s tasks changed without a webhook", project.uid, len(changed))
                 self._loop.tasks_changed(project.uid, changed)
 
 
+def review_now(loop: Loop, uid: str, *, on_progress: Callable[[float], None]) -> None:
+    """Review a project's labels in this process; `Conflict` where another process does so."""
+    from backend.training.review import run_review
+
+    review = loop.store.reviews.begin(uid)
+    if review is None:
+        raise Conflict("The labels of this project are being reviewed already: wait for the end of that review.")
+    try:
+        run_review(loop.settings, loop.store, review, progress=on_progress)
+    finally:
+        loop.store.reviews.release(review.id)
+
+
 def work(settings: Settings) -> None:
-    """Carry out jobs until SIGTERM or SIGINT; a run in progress is queued again for the next worker."""
+    """Execute the queue's tasks until SIGTERM or SIGINT; a run in progress is queued again for the next worker."""
     loop, queue = open_service(settings)
     worker = queue.worker = Worker(loop)
     queue.wake_reconcile()

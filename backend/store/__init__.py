@@ -1,4 +1,4 @@
-"""The database: queries over the rows of `backend.store.models`, one room for each thing that is remembered.
+"""The database: queries over the rows of `backend.store.models`, one module for each kind of row.
 
 One `Store` a process. SQLite in WAL mode or PostgreSQL; every method is one short transaction, so a web request
 never waits for a training run.
@@ -11,11 +11,12 @@ from sqlalchemy.engine import Engine
 from backend.store.annotations import Annotations
 from backend.store.changes import Changes
 from backend.store.database import Database
+from backend.store.lease import Leases
 from backend.store.projects import Projects
-from backend.store.refreshes import Refreshes
 from backend.store.reviews import Reviews
 from backend.store.runs import Runs
 from backend.store.secrets import Secrets
+from backend.store.syncs import Syncs
 from backend.store.versions import Versions
 
 
@@ -24,12 +25,13 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.leases = Leases(self._database)
         self.projects = Projects(self._database)
         self.annotations = Annotations(self._database)
         self.changes = Changes(self._database)
-        self.refreshes = Refreshes(self._database)
         self.reviews = Reviews(self._database)
         self.runs = Runs(self._database)
+        self.syncs = Syncs(self._database)
         self.secrets = Secrets(self._database)
         self.versions = Versions(self._database)
 

@@ -1,4 +1,4 @@
-"""Opens the database: SQLite or PostgreSQL, with the transactions this service relies on."""
+"""Opens the database, SQLite or PostgreSQL, and brings its tables up to date."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, create_engine, event, inspect
+from sqlalchemy import create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateColumn
 
 from backend.errors import SettingsError
-from backend.store.models import Base
+from backend.store.migrations import upgrade
 
 
 class Database:
-    """One engine and its transactions, shared by the rooms of `backend.store`."""
+    """One engine and its transactions, shared by the modules of `backend.store`."""
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
@@ -27,7 +26,14 @@ class Database:
         self.insert: Callable[..., Any] = (
             postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         )
-        create_tables(self._writes)
+        try:
+            upgrade(self.engine)
+        except DBAPIError as error:
+            self.engine.dispose()
+            raise _unusable(error.orig or error) from None
+        except SettingsError:
+            self.engine.dispose()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -36,7 +42,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that is committed at the end, or undone where an exception leaves it."""
+        """A transaction that is committed at the end, or rolled back when an exception is raised in it."""
         with Session(self._writes, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -67,34 +73,6 @@ def _begin_sqlite(connection: Connection) -> None:
     # A reader that turns writer half-way fails when another wrote meanwhile, whatever the busy timeout.
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def create_tables(engine: Engine) -> None:
-    """Make the tables, and the columns that a database made by an earlier release lacks."""
-    try:
-        _bring_up_to_date(engine)
-    except DBAPIError:
-        try:  # two processes started at once: the second finds what the first has made
-            _bring_up_to_date(engine)
-        except DBAPIError as error:
-            raise _unusable(error.orig or error) from None
-
-
-def _bring_up_to_date(engine: Engine) -> None:
-    Base.metadata.create_all(engine)
-    for table in Base.metadata.sorted_tables:
-        with engine.begin() as connection:
-            _add_missing_columns(connection, table)
-
-
-def _add_missing_columns(connection: Connection, table: Table) -> None:
-    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    # SQLite's transaction keeps other processes out from its beginning on, PostgreSQL's does not.
-    add = "ADD COLUMN IF NOT EXISTS" if connection.dialect.name == "postgresql" else "ADD COLUMN"
-    for column in table.columns:
-        if column.name not in present:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} {add} {definition}")
 
 
 def _unusable(error: BaseException) -> SettingsError:

@@ -1,27 +1,27 @@
-"""The tables: one row class per thing the service remembers. Times are Unix seconds (UTC)."""
+"""The tables, one row class each. Times are Unix seconds (UTC). A change here needs a migration: see `migrations`."""
 
 from __future__ import annotations
 
 import time
 from typing import Any, Literal
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint, false, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, false, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 RunState = Literal["queued", "started", "finished", "failed", "cancelled"]
 LIVE: tuple[RunState, ...] = ("queued", "started")
 
 
 class Base(DeclarativeBase):
-    """A column that is added later is nullable or has a ``server_default``: databases that exist get it at a start."""
-
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
 
 
 class Project(Base):
     """A Label Studio project, keyed by its uid (``"7.1795221978"``: id and creation time).
 
-    ``synced_at`` is when a worker last compared it with Label Studio, ``sync_error`` why it could not.
+    ``revision`` grows with every recorded label change. ``sync_requested`` counts the requests to bring predictions to
+    Label Studio, ``sync_completed`` is the last request that was completed. ``synced_at`` is when a worker last
+    compared the project with Label Studio, ``sync_error`` why that failed.
     """
 
     __tablename__ = "projects"
@@ -33,10 +33,8 @@ class Project(Base):
     access_token: Mapped[str | None]
     current_version: Mapped[str | None]
     revision: Mapped[int] = mapped_column(default=0)
-    refresh_wanted: Mapped[int] = mapped_column(default=0)
-    refresh_done: Mapped[int] = mapped_column(default=0)
-    refresh_until: Mapped[float] = mapped_column(default=0.0)
-    refresh_holder: Mapped[str | None]
+    sync_requested: Mapped[int] = mapped_column(default=0)
+    sync_completed: Mapped[int] = mapped_column(default=0)
     synced_at: Mapped[float | None]
     sync_error: Mapped[str | None]
     created_at: Mapped[float] = mapped_column(default=time.time)
@@ -48,12 +46,24 @@ class Project(Base):
 
 
 class Secret(Base):
-    """A value that all processes share and nobody else may know; made once."""
+    """A random value that all processes of the service share, created once."""
 
     __tablename__ = "secrets"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class LeaseRow(Base):
+    """The right of one process to do a piece of work until ``expires_at``; see `backend.store.lease`."""
+
+    __tablename__ = "leases"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    renewed_at: Mapped[float]
+    expires_at: Mapped[float]
 
 
 class Change(Base):
@@ -80,7 +90,10 @@ class Annotation(Base):
 
 
 class Version(Base):
-    """A published model version; its files are in ``MODEL_DIR/project/name`` until ``pruned_at``."""
+    """A published model version; its files are in ``MODEL_DIR/project/name`` until ``pruned_at``.
+
+    ``decision`` is the gate's, ``promotions`` are those of this version, oldest first.
+    """
 
     __tablename__ = "versions"
     __table_args__ = (UniqueConstraint("project", "name"),)
@@ -92,16 +105,57 @@ class Version(Base):
     run: Mapped[str | None]
     labels: Mapped[list[str]]
     metrics: Mapped[dict[str, Any]]
-    verdict: Mapped[str] = mapped_column(default="")
     pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[float] = mapped_column(default=time.time)
     pruned_at: Mapped[float | None]
 
+    decision: Mapped[Decision | None] = relationship(lazy="joined")
+    promotions: Mapped[list[Promotion]] = relationship(lazy="selectin", order_by="Promotion.id")
+
+
+class Decision(Base):
+    """What the gate decided about a version, and on which figures; see `backend.evaluation.gate`.
+
+    ``f1`` and ``current_f1`` are of the version and of the one it was compared with, in [0, 1], on the same
+    ``documents`` held-out tasks; ``share_worse`` and ``share_better`` are shares of the bootstrap resamples. ``note``
+    is the sentence that earlier releases stored in place of figures.
+    """
+
+    __tablename__ = "decisions"
+
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    promote: Mapped[bool]
+    rule: Mapped[str]
+    f1: Mapped[float | None]
+    current_f1: Mapped[float | None]
+    compared_with: Mapped[str | None]
+    documents: Mapped[int | None]
+    tolerance: Mapped[float | None]
+    share_worse: Mapped[float | None]
+    share_better: Mapped[float | None]
+    new_labels: Mapped[list[str]] = mapped_column(default=list)
+    note: Mapped[str | None]
+
+
+class Promotion(Base):
+    """A version began to serve in place of ``previous``. ``actor`` is ``gate``, or where a person did it."""
+
+    __tablename__ = "promotions"
+    __table_args__ = (ForeignKeyConstraint(["project", "version"], ["versions.project", "versions.name"]),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str]
+    version: Mapped[str]
+    previous: Mapped[str | None]
+    actor: Mapped[str]
+    promoted_at: Mapped[float] = mapped_column(default=time.time)
+
 
 class Run(Base):
-    """One training run, from the request to its end. The row is what every door shows of it.
+    """One training run, from the request to its end.
 
-    ``revision`` is the project's when the run ended.
+    ``overrides`` change the training recipe for this run alone. ``documents`` is the number of labelled tasks it read,
+    ``revision`` the project's when the run ended. While it is started, the process that executes it holds its lease.
     """
 
     __tablename__ = "runs"
@@ -131,15 +185,14 @@ class Run(Base):
     revision: Mapped[int | None]
     queued_at: Mapped[float] = mapped_column(default=time.time)
     started_at: Mapped[float | None]
-    heartbeat_at: Mapped[float | None]
     finished_at: Mapped[float | None]
 
 
 class Review(Base):
-    """The search for wrong labels that follows a project's runs; one row a project, that of the latest search.
+    """The latest search for wrong labels in a project, which follows a training run.
 
-    It is going while ``ended_at`` is empty and ``until``, up to when whoever claimed it as ``id`` holds it, has not
-    passed. ``run`` is the finished run it followed, ``tasks`` the number of labelled tasks that were looked at.
+    ``id`` names the attempt, whose process holds the lease; ``ended_at`` is empty until it ends. ``run`` is the
+    finished run it followed, ``tasks`` the number of labelled tasks that were checked.
     """
 
     __tablename__ = "reviews"
@@ -149,7 +202,6 @@ class Review(Base):
     run: Mapped[str | None]
     tasks: Mapped[int | None]
     error: Mapped[str | None]
-    until: Mapped[float] = mapped_column(default=0.0)
     ended_at: Mapped[float | None]
 
 
@@ -161,7 +213,7 @@ class LabelIssue(Base):
     """
 
     __tablename__ = "label_issues"
-    __table_args__ = (Index("suspects_by_score", "project", "score"),)
+    __table_args__ = (Index("label_issues_by_score", "project", "score"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))

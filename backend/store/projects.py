@@ -1,8 +1,9 @@
-"""Projects of Label Studio, and which version each is served with."""
+"""Projects of Label Studio, and the version that serves each."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -19,17 +20,27 @@ class Projects:
         self._database = database
         self._current_version = _CURRENT_VERSION.compile(dialect=database.engine.dialect)
 
-    def remember(self, uid: str, **known: Any) -> Project:
-        """Create the project or update what is ``known`` of it; writes nothing when nothing changed."""
-        known = {name: value for name, value in known.items() if value is not None}
+    def save(
+        self,
+        uid: str,
+        *,
+        title: str | None = None,
+        label_config: str | None = None,
+        access_token: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> Project:
+        """Create the project, or update the fields that are given; writes nothing when nothing changed."""
+        fields: dict[str, Any] = {"title": title, "label_config": label_config, "access_token": access_token}
+        fields["extra_params"] = None if extra_params is None else dict(extra_params)
+        given = {name: value for name, value in fields.items() if value is not None}
         project = self.find(uid)
-        if project and all(getattr(project, name) == value for name, value in known.items()):
+        if project and all(getattr(project, name) == value for name, value in given.items()):
             return project
         with self._database.write() as session:
             session.execute(
                 self._database.insert(Project)
-                .values(uid=uid, **known)
-                .on_conflict_do_update(index_elements=["uid"], set_=known or {"uid": uid})
+                .values(uid=uid, **given)
+                .on_conflict_do_update(index_elements=["uid"], set_=given or {"uid": uid})
             )
             return session.get_one(Project, uid)
 
@@ -48,17 +59,19 @@ class Projects:
             return list(session.scalars(select(Project).order_by(Project.created_at)))
 
     def note_comparison(self, uid: str, error: str | None) -> None:
-        """Note that a project has just been compared with Label Studio, or in one sentence why that failed."""
+        """Note that a project has just been compared with Label Studio; ``error`` is one sentence if that failed."""
         with self._database.write() as session:
             session.execute(update(Project).where(Project.uid == uid).values(synced_at=time.time(), sync_error=error))
 
     def current_version(self, uid: str) -> str | None:
-        """The version a project is served with, if there are both; asked for at every prediction."""
-        # Past SQLAlchemy's own connections, which take three times as long as the question.
-        question, connection = self._current_version, self._database.engine.raw_connection()
+        """The version that serves a project; ``None`` where there is none or the project is unknown.
+
+        Called for every prediction, so it uses a raw connection: SQLAlchemy's own take three times as long.
+        """
+        query, connection = self._current_version, self._database.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(str(question), (uid,) if question.positional else {"uid": uid})
+            cursor.execute(str(query), (uid,) if query.positional else {"uid": uid})
             row = cursor.fetchone()
         finally:
             connection.close()

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from backend.errors import InvalidRequest, UnknownRun
 from backend.store.changes import settle_changes
 from backend.store.database import Database
+from backend.store.lease import acquire_lease, is_leased, release_lease, renew_lease
 from backend.store.models import LIVE, Project, Run, RunState, Version
 from backend.store.projects import Projects
+from backend.store.versions import promote_version
 
 
 class Runs:
@@ -23,7 +25,7 @@ class Runs:
         self._database = database
 
     def queue(self, uid: str, reason: str, overrides: Mapping[str, Any] | None = None) -> tuple[Run, bool]:
-        """Queue a run for a project, or return the one that waits already; the flag tells whether it is new."""
+        """Queue a run for a project, or return the one that is queued already; the flag tells whether it is new."""
         while True:
             waiting = self._waiting(uid)
             if waiting:
@@ -35,7 +37,7 @@ class Runs:
                 with self._database.write() as session:
                     session.add(run)
             except IntegrityError:
-                # Raises for an unknown one; else another process has just queued a run.
+                # An unknown project raises here; else another process has just queued a run.
                 Projects(self._database).get(uid)
                 continue
             return run, True
@@ -55,12 +57,12 @@ class Runs:
         """The one run whose id begins like this; `UnknownRun` or, where there are several, `InvalidRequest`."""
         query = select(Run).where(Run.id.startswith(prefix, autoescape=True)).order_by(Run.id).limit(2)
         with self._database.read() as session:
-            found = list(session.scalars(query))
-        if not found or not prefix:
+            runs = list(session.scalars(query))
+        if not runs or not prefix:
             raise UnknownRun(prefix)
-        if len(found) > 1:
+        if len(runs) > 1:
             raise InvalidRequest(f"Several training runs begin with {prefix!r}: give more of the id.")
-        return found[0]
+        return runs[0]
 
     def latest(self, *, project: str | None = None, states: Sequence[str] = (), limit: int = 50) -> list[Run]:
         """The latest runs, newest first."""
@@ -93,27 +95,29 @@ class Runs:
         )
         now = time.time()
         with self._database.write() as session:
-            return session.scalar(
+            run = session.scalar(
                 update(Run)
                 .where(Run.id == oldest, Run.state == "queued")
                 .values(state="started", phase="starting", attempt=Run.attempt + 1, error=None)
-                .values(progress=0.0, eta_seconds=None, started_at=now, heartbeat_at=now)
+                .values(progress=0.0, eta_seconds=None, started_at=now)
                 .returning(Run)
             )
+            if run:
+                release_lease(session, "run", key=run.id)
+                acquire_lease(session, self._database, "run", run.id, str(run.attempt))
+            return run
 
     def started(self) -> list[Run]:
-        """The runs that are going, on whatever machine."""
+        """The runs that are in progress, on any machine."""
         with self._database.read() as session:
             return list(session.scalars(select(Run).where(Run.state == "started")))
 
     def update(self, run_id: str, *, attempt: int, **columns: Any) -> bool:
-        """Write to a started run and renew its heartbeat; ``False`` when this attempt is no longer going."""
-        going = (Run.id == run_id, Run.state == "started", Run.attempt == attempt)
+        """Write to a started run and renew its lease; ``False`` when this attempt was ended or replaced."""
+        started = (Run.id == run_id, Run.state == "started", Run.attempt == attempt)
         with self._database.write() as session:
-            row = session.scalar(
-                update(Run).where(*going).values(heartbeat_at=time.time(), **columns).returning(Run.id)
-            )
-        return row is not None
+            row = session.scalar(update(Run).where(*started).values(id=run_id, **columns).returning(Run.id))
+            return row is not None and renew_lease(session, "run", run_id, str(attempt))
 
     def end(
         self,
@@ -124,50 +128,53 @@ class Runs:
         error: str | None = None,
         version: str | None = None,
     ) -> bool:
-        """Give a live run its end state; ``False`` when it is not live any more, or this ``attempt`` is not going."""
+        """Give a live run its end state; ``False`` when it has ended already or another ``attempt`` is in progress."""
         with self._database.write() as session:
             return _end(session, run_id, state, attempt=attempt, error=error, version=version)
 
     def publish(self, run_id: str, version: Version, *, attempt: int, promote: bool, revision: int) -> bool:
-        """Finish a run with the version it made; ``False``, and nothing is written, when it is no longer going.
+        """Finish a run with the version it made; ``False``, and nothing is written, when this attempt was ended.
 
-        One transaction: a run that was cancelled until now publishes nothing, one that is cancelled later has ended.
-        Changes up to ``revision``, which the version has learnt, are settled.
+        One transaction: a run that was cancelled before publishes nothing, one that is cancelled later has ended; and
+        a promotion is written together with the request to bring its predictions to Label Studio. Changes up to
+        ``revision``, which the version has learnt, are settled.
         """
         with self._database.write() as session:
-            # First, as where changes are recorded: two that wait for each other's rows would be a deadlock.
+            # Locked first, as where changes are recorded: another order could end in a deadlock.
             project = session.get_one(Project, version.project, with_for_update=True)
             if not _end(session, run_id, "finished", attempt=attempt, version=version.name):
                 return False
             session.add(version)
             settle_changes(session, version.project, revision)
             if promote:
-                project.current_version = version.name
-                project.refresh_wanted += 1
+                promote_version(project, version, actor="gate")
             return True
 
-    def stalled(self, *, silent_for: float) -> list[Run]:
-        """Started runs without a heartbeat for ``silent_for`` seconds."""
-        query = select(Run).where(Run.state == "started", Run.heartbeat_at < time.time() - silent_for)
+    def stalled(self) -> list[Run]:
+        """Started runs whose lease has lapsed: their process or its machine died."""
+        query = select(Run).where(Run.state == "started", ~is_leased("run", Run.id))
         with self._database.read() as session:
             return list(session.scalars(query))
 
     def requeue(self, run_id: str, *, attempt: int | None = None, counted: bool = True) -> None:
-        """Queue a started run (of this attempt) again; it ends as failed where a newer run waits already.
+        """Queue a started run (of this attempt) again; it ends as failed where a newer run is queued already.
 
-        An attempt that is not ``counted`` was ended for no fault of its own.
+        ``counted=False``: this attempt does not count, because it was ended for no fault of its own.
         """
         started = [Run.id == run_id, Run.state == "started"]
         if attempt is not None:
             started.append(Run.attempt == attempt)
         try:
             with self._database.write() as session:
-                session.execute(
+                requeued = session.scalar(
                     update(Run)
                     .where(*started)
                     .values(state="queued", phase="queued", progress=0.0, eta_seconds=None)
                     .values(attempt=Run.attempt - (0 if counted else 1))
+                    .returning(Run.id)
                 )
+                if requeued:
+                    release_lease(session, "run", key=run_id)
         except IntegrityError:
             reason = "The run's process died; a newer run of the project takes over."
             self.end(run_id, "failed", attempt=attempt, error=reason)
@@ -191,4 +198,6 @@ def _end(
     row = session.scalar(
         update(Run).where(*live).values(error=error, version=version, revision=revision, **ended).returning(Run.id)
     )
+    if row is not None:
+        release_lease(session, "run", key=run_id)
     return row is not None

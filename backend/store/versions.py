@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from backend.errors import Conflict, UnknownProject, UnknownVersion, VersionPruned
 from backend.store.database import Database
-from backend.store.models import Project, Version
+from backend.store.models import Project, Promotion, Version
 
 
 class Versions:
-    """A version's row stays for its figures when its files are pruned; such a version cannot be used any more."""
+    """When a version's files are pruned, its row stays for its figures; such a version cannot be used any more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class Versions:
         return version
 
     def of(self, uid: str, *, usable: bool = False) -> list[Version]:
-        """A project's versions, newest first; only those that have their files where they are to be ``usable``."""
+        """A project's versions, newest first; ``usable``: only those that still have their files."""
         with self._database.read() as session:
             return _of(session, uid, usable=usable)
 
@@ -41,28 +41,30 @@ class Versions:
             return _get(session, uid, name)
 
     def usable(self, uid: str, name: str) -> Version:
-        """The same, if it has its files; else raises `VersionPruned`."""
+        """A version that still has its files; else raises `VersionPruned`."""
         with self._database.read() as session:
             return _usable(session, uid, name)
 
-    def promote(self, uid: str, name: str, *, verdict: str) -> Version:
-        """Make a version the one that serves: one transaction, so every process sees the old or the new."""
-        with self._alone_with(uid) as (session, project):
+    def promote(self, uid: str, name: str, *, actor: str) -> Version:
+        """Make a version the one that serves, and request the sync of its predictions, in one transaction.
+
+        ``actor`` is who did it: ``gate``, ``command line``, ``dashboard``, ….
+        """
+        with self._locked_project(uid) as (session, project):
             version = _usable(session, uid, name)
-            version.verdict = verdict
-            project.current_version = name
+            promote_version(project, version, actor=actor)
         return version
 
     def pin(self, uid: str, name: str, pinned: bool) -> Version:
-        """Keep a version's files however many newer ones there are, or do so no longer."""
-        with self._alone_with(uid) as (session, _):
+        """Keep a version's files however many newer ones there are, or stop keeping them."""
+        with self._locked_project(uid) as (session, _):
             version = _usable(session, uid, name)
             version.pinned = pinned
         return version
 
     def prune(self, uid: str, name: str) -> None:
-        """Note that a version's files are to go; `Conflict` where it serves or is pinned."""
-        with self._alone_with(uid) as (session, project):
+        """Mark a version's files as removed; `Conflict` where it serves or is pinned."""
+        with self._locked_project(uid) as (session, project):
             version = _usable(session, uid, name)
             if name == project.current_version:
                 raise Conflict(f"Model version {name!r} serves: promote another one before you delete it.")
@@ -71,13 +73,21 @@ class Versions:
             version.pruned_at = time.time()
 
     @contextmanager
-    def _alone_with(self, uid: str) -> Iterator[tuple[Session, Project]]:
-        """A transaction in which nobody else promotes, pins or prunes a version of the project."""
+    def _locked_project(self, uid: str) -> Iterator[tuple[Session, Project]]:
+        """A transaction that locks the project: nobody else promotes, pins or prunes a version of it meanwhile."""
         with self._database.write() as session:
             project = session.get(Project, uid, with_for_update=True)
             if project is None:
                 raise UnknownProject(uid)
             yield session, project
+
+
+def promote_version(project: Project, version: Version, *, actor: str) -> None:
+    """Promote as part of a transaction that has locked the project's row."""
+    if project.current_version != version.name:
+        version.promotions.append(Promotion(previous=project.current_version, actor=actor))
+        project.current_version = version.name
+    project.sync_requested += 1
 
 
 def _of(session: Session, uid: str, *, usable: bool) -> list[Version]:
@@ -88,12 +98,12 @@ def _of(session: Session, uid: str, *, usable: bool) -> list[Version]:
 def _get(session: Session, uid: str, name: str) -> Version:
     version = session.scalar(select(Version).where(Version.project == uid, Version.name == name))
     if version is None:
-        raise UnknownVersion(uid, name, [known.name for known in _of(session, uid, usable=True)])
+        raise UnknownVersion(uid, name, [other.name for other in _of(session, uid, usable=True)])
     return version
 
 
 def _usable(session: Session, uid: str, name: str) -> Version:
     version = _get(session, uid, name)
     if version.pruned_at is not None:
-        raise VersionPruned(name, [known.name for known in _of(session, uid, usable=True)])
+        raise VersionPruned(name, [other.name for other in _of(session, uid, usable=True)])
     return version

@@ -1,4 +1,4 @@
-"""Writes a run's progress to its row, and its heartbeat, and hears there that the run is no longer wanted."""
+"""Writes a run's progress to its row, renews its lease, and notices that the run was cancelled or replaced."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from backend.training.estimate import Estimate
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 2.0
+RENEW_SECONDS = 2.0
 
 
 class RunProgress:
-    """Called with a phase and the fraction of it that is done, from the thread that does the work.
+    """The progress callback of one run; called with a phase and the fraction of it that is done.
 
-    A call raises `RunCancelled` once the row says that this attempt is not to go on: cancelled by a person, or given
-    to another process because this one had seemed dead. A process that outlives its worker ends itself: ``lifeline``
-    is a file descriptor of a pipe whose other end the worker holds, for there may be a launcher between the two.
+    While the context is open, a thread renews the run's lease. A call raises `RunCancelled` once this attempt must
+    stop: a person cancelled the run, or it was given to another process because this one seemed dead. A process whose
+    worker died queues the run again and exits: ``lifeline`` is the file descriptor of a pipe whose other end the worker
+    holds, since a launcher may stand between the two.
     """
 
     def __init__(self, store: Store, run: Run, *, lifeline: int | None = None) -> None:
@@ -39,21 +40,21 @@ class RunProgress:
         self._written = 0.0
         self._phase = ""
         self._stop = threading.Event()
-        self._unwanted = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._lost = threading.Event()
+        self._renewal = threading.Thread(target=self._keep_lease, name="run lease", daemon=True)
 
     def __enter__(self) -> RunProgress:
-        self._heart.start()
+        self._renewal.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._heart.join()
+        self._renewal.join()
 
     def __call__(self, phase: str, fraction: float) -> None:
-        if self._unwanted.is_set():
+        if self._lost.is_set():
             raise RunCancelled(f"Run {self._run.id} was ended while {phase}.")
         now = time.monotonic()
         self._estimate.report(phase, fraction, now)
@@ -68,7 +69,7 @@ class RunProgress:
     def note(self, **columns: Any) -> None:
         """Write columns of the row; raise `RunCancelled` when the run is no longer this process's."""
         if not self._store.runs.update(self._run.id, attempt=self._run.attempt, **columns):
-            raise RunCancelled(f"Run {self._run.id} was ended from outside.")
+            raise RunCancelled(f"Run {self._run.id} was cancelled, or another process executes it now.")
 
     def publish(self, version: Version, *, promote: bool, revision: int) -> None:
         """End the run with the version it made; raise `RunCancelled` when it is no longer this process's."""
@@ -81,20 +82,20 @@ class RunProgress:
         """Give the run its end state, unless it has one already."""
         self._store.runs.end(self._run.id, state, attempt=self._run.attempt, error=error, version=version)
 
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
+    def _keep_lease(self) -> None:
+        while not self._stop.wait(RENEW_SECONDS):
             if self._is_orphan():
                 log.error("the worker is gone; the run is queued again")
                 self._store.runs.requeue(self._run.id, attempt=self._run.attempt)
                 os._exit(1)
             try:
                 estimated = self._estimated(time.monotonic())
-                going = self._store.runs.update(self._run.id, attempt=self._run.attempt, **estimated)
-            except SQLAlchemyError as error:  # the next beat may succeed, and only many missed ones end a run
-                log.warning("run %s: no heartbeat written: %s", self._run.id, error)
+                renewed = self._store.runs.update(self._run.id, attempt=self._run.attempt, **estimated)
+            except SQLAlchemyError as error:  # the next attempt may succeed before the lease lapses
+                log.warning("run %s: its lease was not renewed: %s", self._run.id, error)
                 continue
-            if not going:
-                self._unwanted.set()
+            if not renewed:
+                self._lost.set()
 
     def _is_orphan(self) -> bool:
         closed = self._lifeline is not None and select.select([self._lifeline], [], [], 0)[0]

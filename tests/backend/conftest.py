@@ -113,7 +113,7 @@ def publish(registry: Registry, store: Store, tmp_path: Path) -> Callable[..., V
     def publish(
         name: str = "ner-v1", *, uid: str = UID, files: Path | None = None, current: bool = True, **columns: Any
     ) -> Version:
-        store.projects.remember(uid, title="Restaurants", label_config=LABEL_CONFIG)
+        store.projects.save(uid, title="Restaurants", label_config=LABEL_CONFIG)
         staged = tmp_path / "staged" / uid / name
         staged.parent.mkdir(parents=True, exist_ok=True)
         if files:
@@ -123,7 +123,7 @@ def publish(registry: Registry, store: Store, tmp_path: Path) -> Callable[..., V
         known = {"run": "0123456789ab", "labels": LABELS, "metrics": {"f1": 0.8}, **columns}
         version = registry.publish(uid, name, staged, **known)
         if current:
-            registry.promote(uid, name, verdict="promoted: it is the first")
+            registry.promote(uid, name, actor="gate")
         return version
 
     return publish
@@ -188,6 +188,6 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def any_store(any_url: str) -> Iterator[Store]:
     """A store on each kind of database, and in it the project ``UID``."""
     store = Store(any_url)
-    store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG)
+    store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG)
     yield store
     store.close()

@@ -31,7 +31,7 @@ THRESHOLD = 3
 
 @pytest.fixture(autouse=True)
 def _project(store: Store) -> None:
-    store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG)
+    store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG)
 
 
 def changed(store: Store) -> set[str]:
@@ -80,7 +80,7 @@ def test_imported_tasks_without_labels_are_predicted(
     publish("ner-v1")
     loop.tasks_created(UID, labelled=[], unlabelled=[3])
     assert queue.syncs == [UID]
-    assert store.refreshes.due(UID) == 1
+    assert store.syncs.pending(UID) == 1
 
 
 def test_deleted_tasks_count_if_they_were_labelled(loop: Loop, store: Store) -> None:
@@ -314,24 +314,26 @@ def test_real_version_finds_what_it_has_learnt(loop: Loop, publish: Publish, ver
 # Versions
 
 
-def test_promotion_by_hand_says_so_and_asks_for_a_refresh(
+def test_promotion_by_hand_is_recorded_and_asks_for_a_sync(
     loop: Loop, store: Store, queue: FakeQueue, publish: Publish
 ) -> None:
     publish("ner-v1")
     publish("ner-v2", current=False)
-    loop.promote(UID, "ner-v2")
+    requested = store.projects.get(UID).sync_requested
+    loop.promote(UID, "ner-v2", actor="dashboard")
     assert store.projects.get(UID).current_version == "ner-v2"
-    assert store.versions.get(UID, "ner-v2").verdict == "promoted by hand"
+    [promotion] = store.versions.get(UID, "ner-v2").promotions
+    assert (promotion.actor, promotion.previous) == ("dashboard", "ner-v1")
     assert queue.syncs == [UID]
-    assert store.refreshes.due(UID) == 1
+    assert store.syncs.pending(UID) == requested + 1
 
 
 def test_failed_promotion_changes_nothing(loop: Loop, store: Store, queue: FakeQueue, publish: Publish) -> None:
     publish("ner-v1")
     with pytest.raises(UnknownVersion):
-        loop.promote(UID, "ner-v9")
+        loop.promote(UID, "ner-v9", actor="test")
     with pytest.raises(UnknownProject):
-        loop.promote("9.1", "ner-v1")
+        loop.promote("9.1", "ner-v1", actor="test")
     assert store.projects.get(UID).current_version == "ner-v1"
     assert queue.syncs == []
 

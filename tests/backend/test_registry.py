@@ -135,7 +135,7 @@ def test_version_without_a_row_is_none_after_a_crash(
     assert registry.folder(UID, "ner-v1").is_dir()
     assert store.versions.of(UID) == []
     with pytest.raises(UnknownVersion):
-        registry.promote(UID, "ner-v1", verdict="")
+        registry.promote(UID, "ner-v1", actor="test")
     assert registry.next_name(UID) == "ner-v2"
     publish("ner-v2")
     assert registry.next_name(UID) == "ner-v3"
@@ -218,7 +218,7 @@ def test_version_that_is_not_to_be_one_leaves_no_files(registry: Registry, store
 
     (tmp_path / "staged").mkdir()
     with pytest.raises(RunCancelled):
-        registry.publish(UID, "ner-v1", tmp_path / "staged", run="abc", labels=(), metrics={}, enter=refuse)
+        registry.publish(UID, "ner-v1", tmp_path / "staged", run="abc", labels=(), metrics={}, write_row=refuse)
     assert not registry.folder(UID, "ner-v1").exists()
     assert store.versions.of(UID) == []
 
@@ -230,7 +230,7 @@ def test_promotion_needs_a_version(registry: Registry, store: Store, publish: Pu
     publish("ner-v1")
     for unknown in ("ner-v9", "../ner-v1", ""):
         with pytest.raises(UnknownVersion, match="it has: ner-v1"):
-            registry.promote(UID, unknown, verdict="")
+            registry.promote(UID, unknown, actor="test")
     assert store.projects.get(UID).current_version == "ner-v1"
 
 
@@ -239,7 +239,7 @@ def test_promotion_needs_the_files(registry: Registry, store: Store, publish: Pu
     publish("ner-v2", current=False)
     registry.folder(UID, "ner-v2").rename(registry.model_dir / "gone")
     with pytest.raises(ModelError, match="'ner-v2' are gone"):
-        registry.promote(UID, "ner-v2", verdict="")
+        registry.promote(UID, "ner-v2", actor="test")
     assert store.projects.get(UID).current_version == "ner-v1"
 
 
@@ -248,14 +248,14 @@ def test_promotion_of_a_pruned_version_names_those_that_can_serve(registry: Regi
         publish(name)
     registry.remove(UID, "ner-v1")
     with pytest.raises(VersionPruned, match=r"'ner-v1' were removed .+: use ner-v3 or ner-v2, or train a new one"):
-        registry.promote(UID, "ner-v1", verdict="")
+        registry.promote(UID, "ner-v1", actor="test")
 
 
 def test_version_of_another_project_is_unknown(registry: Registry, store: Store, publish: Publish) -> None:
     publish("ner-v2", uid="8.1")
-    store.projects.remember(UID, label_config=LABEL_CONFIG)
+    store.projects.save(UID, label_config=LABEL_CONFIG)
     with pytest.raises(UnknownVersion, match="none yet"):
-        registry.promote(UID, "ner-v2", verdict="")
+        registry.promote(UID, "ner-v2", actor="test")
 
 
 # Pruning
@@ -326,7 +326,7 @@ def test_version_that_is_open_answers_after_its_files_are_removed(
     registry: Registry, store: Store, publish: Publish, version_folder: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(version_folder, tmp_path / "copy", copy_function=os.link)
-    store.projects.remember(UID)
+    store.projects.save(UID)
     registry.publish(UID, "ner-v1", tmp_path / "copy", run="abc", labels=(), metrics={})
     tagger = registry.tagger(UID, "ner-v1")
     publish("ner-v2")

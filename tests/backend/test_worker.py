@@ -27,6 +27,7 @@ from backend.store.models import Review, Run, Version
 from backend.worker import Worker
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue, settle
+from tests.backend.store.races import lapse
 
 Publish = Callable[..., Version]
 Script = Callable[[str], None]
@@ -36,7 +37,7 @@ OTHER = "8.1795221978"
 
 @pytest.fixture(autouse=True)
 def _project(store: Store) -> None:
-    store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG)
+    store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG)
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_stopped_worker_ends_its_run_and_queues_it_again(
 def test_worker_trains_one_run_at_a_time(
     worker: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
 ) -> None:
-    store.projects.remember(OTHER)
+    store.projects.save(OTHER)
     run_process(f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
     loop.train(UID, reason="button")
     thread = threading.Thread(target=worker.train_queued_runs)
@@ -331,7 +332,7 @@ def test_labels_are_reviewed_once_after_a_finished_run(
     claimed = review_of(store)
     assert (tmp_path / "started").read_text() == f"-m backend.training.review {claimed.id}\n"
     assert loop.registry.log_file(UID, "review").read_text() == "seen\n"
-    reviewing.train_queued_runs()  # that process wrote no end, so the review is its own until it is silent for long
+    reviewing.train_queued_runs()  # that process wrote no end, so it holds the lease until that lapses
     assert review_of(store).id == claimed.id
 
 
@@ -345,7 +346,7 @@ def test_nothing_is_reviewed_where_that_is_switched_off(
 
 
 def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.projects.remember(OTHER)
+    store.projects.save(OTHER)
     seen: list[str] = []
 
     def run_process(self: object, id: str, **_: object) -> None:
@@ -366,7 +367,7 @@ def test_no_review_starts_while_a_run_waits_for_another_worker(
     reviewing: Worker, loop: Loop, store: Store, run_process: Script
 ) -> None:
     run_process("kill -KILL $$")
-    store.projects.remember(OTHER)
+    store.projects.save(OTHER)
     finish_run(loop, OTHER)
     going = loop.train(OTHER, reason="button")
     store.runs.claim()
@@ -406,7 +407,7 @@ def test_run_on_another_machine_ends_a_review_of_its_project_alone(
     reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
 ) -> None:
     run_process(f"touch {tmp_path}/going; exec sleep 60")
-    store.projects.remember(OTHER)
+    store.projects.save(OTHER)
     thread = threading.Thread(target=reviewing.train_queued_runs)
     thread.start()
     wait_for((tmp_path / "going").exists)
@@ -416,7 +417,7 @@ def test_run_on_another_machine_ends_a_review_of_its_project_alone(
     started(store, UID)
     thread.join(10)
     assert not thread.is_alive()
-    assert review_of(store).until == 0.0
+    assert not store.reviews.in_progress(UID)
 
 
 def started(store: Store, uid: str) -> None:
@@ -452,7 +453,8 @@ def test_stopped_worker_ends_its_review_which_another_takes(
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
     interrupted = review_of(store)
-    assert (interrupted.until, interrupted.ended_at) == (0.0, None)
+    assert interrupted.ended_at is None
+    assert not store.reviews.in_progress(UID)
     run_process("exit 0")
     working(loop, studio).train_queued_runs()
     assert review_of(store).id != interrupted.id
@@ -465,37 +467,33 @@ def test_database_that_does_not_answer_ends_no_review(
         raise OperationalError("SELECT", {}, Exception("database is locked"))
 
     monkeypatch.setattr(store.runs, "latest", locked)
-    assert not reviewing._trains(UID)
+    assert not reviewing._is_training(UID)
     assert "database is locked" in caplog.text
 
 
 # Reconcile
 
 
-def test_stalled_run_is_queued_again(
-    worker: Worker, loop: Loop, store: Store, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stalled_run_is_queued_again(worker: Worker, loop: Loop, store: Store, queue: FakeQueue) -> None:
     run = loop.train(UID, reason="button")
     store.runs.claim()
     queue.trainings = 0
     worker.reconcile()
     assert store.runs.get(run.id).state == "started"
-    monkeypatch.setattr(module, "STALLED_SECONDS", -1)
+    lapse(store)
     worker.reconcile()
     assert store.runs.get(run.id).state == "queued"
     assert queue.trainings == 2
 
 
-def test_run_that_stalls_too_often_fails(
-    worker: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "STALLED_SECONDS", -1)
+def test_run_that_stalls_too_often_fails(worker: Worker, loop: Loop, store: Store) -> None:
     run = loop.train(UID, reason="button")
     for _ in range(3):
         store.runs.claim()
+        lapse(store)
         worker.reconcile()
     assert store.runs.get(run.id).state == "failed"
-    assert store.runs.get(run.id).error == "The training process or its machine went away. It was tried 3 times."
+    assert store.runs.get(run.id).error == "The training process or its machine died. It was tried 3 times."
 
 
 def test_files_of_dead_runs_are_removed_and_those_of_a_run_elsewhere_are_not(
@@ -523,8 +521,8 @@ def test_failing_label_studio_leaves_the_other_projects(
     down = FakeLabelStudio(down=LabelStudioUnreachable("Label Studio does not answer"))
     other = FakeLabelStudio(OTHER, tasks=1)
     other.annotate(1)
-    store.projects.remember(OTHER)
-    store.refreshes.want(UID)
+    store.projects.save(OTHER)
+    store.syncs.request(UID)
     studios = {UID: down, OTHER: other}
     Worker(loop, lambda settings, project: studios[project.uid]).reconcile()
     assert store.changes.count(OTHER) == 1
@@ -539,7 +537,7 @@ def test_project_without_a_token_leaves_the_other_projects(loop: Loop, caplog: p
 def test_refresh_left_undone_is_woken(worker: Worker, store: Store, queue: FakeQueue) -> None:
     worker.reconcile()
     assert queue.syncs == []
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     worker.reconcile()
     assert queue.syncs == [UID]
 
@@ -556,11 +554,11 @@ def test_current_version_is_brought_to_label_studio(
     worker: Worker, loop: Loop, store: Store, studio: FakeLabelStudio, publish: Publish, fake_models: list[str]
 ) -> None:
     publish("ner-v1")
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     worker.sync_predictions(UID)
     assert studio.predicted("ner-v1") == set(range(1, 10))
     assert studio.shown == "ner-v1"
-    assert store.refreshes.due(UID) is None
+    assert store.syncs.pending(UID) is None
     imports = len(studio.imports)
     worker.sync_predictions(UID)
     assert len(studio.imports) == imports
@@ -569,10 +567,10 @@ def test_current_version_is_brought_to_label_studio(
 def test_project_without_a_version_has_nothing_to_refresh(
     worker: Worker, store: Store, studio: FakeLabelStudio
 ) -> None:
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     worker.sync_predictions(UID)
     assert studio.imports == []
-    assert store.refreshes.due(UID) is None
+    assert store.syncs.pending(UID) is None
 
 
 def test_project_never_met_has_nothing_to_refresh(worker: Worker, studio: FakeLabelStudio) -> None:
@@ -587,12 +585,12 @@ def test_refresh_ends_when_another_version_is_promoted(
 ) -> None:  # fmt: skip
     publish("ner-v1")
     publish("ner-v2", current=False)
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     original = studio.import_predictions
 
     def promoting(project_id: int, predictions: Any) -> int:
         if not studio.stored:
-            loop.promote(UID, "ner-v2")
+            loop.promote(UID, "ner-v2", actor="test")
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", promoting)
@@ -600,7 +598,7 @@ def test_refresh_ends_when_another_version_is_promoted(
     assert studio.predicted("ner-v1") == {1, 2, 3, 4}
     assert studio.predicted("ner-v2") == set(range(1, 10))
     assert studio.shown == "ner-v2"
-    assert store.refreshes.due(UID) is None
+    assert store.syncs.pending(UID) is None
 
 
 def test_refresh_wanted_again_meanwhile_is_done_again(
@@ -608,20 +606,20 @@ def test_refresh_wanted_again_meanwhile_is_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     original = studio.import_predictions
 
     def importing(project_id: int, predictions: Any) -> int:
         if len(studio.texts) == 9:  # tasks are imported while the first ones are predicted
             studio.texts[10] = "more sushi"
-            store.refreshes.want(UID)
+            store.syncs.request(UID)
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", importing)
     worker.sync_predictions(UID)
     assert studio.imports == [9, 1]
     assert studio.predicted("ner-v1") == set(range(1, 11))
-    assert store.refreshes.due(UID) is None
+    assert store.syncs.pending(UID) is None
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -629,7 +627,7 @@ def test_refresh_runs_once_at_a_time(
     worker: Worker, loop: Loop, store: Store, studio: FakeLabelStudio, publish: Publish, fake_models: list[str]
 ) -> None:
     publish("ner-v1")
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     line = threading.Barrier(6)
 
     def refresh(number: int) -> None:
@@ -639,7 +637,7 @@ def test_refresh_runs_once_at_a_time(
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(refresh, range(6)))
     assert studio.imports == [4, 4, 1]
-    assert store.refreshes.due(UID) is None
+    assert store.syncs.pending(UID) is None
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -648,21 +646,20 @@ def test_refresh_taken_over_by_another_worker_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.refreshes.want(UID)
-    monkeypatch.setattr("backend.store.lease.HOLD_SECONDS", -1)  # as if this process had been suspended
+    store.syncs.request(UID)
     original = studio.import_predictions
 
     def taken_over(project_id: int, predictions: Any) -> int:
-        assert store.refreshes.hold(UID, seconds=60, holder="another worker")
+        lapse(store)  # as if this process had been suspended
+        assert store.leases.acquire("sync", UID, "another worker")
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", taken_over)
     worker.sync_predictions(UID)
     assert studio.imports == [4]
     assert studio.shown == ""
-    assert store.refreshes.due(UID) == 1
-    assert store.refreshes.hold(UID, seconds=60, holder="another worker")
-    assert not store.refreshes.hold(UID, seconds=60, holder="a third one")
+    assert store.syncs.pending(UID) is not None
+    assert store.leases.renew("sync", UID, "another worker")
 
 
 def test_project_that_was_created_anew_gets_no_strangers_predictions(
@@ -670,11 +667,11 @@ def test_project_that_was_created_anew_gets_no_strangers_predictions(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     studio.uid = "7.1800000000"
     worker.sync_predictions(UID)
     assert studio.imports == []
-    assert "it was created anew" in caplog.text
+    assert "Project 7 in Label Studio is not the one this model was trained for" in caplog.text
 
 
 @pytest.mark.parametrize("error", [LabelStudioUnreachable("no answer"), LabelStudioRefused("no token")])
@@ -683,11 +680,11 @@ def test_refresh_that_failed_is_due_and_free_for_the_next(
     fake_models: list[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     publish("ner-v1")
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     studio.down = error
     worker.sync_predictions(UID)
     assert str(error) in caplog.text
-    assert store.refreshes.due(UID) == 1
+    assert store.syncs.pending(UID) is not None
     studio.down = None
     worker.sync_predictions(UID)
     assert studio.shown == "ner-v1"

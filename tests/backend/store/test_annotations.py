@@ -15,7 +15,7 @@ def test_deleted_annotations_name_the_tasks_that_are_known(any_store: Store) -> 
 
 
 def test_replaced_annotations_are_all_that_is_known(any_store: Store) -> None:
-    any_store.projects.remember(OTHER)
+    any_store.projects.save(OTHER)
     any_store.annotations.remember(OTHER, {1: 1})
     any_store.annotations.remember(UID, {1: 1, 2: 2})
     any_store.annotations.replace(UID, {2: 2, 3: 3})

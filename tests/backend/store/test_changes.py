@@ -17,7 +17,7 @@ def test_task_that_changes_twice_counts_once(any_store: Store) -> None:
 
 
 def test_changes_are_counted_per_project(any_store: Store) -> None:
-    any_store.projects.remember(OTHER)
+    any_store.projects.save(OTHER)
     any_store.changes.record(UID, ["1", "2"])
     assert any_store.changes.record(OTHER, ["1"]) == 1
     settle(any_store, any_store.projects.get(OTHER).revision, OTHER)

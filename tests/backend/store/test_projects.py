@@ -12,35 +12,35 @@ OTHER = "8.1795221978"
 
 
 def test_project_is_remembered_with_what_is_known_of_it(any_store: Store) -> None:
-    any_store.projects.remember(UID, extra_params={"a": 1})
-    project = any_store.projects.remember(UID, title="Menus", access_token=None)
+    any_store.projects.save(UID, extra_params={"a": 1})
+    project = any_store.projects.save(UID, title="Menus", access_token=None)
     assert (project.uid, project.id, project.title, project.extra_params) == (UID, 7, "Menus", {"a": 1})
     assert any_store.projects.get(UID).title == "Menus"
 
 
 def test_project_known_by_its_uid_alone_is_remembered_too(any_store: Store) -> None:
-    assert any_store.projects.remember(OTHER).title == ""
+    assert any_store.projects.save(OTHER).title == ""
     assert [project.uid for project in any_store.projects.all()] == [UID, OTHER]
 
 
 def test_remembering_a_project_writes_nothing_when_nothing_changed(store: Store) -> None:
     known = {"title": "Menus", "label_config": "<View/>", "extra_params": {"a": [1]}}
-    store.projects.remember(UID, **known)
+    store.projects.save(UID, **known)
     statements: list[str] = []
 
     @event.listens_for(store.engine, "before_cursor_execute")
     def note(connection: object, cursor: object, statement: str, *_: object) -> None:
         statements.append(statement)
 
-    store.projects.remember(UID, **known)
+    store.projects.save(UID, **known)
     assert {statement.split()[0] for statement in statements} <= {"BEGIN", "SELECT"}
 
-    store.projects.remember(UID, **{**known, "title": "Other"})
+    store.projects.save(UID, **{**known, "title": "Other"})
     assert any(statement.startswith("INSERT") for statement in statements)
 
 
 def test_project_met_by_many_threads_at_once_exists_once(any_store: Store) -> None:
-    race(lambda number: any_store.projects.remember(OTHER, title=f"title {number}"))
+    race(lambda number: any_store.projects.save(OTHER, title=f"title {number}"))
     assert [project.uid for project in any_store.projects.all()] == [UID, OTHER]
 
 

@@ -9,7 +9,7 @@ from backend.store import Store
 from backend.store import reviews as module
 from backend.store.models import LabelIssue, Review, Run
 from tests.backend.fakes import UID
-from tests.backend.store.races import race
+from tests.backend.store.races import lapse, race
 
 OTHER = "8.1795221978"
 
@@ -69,7 +69,7 @@ def test_nothing_is_due_while_the_project_trains(any_store: Store) -> None:
 
 
 def test_project_that_waits_longest_comes_first(any_store: Store) -> None:
-    any_store.projects.remember(OTHER)
+    any_store.projects.save(OTHER)
     finished(any_store, OTHER)
     finished(any_store)
     assert [claimed(any_store).project for _ in range(2)] == [OTHER, UID]
@@ -100,16 +100,15 @@ def test_released_review_is_due_again_at_once(any_store: Store) -> None:
     assert (again.run, again.id == first.id) == (first.run, False)
 
 
-def test_review_whose_process_went_silent_is_taken_over(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_review_whose_process_died_is_taken_over(any_store: Store) -> None:
     finished(any_store)
-    monkeypatch.setattr(module, "HOLD_SECONDS", -1.0)
     silent = claimed(any_store)
-    monkeypatch.setattr(module, "HOLD_SECONDS", 60.0)
+    lapse(any_store)
     taken = claimed(any_store)
-    assert any_store.reviews.going(silent.id) is None
-    assert any_store.reviews.going(taken.id) is not None
-    assert not any_store.reviews.hold(silent.id)
-    assert any_store.reviews.hold(taken.id)
+    assert any_store.reviews.find_open(silent.id) is None
+    assert any_store.reviews.find_open(taken.id) is not None
+    assert not any_store.leases.renew("review", UID, silent.id)
+    assert any_store.leases.renew("review", UID, taken.id)
     assert not end(any_store, silent, issue())
     assert any_store.reviews.label_issues(UID) == []
     assert any_store.reviews.claim() is None
@@ -130,7 +129,7 @@ def test_what_has_ended_stays_as_it_is(any_store: Store) -> None:
     assert end(any_store, review, issue())
     any_store.reviews.release(review.id)
     any_store.reviews.fail(review.id, "too late")
-    assert not any_store.reviews.hold(review.id)
+    assert not any_store.leases.renew("review", UID, review.id)
     assert not end(any_store, review)
     ended = any_store.reviews.get(UID)
     assert ended is not None
@@ -214,7 +213,7 @@ def test_many_tasks_that_change_at_once_are_forgotten(any_store: Store, monkeypa
 
 
 def test_other_projects_suspects_stay(any_store: Store) -> None:
-    any_store.projects.remember(OTHER)
+    any_store.projects.save(OTHER)
     finished(any_store)
     end(any_store, claimed(any_store), issue("1"))
     any_store.changes.record(OTHER, ["1"])

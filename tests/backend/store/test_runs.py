@@ -7,10 +7,10 @@ import pytest
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
 from backend.store import Store
-from backend.store.models import Run, Version
+from backend.store.models import Decision, Run, Version
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import UID
-from tests.backend.store.races import race
+from tests.backend.store.races import lapse, race
 
 OTHER = "8.1795221978"
 
@@ -70,11 +70,11 @@ def test_run_of_an_unknown_project_is_refused(any_store: Store) -> None:
         any_store.runs.queue("9.1", "button")
 
 
-def test_claimed_run_is_started_with_a_heartbeat(any_store: Store) -> None:
+def test_claimed_run_is_started_and_leased(any_store: Store) -> None:
     run = claimed(any_store)
     assert (run.state, run.attempt, run.progress) == ("started", 1, 0.0)
     assert run.started_at is not None
-    assert run.heartbeat_at is not None
+    assert any_store.leases.renewed_at("run", run.id) is not None
 
 
 def test_of_many_racing_threads_one_gets_the_run(any_store: Store) -> None:
@@ -96,7 +96,7 @@ def test_no_second_run_of_a_project_that_trains(any_store: Store) -> None:
 
 
 def test_runs_start_in_the_order_they_were_queued_in(any_store: Store) -> None:
-    any_store.projects.remember(OTHER)
+    any_store.projects.save(OTHER)
     runs = [any_store.runs.queue(uid, "button")[0].id for uid in (OTHER, UID)]
     assert [run.id for run in (any_store.runs.claim(), any_store.runs.claim()) if run] == runs
     assert [run.id for run in any_store.runs.latest()] == runs[::-1]
@@ -154,16 +154,38 @@ def test_dead_run_ends_where_a_newer_one_waits(any_store: Store) -> None:
     assert any_store.runs.get(newer.id).state == "queued"
 
 
-def test_run_without_a_heartbeat_is_stalled(any_store: Store) -> None:
+def test_run_whose_lease_lapsed_is_stalled(any_store: Store) -> None:
     run = claimed(any_store)
-    assert any_store.runs.stalled(silent_for=60) == []
-    assert [stalled.id for stalled in any_store.runs.stalled(silent_for=-1)] == [run.id]
+    assert any_store.runs.stalled() == []
+    lapse(any_store)
+    assert [stalled.id for stalled in any_store.runs.stalled()] == [run.id]
+    assert any_store.runs.update(run.id, attempt=1, progress=0.1)
+    assert any_store.runs.stalled() == []
+    lapse(any_store)
     any_store.runs.end(run.id, "failed")
-    assert any_store.runs.stalled(silent_for=-1) == []
+    assert any_store.runs.stalled() == []
+
+
+def test_run_that_is_claimed_again_is_leased_to_the_new_attempt(any_store: Store) -> None:
+    run = claimed(any_store)
+    any_store.runs.requeue(run.id)
+    assert any_store.leases.renewed_at("run", run.id) is None
+    assert any_store.runs.claim() is not None
+    assert any_store.leases.renew("run", run.id, "2")
+    assert not any_store.leases.renew("run", run.id, "1")
 
 
 def made(run: Run) -> Version:
-    return Version(project=UID, number=1, name="ner-v1", run=run.id, labels=["Dish"], metrics={}, verdict="better")
+    return Version(
+        project=UID,
+        number=1,
+        name="ner-v1",
+        run=run.id,
+        labels=["Dish"],
+        metrics={},
+        decision=Decision(promote=True, rule="bootstrap", f1=0.6, new_labels=[]),
+        promotions=[],
+    )
 
 
 @pytest.mark.parametrize(("promote", "serves", "due"), [(True, "ner-v1", 1), (False, None, None)])
@@ -177,9 +199,12 @@ def test_run_ends_with_the_version_it_made(
     assert any_store.runs.publish(run.id, made(run), attempt=1, promote=promote, revision=revision)
     ended = any_store.runs.get(run.id)
     assert (ended.state, ended.version, ended.progress) == ("finished", "ner-v1", 1.0)
-    assert any_store.versions.get(UID, "ner-v1").verdict == "better"
+    version = any_store.versions.get(UID, "ner-v1")
+    assert version.decision is not None
+    assert (version.decision.rule, version.decision.f1) == ("bootstrap", 0.6)
+    assert [(row.actor, row.previous) for row in version.promotions] == ([("gate", None)] if promote else [])
     assert any_store.projects.current_version(UID) == serves
-    assert any_store.refreshes.due(UID) == due
+    assert any_store.syncs.pending(UID) == due
     assert any_store.changes.count(UID) == 1
 
 
@@ -189,7 +214,7 @@ def test_labels_that_arrive_while_a_run_publishes_wait_for_it(any_store: Store) 
         run = claimed(any_store)
         any_store.changes.record(UID, tasks)
         revision = any_store.projects.get(UID).revision
-        version = Version(project=UID, number=number, name=f"ner-v{number}", labels=[], metrics={})
+        version = Version(project=UID, number=number, name=f"ner-v{number}", labels=[], metrics={}, promotions=[])
 
         def act(racer: int, run: Run = run, version: Version = version, revision: int = revision) -> object:
             if racer:
@@ -201,7 +226,7 @@ def test_labels_that_arrive_while_a_run_publishes_wait_for_it(any_store: Store) 
 
 
 @pytest.mark.parametrize("before", ["cancelled", "queued again", "another attempt"])
-def test_run_that_is_not_going_any_more_publishes_nothing(before: str, any_store: Store) -> None:
+def test_run_that_was_ended_publishes_nothing(before: str, any_store: Store) -> None:
     run = claimed(any_store)
     any_store.changes.record(UID, ["1"])
     if before == "cancelled":
@@ -220,7 +245,7 @@ def test_run_that_is_not_going_any_more_publishes_nothing(before: str, any_store
 def test_run_that_is_cancelled_while_it_publishes_does_one_of_both(any_store: Store) -> None:
     for number in range(1, 6):
         run = claimed(any_store)
-        version = Version(project=UID, number=number, name=f"ner-v{number}", labels=[], metrics={})
+        version = Version(project=UID, number=number, name=f"ner-v{number}", labels=[], metrics={}, promotions=[])
 
         def end(racer: int, run: Run = run, version: Version = version) -> bool:
             if racer:
@@ -253,11 +278,11 @@ def test_run_is_found_by_the_beginning_of_its_id(any_store: Store) -> None:
             any_store.runs.find(unknown)
 
 
-def test_started_runs_are_those_that_are_going(any_store: Store) -> None:
-    any_store.projects.remember(OTHER)
+def test_started_runs_are_those_in_progress(any_store: Store) -> None:
+    any_store.projects.save(OTHER)
     run = claimed(any_store)
     any_store.runs.queue(OTHER, "button")
-    assert [each.id for each in any_store.runs.started()] == [run.id]
+    assert [started.id for started in any_store.runs.started()] == [run.id]
 
 
 def test_unknown_run_is_named_in_the_error(any_store: Store) -> None:

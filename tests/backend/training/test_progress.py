@@ -18,7 +18,7 @@ from tests.backend.fakes import LABEL_CONFIG, UID
 
 @pytest.fixture
 def run(store: Store) -> Run:
-    store.projects.remember(UID, label_config=LABEL_CONFIG)
+    store.projects.save(UID, label_config=LABEL_CONFIG)
     store.runs.queue(UID, "test")
     started = store.runs.claim()
     assert started is not None
@@ -98,17 +98,17 @@ def test_run_that_another_process_took_over_stops(store: Store, run: Run) -> Non
     assert store.runs.get(run.id).state == "started"
 
 
-def test_heartbeat_goes_on_while_nothing_is_reported(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+def test_lease_is_renewed_while_nothing_is_reported(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.01)
     with RunProgress(store, run):
-        first = store.runs.get(run.id).heartbeat_at
+        first = store.leases.renewed_at("run", run.id)
         assert first is not None
-        wait_for(lambda: (store.runs.get(run.id).heartbeat_at or 0) > first)
-    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+        wait_for(lambda: (store.leases.renewed_at("run", run.id) or 0) > first)
+    assert "run lease" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_heartbeat_counts_the_seconds_down(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+def test_time_left_falls_while_nothing_is_reported(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.01)
     with RunProgress(store, run) as progress:
         progress("exporting", 0.0)
         first = store.runs.get(run.id).eta_seconds
@@ -116,31 +116,31 @@ def test_heartbeat_counts_the_seconds_down(store: Store, run: Run, monkeypatch: 
         wait_for(lambda: (store.runs.get(run.id).eta_seconds or first) < first - 0.1)
 
 
-def test_cancellation_is_heard_between_two_writes(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+def test_cancellation_is_noticed_between_two_writes(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.01)
     with RunProgress(store, run) as progress:
         progress("training", 0.0)
         store.runs.end(run.id, "cancelled")
-        wait_for(progress._unwanted.is_set)
+        wait_for(progress._lost.is_set)
         with pytest.raises(RunCancelled, match="while training"):
             progress("training", 0.1)  # too early for a write
 
 
-def test_heartbeat_survives_a_locked_database(
+def test_renewal_survives_a_locked_database(
     store: Store, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
-    update, beats = store.runs.update, []
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.01)
+    update, calls = store.runs.update, []
 
     def flaky(run_id: str, **columns: int) -> bool:
-        beats.append(run_id)
-        if len(beats) == 1:
+        calls.append(run_id)
+        if len(calls) == 1:
             raise OperationalError("UPDATE runs", {}, Exception("database is locked"))
         return update(run_id, **columns)
 
     monkeypatch.setattr(store.runs, "update", flaky)
     with RunProgress(store, run) as progress:
-        wait_for(lambda: len(beats) > 2)
+        wait_for(lambda: len(calls) > 2)
         progress("training", 0.5)
     assert "database is locked" in caplog.text
 
@@ -155,7 +155,7 @@ def test_run_that_outlives_its_worker_is_queued_again_and_ends(
         exits.append(code)
         progress._stop.set()
 
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.01)
     lifeline, worker = os.pipe()
     progress = RunProgress(store, run, lifeline=lifeline)
     monkeypatch.setattr(os, "_exit", exit_)
