@@ -1,4 +1,4 @@
-"""What a version's score is, and when it is unknown. Everything that shows or compares a score asks here."""
+"""The score of a version, and when it is unknown. Everything that shows a score uses `Score`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Interval = tuple[float, float]
 """Lower and upper bound of a 95 % interval."""
 
 MIN_DOCUMENTS = 30
-"""Held-out tasks that a score needs: with fewer, chance moves it by many points, and no interval can be given."""
+"""Held-out tasks that a score needs: with fewer, it varies by many points at random, and there is no interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Score:
 
     @property
     def missing(self) -> int:
-        """Held-out tasks that are missing until the score is known."""
+        """How many more held-out tasks the score needs."""
         return 0 if self.documents is None else max(0, MIN_DOCUMENTS - self.documents)
 
     @property
@@ -48,22 +48,24 @@ class Score:
 
     @property
     def sentence(self) -> str:
-        """The score, on how many tasks it was measured and its interval; or why it is unknown. Without a full stop."""
+        """F1 with its interval and the number of held-out tasks, or why it is unknown; without a full stop."""
         if self.f1 is None:
-            return f"F1 unknown: {self._reason}"
-        on = "" if self.documents is None else f" on {held_out_tasks(self.documents)}"
+            return f"F1 unknown: {self.unknown}"
+        tasks = "" if self.documents is None else f" on {held_out_tasks(self.documents)}"
         interval = f" (95 %: {self.interval[0]:.3f} to {self.interval[1]:.3f})" if self.interval else ""
-        return f"F1 {self.f1:.3f}{interval}{on}"
+        return f"F1 {self.f1:.3f}{interval}{tasks}"
 
     @property
-    def _reason(self) -> str:
+    def unknown(self) -> str | None:
+        """Why the score is unknown, and how many held-out tasks are missing; ``None`` if it is known."""
+        if self.f1 is not None:
+            return None
         if not self.missing:
             return "no held-out task has regions"
         if not self.documents:
             return f"no task is held out yet, {MIN_DOCUMENTS} are needed"
-        return (
-            f"only {held_out_tasks(self.documents)}, {self.missing} more {'is' if self.missing == 1 else 'are'} needed"
-        )
+        more = f"{self.missing} more {'is' if self.missing == 1 else 'are'} needed"
+        return f"only {held_out_tasks(self.documents)}, {more}"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: ``f1``, ``interval``, ``documents``, ``regions``, and ``unknown``, the reason or ``None``."""
@@ -72,14 +74,10 @@ class Score:
             "interval": list(self.interval) if self.interval else None,
             "documents": self.documents,
             "regions": self.regions,
-            "unknown": self._reason if self.f1 is None else None,
+            "unknown": self.unknown,
         }
 
 
 def held_out_tasks(number: int) -> str:
     """``"1 held-out task"``, ``"84 held-out tasks"``."""
     return f"{number:,} held-out task" + "s" * (number != 1)
-
-
-def f1_in_words(metrics: Mapping[str, Any]) -> str:
-    return Score.from_metrics(metrics).sentence

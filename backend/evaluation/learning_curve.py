@@ -1,70 +1,73 @@
-"""The learning curve: F1 against labelled tasks, and what more tasks would bring, as far as the figures support it.
+"""The learning curve: F1 against labelled tasks, and a forecast of how many more tasks raise F1 by one point.
 
-F1 of n tasks is taken to follow a − b · n^−c, the inverse power law that learning curves are commonly found to follow
-(Figueroa et al. 2012, doi:10.1186/1472-6947-12-8). It is fitted by weighted least squares, and fitted again to the same
-points moved at random within their own uncertainty: only what most of these fits agree on is said.
+The model is F1 = a − b · n^−c for n tasks, an inverse power law (Figueroa et al. 2012, doi:10.1186/1472-6947-12-8),
+fitted by weighted least squares. The fit is repeated on resampled points, moved at random within their standard errors:
+a number is given only if most of these fits agree on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from backend.evaluation.bootstrap import Floats
+from backend.scores import Interval, Score
+
+if TYPE_CHECKING:
+    from backend.store.models import Version
 
 _PARAMETERS = 3
 
-LEAST_SIZES = _PARAMETERS
-"""Different numbers of labelled tasks that a curve is fitted to."""
+MIN_SIZES = _PARAMETERS
+"""Different numbers of labelled tasks that a fit needs."""
 
-LEAST_GROWTH = 1.5
-"""The largest number of tasks by the smallest: what lies closer together tells nothing of growth."""
+MIN_GROWTH = 1.5
+"""Least ratio of the largest number of tasks to the smallest: closer numbers do not show growth."""
 
 POINT = 0.01
-"""One more point of F1."""
+"""One point of F1."""
 
-FARTHEST = 3.0
-"""So many times the labelled tasks there are now is as far as the curve is followed."""
+MAX_EXTRAPOLATION = 3.0
+"""The forecast reaches at most to this multiple of the tasks labelled so far."""
 
-_SURE_SHARE = 0.8
+_AGREEING_SHARE = 0.8
 _SPREAD = (0.1, 0.9)
 _RESAMPLES = 400
 _SEED = 42
 _EXPONENTS = np.linspace(0.1, 1.5, 29)
-_UNKNOWN_ERROR = 0.03
-_LEAST_ERROR = 0.002
+_ERROR_WITHOUT_INTERVAL = 0.03
+_MIN_ERROR = 0.002
 _NORMAL_95 = 3.92
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A version: how many labelled tasks it was made of, its F1 in [0, 1] and the standard error of that."""
+    """A version: the number of labelled tasks it was trained on, its F1 in [0, 1], and the 95 % interval of that."""
 
     version: str
     documents: int
     f1: float
-    interval: tuple[float, float] | None = None
+    interval: Interval | None = None
 
     @property
     def error(self) -> float:
-        """Half of what the 95 % interval spans is 1.96 of it; without one a cautious guess."""
+        """Standard error of F1; a cautious guess where there is no interval."""
         if self.interval is None:
-            return _UNKNOWN_ERROR
-        return max((self.interval[1] - self.interval[0]) / _NORMAL_95, _LEAST_ERROR)
+            return _ERROR_WITHOUT_INTERVAL
+        return max((self.interval[1] - self.interval[0]) / _NORMAL_95, _MIN_ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What more labelled tasks would bring.
+    """How many more labelled tasks raise F1 by one point.
 
-    ``sentence`` says it, or why it cannot be said; ``more`` is the number of tasks behind "about N more tasks" with
-    the ``range`` that 80 % of the fits lie in, ``None`` where no number is said. ``line`` are points of the fitted
-    curve, ``(tasks, F1)``, empty where none was fitted; those beyond the last version are extrapolated.
+    ``sentence`` gives the number, or the reason why there is none. ``more`` is the number and ``range`` contains 80 %
+    of the fits; both are ``None`` where there is none. ``line`` are points ``(tasks, F1)`` of the fitted curve, empty
+    where nothing was fitted; those beyond the last version are extrapolated.
     """
 
     sentence: str
@@ -73,70 +76,80 @@ class Forecast:
     line: tuple[tuple[float, float], ...] = ()
 
 
-def points(versions: Sequence[Any], documents: dict[str, int]) -> list[Point]:
-    """The points of versions (rows, newest first) that have a score and a known run, oldest first.
+def points(versions: Sequence[Version], documents: Mapping[str, int]) -> list[Point]:
+    """The points of versions (newest first) whose score is known, oldest first.
 
-    Only versions with the labels of the newest one: F1 over other labels is another measure.
+    ``documents`` has the number of labelled tasks of each run. Only versions with the labels of the newest of them are
+    included, since F1 over other labels is another measure.
     """
-    known = [each for each in versions if each.run in documents and _score(each.metrics) is not None]
-    same = [each for each in known if set(each.labels) == set(known[0].labels)]
-    return [
-        Point(each.name, documents[each.run], each.metrics["f1"], _interval(each.metrics)) for each in reversed(same)
-    ]
+    newest_first: list[Point] = []
+    labels: set[str] = set()
+    for version in versions:
+        score = Score.from_metrics(version.metrics)
+        if score.f1 is None or version.run is None or version.run not in documents:
+            continue
+        labels = labels or set(version.labels)
+        if set(version.labels) == labels:
+            newest_first.append(Point(version.name, documents[version.run], score.f1, score.interval))
+    return newest_first[::-1]
 
 
 def forecast(points: Sequence[Point]) -> Forecast:
-    """Fit the curve, and say how many more tasks one more point of F1 takes, if the fits agree on it."""
-    sizes = {each.documents for each in points if each.documents > 0}
-    if len(sizes) < LEAST_SIZES:
-        have = f"so far there {'is' if len(sizes) == 1 else 'are'} {len(sizes) or 'none'}"
+    """Fit the curve, and give the number of tasks that raise F1 by one point, if the fits agree on it."""
+    sizes = {point.documents for point in points if point.documents > 0}
+    if len(sizes) < MIN_SIZES:
+        so_far = f"so far there {'is' if len(sizes) == 1 else 'are'} {len(sizes) or 'none'}"
         return Forecast(
-            "What more tasks would bring can be told from versions made of three different numbers of tasks; "
-            f"{have}. Keep labelling."
+            "A forecast needs versions with a known F1 that were trained on three different numbers of tasks; "
+            f"{so_far}. Keep labelling."
         )
-    if max(sizes) < LEAST_GROWTH * min(sizes):
+    if max(sizes) < MIN_GROWTH * min(sizes):
         return Forecast(
-            f"The versions were made of {min(sizes):,} to {max(sizes):,} tasks: too close together to tell what more "
-            f"would bring. From {round(LEAST_GROWTH * min(sizes)):,} tasks on it can be tried."
+            f"The versions were trained on {min(sizes):,} to {max(sizes):,} tasks, which are too close together for a "
+            f"forecast. It is possible from {round(MIN_GROWTH * min(sizes)):,} tasks on."
         )
-    return _forecast([each for each in points if each.documents > 0], max(sizes))
+    return _forecast([point for point in points if point.documents > 0], max(sizes))
 
 
 def _forecast(points: Sequence[Point], now: int) -> Forecast:
-    tasks = np.array([each.documents for each in points], dtype=np.float64)
-    scores = np.array([each.f1 for each in points])
-    errors = np.array([each.error for each in points])
-    misfit = _fit(tasks, scores[None], errors)[0, 3]
-    # Points that lie farther from the curve than their intervals explain are less certain than these say.
-    apart = max(1.0, float(np.sqrt(misfit / max(1, len(points) - _PARAMETERS))))
-    moved = scores + apart * errors * np.random.default_rng(_SEED).standard_normal((_RESAMPLES, len(points)))
-    fits = _fit(tasks, np.vstack([scores, moved]), errors)
-    line = _line(fits[0], float(tasks.min()), now)
+    fits = _resampled_fits(points)
+    line = _line(fits[0], float(min(point.documents for point in points)), now)
     needed = np.array([_needed(fit, now) for fit in fits])
-    most = (FARTHEST - 1) * now
+    most = (MAX_EXTRAPOLATION - 1) * now
     within = needed[1:] <= most
-    if within.mean() >= _SURE_SHARE and needed[0] <= most:
+    if within.mean() >= _AGREEING_SHARE and needed[0] <= most:
         low, high = np.quantile(needed[1:][within], _SPREAD)
-        more, between = _rounded(needed[0]), (_rounded(low), _rounded(high))
-        plausible = f"{between[0]:,} to {between[1]:,} are plausible"
-        return Forecast(f"About {more:,} more tasks for one more point of F1 ({plausible}).", more, between, line)
-    if (~within).mean() >= _SURE_SHARE:
+        more, bounds = _rounded(needed[0]), (_rounded(low), _rounded(high))
+        plausible = f"{bounds[0]:,} to {bounds[1]:,} are plausible"
+        return Forecast(f"About {more:,} more tasks raise F1 by one point ({plausible}).", more, bounds, line)
+    if (~within).mean() >= _AGREEING_SHARE:
         return Forecast(
             f"The curve has flattened: one more point of F1 would take more than {_rounded(most):,} further tasks. "
-            "Correcting label issues, or labelling more of the weakest label, may bring more.",
+            "Correcting label issues, or labelling more of the weakest label, may help more.",
             line=line,
         )
     return Forecast(
-        "The scores are too uncertain to say how many tasks one more point of F1 takes: with more held-out tasks the "
-        "intervals narrow, and the curve with them.",
+        "The scores are too uncertain for a forecast; with more held-out tasks their intervals become narrower.",
         line=line,
     )
 
 
+def _resampled_fits(points: Sequence[Point]) -> Floats:
+    """Parameters of the curve, a row for each fit: first that of the points, then those of the resampled points."""
+    tasks = np.array([point.documents for point in points], dtype=np.float64)
+    scores = np.array([point.f1 for point in points])
+    errors = np.array([point.error for point in points])
+    misfit = _fit(tasks, scores[None], errors)[0, 3]
+    # If the points are further from the curve than their intervals explain, their errors are larger than these say.
+    inflation = max(1.0, float(np.sqrt(misfit / max(1, len(points) - _PARAMETERS))))
+    noise = np.random.default_rng(_SEED).standard_normal((_RESAMPLES, len(points)))
+    return _fit(tasks, np.vstack([scores, scores + inflation * errors * noise]), errors)
+
+
 def _fit(tasks: Floats, scores: Floats, errors: Floats) -> Floats:
-    """Parameters a, b and c for each row of ``scores``, a at most 1 and b at least 0, and the squared misfit."""
+    """Parameters a ≤ 1, b ≥ 0 and c, and the squared misfit, for each row of ``scores``."""
     weights = errors**-2
-    best, found = np.full(len(scores), np.inf), np.zeros((len(scores), _PARAMETERS + 1))
+    best, fits = np.full(len(scores), np.inf), np.zeros((len(scores), _PARAMETERS + 1))
     for exponent in _EXPONENTS:
         power = tasks**-exponent
         mean, centre = np.average(scores, axis=1, weights=weights), float(np.average(power, weights=weights))
@@ -150,14 +163,14 @@ def _fit(tasks: Floats, scores: Floats, errors: Floats) -> Floats:
         misfit = ((scores - (a[:, None] - b[:, None] * power)) ** 2) @ weights
         better = misfit < best - 1e-12
         best[better] = misfit[better]
-        found[better] = np.stack([a, b, np.full(len(a), exponent), misfit], axis=1)[better]
-    return found
+        fits[better] = np.stack([a, b, np.full(len(a), exponent), misfit], axis=1)[better]
+    return fits
 
 
 def _needed(fit: Floats, now: int) -> float:
-    """Tasks beyond ``now`` until the curve is a point higher; infinite where it never is."""
+    """Tasks beyond ``now`` until the curve is one point higher; infinite if it never is."""
     _, b, c, _ = fit
-    gap = b * now**-c - POINT  # what is left to gain after that point
+    gap = b * now**-c - POINT  # from one point higher to the limit a
     return float("inf") if gap <= 0 else float((b / gap) ** (1 / c) - now)
 
 
@@ -168,15 +181,6 @@ def _line(fit: Floats, first: float, now: int) -> tuple[tuple[float, float], ...
 
 
 def _rounded(number: float) -> int:
-    """Two digits: more would be a promise."""
+    """Rounded to two digits, since the forecast is not more exact."""
     number = max(number, 1.0)
     return int(round(number, 1 - int(log10(number))))
-
-
-def _score(metrics: dict[str, Any]) -> float | None:
-    return metrics.get("f1") if metrics.get("support") != 0 else None
-
-
-def _interval(metrics: dict[str, Any]) -> tuple[float, float] | None:
-    pair = (metrics.get("intervals") or {}).get("f1")
-    return (pair[0], pair[1]) if pair else None

@@ -110,12 +110,11 @@ class _Evaluation:
     @classmethod
     def of(cls, metrics: Metrics | None) -> _Evaluation:
         score = _score(metrics)
-        unknown = score.to_dict()["unknown"]
         if metrics is None:
-            return cls("F1 unknown: no task is in this set.", unknown, [])
+            return cls("F1 unknown: no task is in this set.", score.unknown, [])
         if not metrics.support:
-            return cls(f"{score.sentence}.", unknown, [])
-        return cls(_sentence(metrics, score), unknown, list(_table(metrics, score)))
+            return cls(f"{score.sentence}.", score.unknown, [])
+        return cls(_sentence(metrics, score), score.unknown, list(_table(metrics, score)))
 
 
 def _score(metrics: Metrics | None) -> Score:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from backend.demo.samples import load_samples
 from backend.label_studio.api import RemoteProject
 from backend.label_studio.connect import connect
-from backend.scores import f1_in_words
+from backend.scores import Score
 from backend.store.models import LIVE
 from converters import Document, regions
 from label_config import LabelConfig, template
@@ -104,7 +104,9 @@ def _trained(site: Site, project: RemoteProject, number: int) -> None:
     if run.version is None:
         raise click.ClickException(f"Training run {run.id} {run.state}: {run.error}")
     seconds = (run.finished_at or 0) - (run.started_at or 0)
-    click.echo(f"{run.version}: {f1_in_words(site.loop.versions(project.uid)[0].metrics)}, in {seconds:.0f} s")
+    click.echo(
+        f"{run.version}: {Score.from_metrics(site.loop.versions(project.uid)[0].metrics).sentence}, in {seconds:.0f} s"
+    )
 
 
 def _pre_labels(browser: Browser, site: Site, project: RemoteProject, file: Path) -> None:
