@@ -1,4 +1,4 @@
-"""Pure text work: spans, BIO words, CoNLL files and Label Studio JSON, each turned into the others."""
+"""Conversion between spans, BIO tags, CoNLL files and Label Studio JSON, without other libraries of the service."""
 
 from converters.agreement import Agreement, agree
 from converters.bio import (

@@ -17,8 +17,8 @@ from converters.streams import progress, reading_text
 from converters.words import TOKENIZERS
 
 _DESCRIPTION = """\
-Converts between Label Studio and CoNLL-2003, and tells what a CoNLL file holds.
-"-" stands for standard input or output."""
+Converts between Label Studio and CoNLL-2003, and counts what is in a CoNLL file.
+"-" means standard input or output."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the program that reads our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _say(f"Error: {error.filename or 'a stream'}: {error.strerror or error}.")
@@ -44,46 +44,52 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m converters", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    chosen = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _command(chosen, "label-studio-to-conll", _to_conll, "an export (JSON, JSON_MIN) → CoNLL-2003")
+    command = _command(subparsers, "label-studio-to-conll", _to_conll, "an export (JSON, JSON_MIN) → CoNLL-2003")
     command.add_argument("source", metavar="IN.json")
     command.add_argument("target", metavar="OUT.conll", help="the sidecar OUT.conll.jsonl is written beside it")
-    command.add_argument("--config", metavar="XML", help="the project's labelling configuration; inferred without")
+    command.add_argument(
+        "--config", metavar="XML", help="the project's labelling configuration; by default inferred from the export"
+    )
     _add_reading_options(command)
 
-    command = _command(chosen, "conll-to-label-studio", _to_label_studio, "a CoNLL file → tasks ready to import")
-    command.add_argument("source", metavar="IN", help="its sidecar IN.jsonl is used where there is one")
+    command = _command(subparsers, "conll-to-label-studio", _to_label_studio, "a CoNLL file → tasks to import")
+    command.add_argument("source", metavar="IN", help="its sidecar IN.jsonl is used if it exists")
     command.add_argument("target", metavar="OUT.json")
     command.add_argument("--as", dest="kind", choices=("predictions", "annotations"), default="predictions")
-    command.add_argument("--config", metavar="XML", help="the project's labelling configuration; made up without")
-    command.add_argument("--report", metavar="REPORT.json", help="what was left out, by document")
+    command.add_argument(
+        "--config", metavar="XML", help="the project's labelling configuration; by default generated from the labels"
+    )
+    command.add_argument("--report", metavar="REPORT.json", help="write what was left out, by document, to this file")
 
-    command = _command(chosen, "conll-to-config", _to_config, "a CoNLL file → a labelling configuration")
+    command = _command(subparsers, "conll-to-config", _to_config, "a CoNLL file → a labelling configuration")
     command.add_argument("source", metavar="IN")
     command.add_argument("target", metavar="OUT.xml")
 
-    command = _command(chosen, "stats", _stats, "tokens, entities, sentence lengths and illegal tags of a CoNLL file")
+    command = _command(
+        subparsers, "stats", _stats, "tokens, entities, sentence lengths and illegal tags of a CoNLL file"
+    )
     command.add_argument("source", metavar="IN")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
 def _command(
-    chosen: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, purpose: str
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, purpose: str
 ) -> argparse.ArgumentParser:
-    parser = chosen.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    parser = subparsers.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
     parser.set_defaults(run=run)
     return parser
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how tasks are read and where the report goes."""
-    parser.add_argument("--report", metavar="REPORT.json", help="every problem by task")
+    """Add the options for reading tasks and for the report."""
+    parser.add_argument("--report", metavar="REPORT.json", help="write every problem, by task, to this file")
     parser.add_argument("--tokenizer", choices=sorted(TOKENIZERS), default="unicode")
     parser.add_argument("--no-sentences", action="store_true", help="write each document as one sentence")
-    parser.add_argument("--annotator", metavar="ID", help="take only this person's annotations (id or e-mail)")
-    parser.add_argument("--agreement", action="store_true", help="take the majority of all annotators, word by word")
+    parser.add_argument("--annotator", metavar="ID", help="use only this person's annotations (id or e-mail)")
+    parser.add_argument("--agreement", action="store_true", help="use the majority of all annotators, word by word")
 
 
 def _to_conll(options: argparse.Namespace) -> None:
@@ -121,7 +127,7 @@ def _finish(report: ConversionReport, target: str | None, summary: str) -> None:
 
 
 def _say(sentence: str) -> None:
-    """Tell the person; standard output may be the file."""
+    """Print to standard error, since standard output may be the converted file."""
     sys.stderr.write(sentence.encode("utf-8", "backslashreplace").decode() + "\n")
 
 

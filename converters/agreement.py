@@ -1,4 +1,4 @@
-"""Several people's spans on one text, made one by majority of each word."""
+"""Agreement: the spans of several people on one text, combined by a majority vote on each word."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from converters.document import Span, Word
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a majority found: spans in text order, the number of words voted on, and of those not tagged alike.
+    """The spans of the majority in text order, the number of words, and how many of them were tagged differently.
 
     ``losses`` are the spans that had no vote, since they overlap others of the same person or cover no word.
     """
@@ -25,15 +25,14 @@ class Agreement:
 
 
 def agree(text: str, votes: Sequence[Iterable[Span]]) -> Agreement:
-    """Let everyone who labelled ``text`` vote on each word; ``votes`` holds one person's spans each.
+    """Take a vote on each word of ``text``; ``votes`` holds the spans of one person each.
 
-    A word gets a tag if more than half of the voters gave it the same label *and* the same place in the
-    span (its first word or a later one); with a tie or less it is outside. Words are cut wherever any span
-    begins or ends. The tags become spans by the usual rule: a later word of a span whose beginning found no
-    majority begins one.
+    A word gets a tag if more than half of the people gave it the same label *and* the same position in the span (its
+    first word or a later one); otherwise it is outside. Words are split wherever any span begins or ends. The tags
+    become spans as in `converters.bio.repair`: a later word of a span whose first word had no majority begins a span.
     """
     tagged = [spans_to_tags(text, spans) for spans in votes]
-    ballots = [tags_to_spans(it.words, it.tags) for it in tagged] or [[]]
+    ballots = [tags_to_spans(ballot.words, ballot.tags) for ballot in tagged] or [[]]
     words = _common_words(text, ballots)
     columns = list(zip(*(_tags(words, spans) for spans in ballots), strict=True))
     elected = [_elect(column) for column in columns]
@@ -41,12 +40,12 @@ def agree(text: str, votes: Sequence[Iterable[Span]]) -> Agreement:
         spans=tuple(tags_to_spans(words, elected)),
         words=len(words),
         disputed=sum(len(set(column)) > 1 for column in columns),
-        losses=tuple(loss for it in tagged for loss in it.losses),
+        losses=tuple(loss for ballot in tagged for loss in ballot.losses),
     )
 
 
 def _common_words(text: str, ballots: Iterable[Iterable[Span]]) -> tuple[Word, ...]:
-    """Cut the text into words so that none crosses the edge of anyone's span."""
+    """Split the text into words so that no word crosses a boundary of anyone's span."""
     edges = sorted({edge for spans in ballots for span in spans for edge in (span.start, span.end)})
     return spans_to_tags(text, [Span(start, end, "cut") for start, end in pairwise(edges)]).words
 
@@ -57,12 +56,12 @@ def _elect(column: Sequence[str]) -> str:
 
 
 def _tags(words: Iterable[Word], spans: Sequence[Span]) -> Iterator[str]:
-    """Tag words, none of which crosses the edge of a span; both are in text order."""
-    at = 0
+    """Tag words, none of which crosses a boundary of a span; both are in text order."""
+    index = 0
     for word in words:
-        while at < len(spans) and spans[at].end <= word.start:
-            at += 1
-        if at == len(spans) or word.start < spans[at].start:
+        while index < len(spans) and spans[index].end <= word.start:
+            index += 1
+        if index == len(spans) or word.start < spans[index].start:
             yield OUTSIDE
         else:
-            yield f"{'B' if word.start == spans[at].start else 'I'}-{spans[at].label}"
+            yield f"{'B' if word.start == spans[index].start else 'I'}-{spans[index].label}"

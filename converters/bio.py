@@ -1,7 +1,10 @@
-"""The algebra of BIO tags: which tag may follow which, and spans to tagged words and back.
+"""BIO tags: which tag may follow which, spans to tagged words and back.
 
-The scheme is IOB2: ``B-X`` opens an entity of type X, ``I-X`` continues it, ``O`` is outside of any. A
-label may itself contain ``-``: a tag is split at the first one only.
+The scheme is IOB2: ``B-X`` begins an entity of type X, ``I-X`` continues it, ``O`` is outside of any entity. A label
+may contain ``-``: a tag is split at the first one only. An example::
+
+    Who  makes  the  best  pad     thai    in  New         York
+    O    O      O    O     B-Dish  I-Dish  O   B-Location  I-Location
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ OVERLAP = "overlaps a longer or earlier span"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A span that could not become tags, and why. ``kept`` is the winner where two spans overlapped."""
+    """A span that could not become tags, and why. ``kept`` is the span that was kept where two overlapped."""
 
     span: Span
     reason: str
@@ -37,7 +40,7 @@ class Loss:
 
 
 class Tagged(NamedTuple):
-    """Words with a tag each, and the spans that found no place in them (``losses``, in the given order)."""
+    """Words with one tag each, and the spans that are not among the tags (``losses``, in the given order)."""
 
     words: tuple[Word, ...]
     tags: tuple[str, ...]
@@ -63,7 +66,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def _may_follow(before: str, tag: str) -> bool:
-    """The one rule of the scheme: only an entity's own tags may stand before its ``I-``."""
+    """The only rule of the scheme: before ``I-X`` there must be ``B-X`` or ``I-X``."""
     prefix, label = split_tag(tag)
     if prefix != "I":
         return True
@@ -72,15 +75,15 @@ def _may_follow(before: str, tag: str) -> bool:
 
 
 def transitions(tags: Sequence[str]) -> list[list[bool]]:
-    """Tell which tag may follow which: ``legal[i][j]`` is true where ``tags[j]`` may come after ``tags[i]``.
+    """The transition table: ``legal[i][j]`` is true where ``tags[j]`` may follow ``tags[i]``.
 
-    Validation, repair and decoding all rest on this rule. Raises ``ValueError`` for a tag that is not BIO.
+    Validation, repair and decoding all use this rule. Raises ``ValueError`` for a tag that is not BIO.
     """
     return [[_may_follow(before, tag) for tag in tags] for before in tags]
 
 
 def starts(tags: Sequence[str]) -> list[bool]:
-    """Tell which tags may begin a sequence: all but ``I-``.
+    """Which of the tags may begin a sequence: all except ``I-``.
 
     Raises ``ValueError`` for a tag that is not BIO.
     """
@@ -88,7 +91,7 @@ def starts(tags: Sequence[str]) -> list[bool]:
 
 
 def is_legal(tags: Sequence[str]) -> bool:
-    """Tell whether a sequence of tags is legal IOB2; one that holds something else than BIO tags is not."""
+    """Whether a sequence of tags is legal IOB2; a sequence with anything but BIO tags is not."""
     try:
         return all(_may_follow(before, tag) for before, tag in pairwise([OUTSIDE, *tags]))
     except ValueError:
@@ -96,9 +99,9 @@ def is_legal(tags: Sequence[str]) -> bool:
 
 
 def repair(tags: Sequence[str]) -> tuple[list[str], int]:
-    """Make a sequence legal and count the changes: an ``I-X`` that continues no X begins one, as ``B-X``.
+    """Make a sequence legal and count the changes: an ``I-X`` that continues no X becomes ``B-X``.
 
-    This is how ``conlleval`` reads such sequences. Raises ``ValueError`` for a tag that is not BIO.
+    ``conlleval`` reads such sequences the same way. Raises ``ValueError`` for a tag that is not BIO.
     Source: https://www.clips.uantwerpen.be/conll2000/chunking/output.html
     """
     repaired = list(tags)
@@ -111,35 +114,36 @@ def repair(tags: Sequence[str]) -> tuple[list[str], int]:
 
 
 def spans_to_tags(text: str, spans: Iterable[Span], *, tokenizer: Tokenizer = split_words) -> Tagged:
-    """Tag the words of ``text`` with any ``spans``; one that finds no place is a loss, never an error.
+    """Tag the words of ``text`` with ``spans``; a span that cannot become tags is a loss, never an error.
 
-    Whitespace at a span's edges is trimmed. A boundary inside a word splits the word there, so the words
-    may be more than ``tokenizer(text)``. Of two spans that overlap the longer wins, then the one that starts
-    earlier, then the one given first. Touching spans of one type stay two entities.
+    Whitespace at the ends of a span is trimmed. A boundary inside a word splits the word there, so there may be more
+    words than in ``tokenizer(text)``. Of two spans that overlap the longer is kept, then the one that starts earlier,
+    then the one given first. Adjacent spans of one type stay two entities.
     """
     kept, lost = _resolve(text, spans)
-    found = tokenizer(text)
-    places = [_within(found, it.trimmed) for it in kept]
-    if None in places:
-        found = list(_cut(found, sorted({edge for it in kept for edge in (it.trimmed.start, it.trimmed.end)})))
-        places = [_within(found, it.trimmed) for it in kept]
-    tags = [OUTSIDE] * len(found)
-    for candidate, place in zip(kept, places, strict=True):
-        if place is None or place[0] == place[1]:
+    text_words = tokenizer(text)
+    ranges = [_word_range(text_words, candidate.trimmed) for candidate in kept]
+    if None in ranges:
+        boundaries = {offset for candidate in kept for offset in (candidate.trimmed.start, candidate.trimmed.end)}
+        text_words = list(_cut(text_words, sorted(boundaries)))
+        ranges = [_word_range(text_words, candidate.trimmed) for candidate in kept]
+    tags = [OUTSIDE] * len(text_words)
+    for candidate, word_range in zip(kept, ranges, strict=True):
+        if word_range is None or word_range[0] == word_range[1]:
             lost[candidate.order] = Loss(candidate.given, NO_WORD, None)
             continue
-        first, last = place
+        first, last = word_range
         label = candidate.trimmed.label
         tags[first] = f"B-{label}"
         if last - first > 1:
             tags[first + 1 : last] = [f"I-{label}"] * (last - first - 1)
-    return Tagged(tuple(found), tuple(tags), tuple([lost[order] for order in sorted(lost)]))
+    return Tagged(tuple(text_words), tuple(tags), tuple([lost[order] for order in sorted(lost)]))
 
 
 def tags_to_spans(words: Sequence[Word], tags: Sequence[str]) -> list[Span]:
     """Read the entities of tagged words as spans without a score, in text order.
 
-    Illegal tags are read as `repair` mends them. A span reaches from its first word's start to its last word's end.
+    Illegal tags are read as `repair` corrects them. A span reaches from its first word's start to its last word's end.
     Raises ``ValueError`` if words and tags differ in number, or for a tag that is not BIO.
     """
     spans: list[Span] = []
@@ -159,19 +163,19 @@ def tags_to_spans(words: Sequence[Word], tags: Sequence[str]) -> list[Span]:
 
 
 class _Candidate(NamedTuple):
-    """A span that could become tags: its place among the given ones, itself trimmed, and as it was given."""
+    """A span that could become tags: its index among the given spans, trimmed, and as it was given."""
 
     order: int
     trimmed: Span
     given: Span
 
 
-# As with words: made by the million.
+# Made by the million: this avoids the Python function that a NamedTuple has for its constructor.
 _candidate = cast(Callable[[tuple[int, Span, Span]], _Candidate], partial(tuple.__new__, _Candidate))
 
 
 def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[_Candidate], dict[int, Loss]]:
-    """Choose the spans that become tags, sorted and without overlaps; the others are losses by their place."""
+    """Choose the spans that become tags, sorted and without overlaps; the others are losses, by index."""
     lost: dict[int, Loss] = {}
     candidates: list[_Candidate] = []
     for order, span in enumerate(spans):
@@ -180,16 +184,16 @@ def _resolve(text: str, spans: Iterable[Span]) -> tuple[list[_Candidate], dict[i
             lost[order] = Loss(span, trimmed, None)
         else:
             candidates.append(_candidate((order, trimmed, span)))
-    # Regions come in text order almost always.
-    if not _apart(candidates):
+    # Regions are almost always in text order.
+    if not _is_ordered(candidates):
         candidates.sort(key=_start)
-        if not _apart(candidates):
+        if not _is_ordered(candidates):
             candidates = _without_overlaps(candidates, lost)
     return candidates, lost
 
 
-def _apart(candidates: Iterable[_Candidate]) -> bool:
-    """Tell whether each ends before the next begins."""
+def _is_ordered(candidates: Iterable[_Candidate]) -> bool:
+    """Whether each candidate ends before the next begins."""
     end = 0
     for candidate in candidates:
         if candidate.trimmed.start < end:
@@ -216,7 +220,7 @@ def _precedence(candidate: _Candidate) -> tuple[int, int, int]:
 
 
 def _trim(text: str, span: Span) -> Span | str:
-    """Trim whitespace from a span's edges, or say why it cannot become tags."""
+    """Trim whitespace from the ends of a span, or return the reason why it cannot become tags."""
     start, end = span.start, span.end
     if not 0 <= start <= end <= len(text):
         return OUT_OF_RANGE
@@ -237,25 +241,27 @@ def _start(candidate: _Candidate) -> int:
 
 
 def _overlapped(kept: Sequence[_Candidate], span: Span) -> Span | None:
-    """Find the span, as it was given, that already holds a part of ``span``'s place; the longest of two.
+    """Find the kept span, as it was given, that overlaps ``span``; the longest if there are two.
 
-    ``kept`` is sorted, free of overlaps, and none in it is shorter than ``span``: two at most touch it.
+    ``kept`` is sorted and without overlaps, and no span in it is shorter than ``span``: at most two overlap it.
     """
-    at = bisect_right(kept, span.start, key=_start)
-    near = [it for it in kept[max(at - 1, 0) : at + 1] if _overlap(it.trimmed, span)]
-    return max(near, key=lambda it: it.trimmed.end - it.trimmed.start).given if near else None
+    index = bisect_right(kept, span.start, key=_start)
+    overlapping = [candidate for candidate in kept[max(index - 1, 0) : index + 1] if _overlap(candidate.trimmed, span)]
+    if not overlapping:
+        return None
+    return max(overlapping, key=lambda candidate: candidate.trimmed.end - candidate.trimmed.start).given
 
 
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
+def _overlap(first: Span, second: Span) -> bool:
+    return first.start < second.end and second.start < first.end
 
 
 _word_start = itemgetter(1)
 _word_end = itemgetter(2)
 
 
-def _within(words: Sequence[Word], span: Span) -> tuple[int, int] | None:
-    """Find the words that hold a part of a span, from the first to before the last; ``None`` if it cuts through one."""
+def _word_range(words: Sequence[Word], span: Span) -> tuple[int, int] | None:
+    """The range of words that a span covers, end exclusive; ``None`` if a boundary is inside a word."""
     start, end = span.start, span.end
     first = bisect_right(words, start, key=_word_end)
     last = bisect_left(words, end, lo=first, key=_word_start)
@@ -266,18 +272,18 @@ def _within(words: Sequence[Word], span: Span) -> tuple[int, int] | None:
 
 def _cut(words: Iterable[Word], cuts: Sequence[int]) -> Iterator[Word]:
     """Split the words that have a cut inside; both are in text order."""
-    at = 0
+    index = 0
     for word in words:
-        while at < len(cuts) and cuts[at] <= word.start:
-            at += 1
-        if at == len(cuts) or word.end <= cuts[at]:
+        while index < len(cuts) and cuts[index] <= word.start:
+            index += 1
+        if index == len(cuts) or word.end <= cuts[index]:
             yield word
         else:
-            yield from _split(word, cuts[at : bisect_left(cuts, word.end, lo=at)])
+            yield from _split(word, cuts[index : bisect_left(cuts, word.end, lo=index)])
 
 
 def _split(word: Word, inside: Sequence[int]) -> Iterator[Word]:
-    """Split a word at the offsets inside it; what is only whitespace disappears, as it does between words."""
+    """Split a word at the offsets inside it; pieces of only whitespace are dropped, as between words."""
     for start, end in pairwise([word.start, *inside, word.end]):
         piece = word.text[start - word.start : end - word.start]
         visible = piece.strip()

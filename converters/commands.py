@@ -1,4 +1,4 @@
-"""What the command line does, as functions: each turns one kind of file into another."""
+"""The conversions of the command line as functions: each reads one kind of file and writes another."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Form = Literal["conll", "bio", "json"]
 def label_studio_to_conll(
     source: str, target: str, *, config: str | None = None, how: Reading | None = None
 ) -> tuple[Written, ConversionReport]:
-    """Convert an export file; without a ``config`` file the export is read once before, to infer one."""
+    """Convert an export file; without a ``config`` file the export is read twice, first to infer the configuration."""
     if config is not None:
         return _convert(source, target, Conversion(read_config(config), how or Reading()))
     with rereadable(source) as file:
@@ -48,7 +48,7 @@ def label_studio_to_conll(
 def _convert(source: str, target: str, conversion: Conversion) -> tuple[Written, ConversionReport]:
     counter = Progress("tasks")
     with reading(source) as stream, _writing_conll(target) as (rows, sidecar):
-        conversion.write_file(stream, rows, sidecar, watch=counter.add)
+        conversion.write_file(stream, rows, sidecar, on_progress=counter.add)
     counter.end()
     return conversion.written, conversion.report
 
@@ -63,8 +63,8 @@ def export_tasks(
 ) -> tuple[Written, ConversionReport]:
     """Write the labelled tasks in one of three forms to ``target``; ``-`` is standard output.
 
-    ``conll`` is CoNLL-2003, its sidecar beside it (not beside standard output), ``bio`` a word and its tag a row,
-    ``json`` the tasks as they are, one a line; the report is then that of the conversion they would have had.
+    ``conll`` is CoNLL-2003 with a sidecar (without one on standard output), ``bio`` a word and its tag per row,
+    ``json`` the tasks unchanged, one per line, with the report that their conversion would have.
     """
     conversion = Conversion(config, how or Reading())
     if form == "conll":
@@ -75,12 +75,12 @@ def export_tasks(
             if form == "bio":
                 conversion.write(tasks, _TwoColumns(out), None)
             else:
-                conversion.write(_copied(tasks, out), _Nowhere(), None)
+                conversion.write(_copied(tasks, out), _Discard(), None)
     return conversion.written, conversion.report
 
 
 class _TwoColumns:
-    """Takes CoNLL-2003 a document at a time and leaves word and tag of each row."""
+    """Accepts CoNLL-2003, one document at a time, and writes only word and tag of each row."""
 
     def __init__(self, out: Writable) -> None:
         self._out = out
@@ -90,9 +90,9 @@ class _TwoColumns:
         self._out.write(rows.replace(" -X- _ ", " "))
 
 
-class _Nowhere:
+class _Discard:
     def write(self, text: str, /) -> None:
-        """Take a text and forget it."""
+        """Accept a text and write nothing."""
 
 
 def _copied(tasks: Iterable[dict[str, Any]], out: Writable) -> Iterator[dict[str, Any]]:
@@ -121,17 +121,17 @@ def write_report(report: ConversionReport, target: str) -> None:
 def conll_to_label_studio(
     source: str, target: str, *, kind: Literal["predictions", "annotations"], config: str | None = None
 ) -> tuple[int, ConversionReport]:
-    """Convert a CoNLL file to tasks ready to import; return their number and what was left out.
+    """Convert a CoNLL file to tasks for import; return their number and the report of what was left out.
 
-    The sidecar beside the file, where there is one, brings texts and offsets back exactly.
+    If the file has a sidecar, texts and offsets are restored exactly.
     """
     report = ConversionReport()
-    beside = Path(source + SIDECAR)
+    sidecar_file = Path(source + SIDECAR)
     with rereadable(source) as file:
-        known = read_config(config) if config else LabelConfig.from_xml(generate(labels_of(file)))
-        sidecar = str(beside) if source != STANDARD and beside.exists() else None
+        label_config = read_config(config) if config else LabelConfig.from_xml(generate(labels_of(file)))
+        sidecar = str(sidecar_file) if source != STANDARD and sidecar_file.exists() else None
         with writing(target) as out, conll_documents(file, sidecar) as documents:
-            number = write_tasks(progress(documents, "documents"), out, known, kind=kind, report=report)
+            number = write_tasks(progress(documents, "documents"), out, label_config, kind=kind, report=report)
     return number, report
 
 
@@ -156,8 +156,8 @@ def read_config(file: str) -> LabelConfig:
 
 @contextmanager
 def conll_documents(source: str, sidecar: str | None) -> Iterator[Iterator[Document]]:
-    """The documents of a CoNLL file, with their exact texts where a sidecar is given."""
+    """The documents of a CoNLL file, with their exact texts if a sidecar is given."""
     with ExitStack() as files:
         stream = files.enter_context(reading_text(source))
-        beside = files.enter_context(reading_text(sidecar)) if sidecar else None
-        yield to_documents(read_conll(stream), beside)
+        sidecar_lines = files.enter_context(reading_text(sidecar)) if sidecar else None
+        yield to_documents(read_conll(stream), sidecar_lines)

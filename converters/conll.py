@@ -1,4 +1,4 @@
-"""CoNLL files, read and written: the one door to the modules named after it."""
+"""Reads and writes CoNLL files: the public names of the modules conll_layout, conll_read and conll_write."""
 
 from converters.conll_layout import HEADER, ConllError, Layout, detect_layout
 from converters.conll_read import ConllDocument, ConllSentence, read_conll, to_documents

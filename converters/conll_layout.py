@@ -1,6 +1,16 @@
-"""How a CoNLL file is laid out: which column holds the tokens, which the tags, and what stands between.
+"""The layout of a CoNLL file: which column holds the tokens, which the tags, and how columns are separated.
 
-Source of the first such layout: https://aclanthology.org/W03-0419
+Three of the layouts, for "Yelp in Boston"::
+
+    -DOCSTART- -X- -X- O        Yelp<TAB>B-ORG       B-ORG Yelp
+                                in<TAB>O             O in
+    Yelp NNP B-NP B-ORG         Boston<TAB>B-LOC     B-LOC Boston
+    in IN B-PP O
+    Boston NNP B-NP B-LOC
+
+    CoNLL-2003                  2 columns            tag first
+
+Source of CoNLL-2003: https://aclanthology.org/W03-0419
 """
 
 from __future__ import annotations
@@ -18,8 +28,7 @@ HEADER_ROW = f"{HEADER} -X- -X- O"
 
 SPACE, TAB = " ", "\t"
 
-# Readers split rows at whitespace and files at whatever ends a line; a lone surrogate has no UTF-8 form
-# at all.
+# Readers split rows at whitespace and files at any line end; UTF-8 cannot encode a lone surrogate.
 _UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -36,10 +45,10 @@ class ConllError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a row holds what: columns count from 0, ``columns`` of them, parted by ``separator``.
+    """The columns of a row, counted from 0: ``columns`` of them, separated by ``separator``.
 
-    A separator of ``" "`` stands for any run of spaces and tabs, ``"\\t"`` for one tab. ``scheme`` is how the tags
-    are written in the file; `read_conll` gives them as BIO.
+    A separator of ``" "`` means any run of spaces and tabs, ``"\\t"`` one tab. ``scheme`` is the scheme of the tags in
+    the file; `read_conll` returns them as BIO.
     """
 
     name: str
@@ -50,13 +59,13 @@ class Layout:
     scheme: Scheme
 
     def split(self, line: str) -> list[str]:
-        """Split a line, without its end, into columns: none where it is blank."""
+        """Split a line, without its line end, into columns; a blank line has none."""
         return split_row(line, self.separator)
 
 
 def split_row(line: str, separator: str) -> list[str]:
-    """Split a line, without its end, into columns: none where it is blank."""
-    if separator == SPACE and line.isprintable():  # has no tab, and no space but the plain one
+    """Split a line, without its line end, into columns; a blank line has none."""
+    if separator == SPACE and line.isprintable():  # then it has no tab, and no space but U+0020
         return line.split()
     visible = line.strip(" \t")
     if not visible:
@@ -67,31 +76,31 @@ def split_row(line: str, separator: str) -> list[str]:
 
 
 def is_header(columns: Sequence[str]) -> bool:
-    """Tell whether a row is no token but opens a document: ``-DOCSTART-``, first or after an ``O``."""
+    """Whether a row begins a document instead of holding a token: ``-DOCSTART-``, first or after an ``O``."""
     return columns[0] == HEADER or (columns[0] == "O" and columns[1:2] == [HEADER])
 
 
 def as_column(token: str) -> str:
-    """Write a token so that a row stays a row and no header: what would break it becomes U+FFFD."""
+    """Write a token so that the row stays one row and is not a header: other characters become U+FFFD."""
     return _UNWRITABLE.sub(_REPLACEMENT, token).replace(HEADER, _REPLACEMENT + HEADER[1:]) or _REPLACEMENT
 
 
 def detect_layout(lines: Sequence[tuple[int, str]]) -> Layout | None:
-    """Tell the layout by a file's first lines, each with its number; ``None`` if they hold no token.
+    """Detect the layout from a file's first lines, each with its number; ``None`` if they hold no token.
 
-    Tabs part columns where every row has one. The tags are in the last column or else, where more values look like
-    tags there, in the first. Raises `ConllError` where neither holds tags, or there is one column only.
+    Columns are separated by tabs if every row has one. The tags are in the last column or, if more values look like
+    tags there, in the first. Raises `ConllError` if neither holds tags, or if there is only one column.
     """
-    parted = [(number, line) for number, line in lines if not _is_apart(split_row(line, SPACE))]
-    if not parted:
+    token_lines = [(number, line) for number, line in lines if not _is_separator(split_row(line, SPACE))]
+    if not token_lines:
         return None
-    separator = TAB if all(TAB in line for _, line in parted) else SPACE
-    rows = [split_row(line, separator) for _, line in parted]
+    separator = TAB if all(TAB in line for _, line in token_lines) else SPACE
+    rows = [split_row(line, separator) for _, line in token_lines]
     columns = Counter(map(len, rows)).most_common(1)[0][0]
     if columns < 2:
-        problem = f"{rows[0][0]!r} is all there is: write a token and its tag, a space or a tab between them."
-        raise ConllError(parted[0][0], problem)
-    tag_column = _tag_column([row for row in rows if len(row) == columns], parted[0][0])
+        problem = f"there is only {rows[0][0]!r}: write a token and its tag, with a space or a tab between them."
+        raise ConllError(token_lines[0][0], problem)
+    tag_column = _tag_column([row for row in rows if len(row) == columns], token_lines[0][0])
     return Layout(
         name=_name(columns, tag_column),
         columns=columns,
@@ -102,8 +111,8 @@ def detect_layout(lines: Sequence[tuple[int, str]]) -> Layout | None:
     )
 
 
-def _is_apart(columns: Sequence[str]) -> bool:
-    """Tell whether a row parts sentences or documents and holds no token."""
+def _is_separator(columns: Sequence[str]) -> bool:
+    """Whether a row separates sentences or documents instead of holding a token."""
     return not columns or is_header(columns)
 
 
@@ -123,10 +132,10 @@ def _name(columns: int, tag_column: int) -> str:
 
 
 def _tags(lines: Sequence[tuple[int, str]], separator: str, columns: int, tag_column: int) -> Iterator[list[str]]:
-    """Give the tags of each sentence that has no flaw."""
+    """The tags of each sentence in which every row has the right number of columns and a tag."""
     rows = (split_row(line, separator) for _, line in lines)
-    for apart, sentence in groupby(rows, key=_is_apart):
-        if not apart:
+    for separates, sentence in groupby(rows, key=_is_separator):
+        if not separates:
             tags = [row[tag_column] if len(row) == columns else "" for row in sentence]
             if all(map(is_tag, tags)):
                 yield tags

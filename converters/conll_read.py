@@ -1,4 +1,16 @@
-"""CoNLL files, of any of the usual layouts, as sentences of tokens and BIO tags, and those as documents."""
+"""Reads CoNLL files of any of the usual layouts as sentences of tokens and BIO tags, and these as documents.
+
+In CoNLL-2003 (other layouts: `converters.conll_layout`)::
+
+    -DOCSTART- -X- -X- O
+
+    Yelp NNP B-NP B-ORG
+    in IN B-PP O
+    Boston NNP B-NP B-LOC
+
+becomes a `ConllDocument` of one sentence with the tokens ``Yelp``, ``in``, ``Boston``, and then, without a sidecar, the
+`Document` ``"Yelp in Boston"`` with the spans 0 to 4 (ORG) and 8 to 14 (LOC).
+"""
 
 from __future__ import annotations
 
@@ -12,13 +24,13 @@ from converters.document import Document, Span, Word
 from converters.schemes import is_tag, to_bio
 from converters.sidecar import Entry, SidecarError, fit, read_sidecar
 
-# As much of a file as its layout is told by: the rest is never held.
 HEAD_LINES = 10_000
+"""The lines from which the layout is detected; the rest of a file is never held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConllSentence:
-    """Tokens with a BIO tag each; ``repaired`` of the tags were illegal in the file, where it starts at ``line``."""
+    """Tokens with one BIO tag each; ``repaired`` is the number of tags that were illegal, ``line`` the first line."""
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
@@ -28,7 +40,7 @@ class ConllSentence:
 
 @dataclass(frozen=True, slots=True)
 class ConllDocument:
-    """The sentences of a document, none of them empty, from ``line`` on; ``layout`` is that of the file."""
+    """The sentences of a document, none of them empty; ``line`` is its first line, ``layout`` the file's layout."""
 
     sentences: tuple[ConllSentence, ...]
     layout: Layout | None
@@ -36,14 +48,14 @@ class ConllDocument:
 
 
 def read_conll(stream: Iterable[str]) -> Iterator[ConllDocument]:
-    """Read a CoNLL file line by line, without holding more than one document and the first `HEAD_LINES` lines.
+    """Read a CoNLL file line by line; at most one document and the first `HEAD_LINES` lines are in memory.
 
-    Takes the layouts that `detect_layout` tells apart, with blank lines of any number between sentences, any line
-    ends and a byte order mark. ``-DOCSTART-`` opens a document that lasts until the next; a sentence before the
-    first, or of a file without any, is a document of its own. A file of headers alone has no layout.
+    Accepts the layouts that `detect_layout` distinguishes, any number of blank lines between sentences, any line ends
+    and a byte order mark. ``-DOCSTART-`` begins a document, which ends at the next; a sentence before the first one, or
+    in a file without any, is a document of its own. A file of headers only has no layout.
 
-    Raises `ConllError`, which names the line, for a row of too many or too few columns, without a token, or with
-    something else than a tag.
+    Raises `ConllError`, which names the line, for a row with too many or too few columns, without a token, or with
+    something other than a tag.
     """
     lines = _numbered(stream)
     head = list(islice(lines, HEAD_LINES))
@@ -53,10 +65,10 @@ def read_conll(stream: Iterable[str]) -> Iterator[ConllDocument]:
 
 
 def to_documents(conll: Iterable[ConllDocument], sidecar: Iterable[str] | None = None) -> Iterator[Document]:
-    """Turn what `read_conll` gives into documents, with the ids, texts and offsets of the ``sidecar``'s lines.
+    """Convert the documents of `read_conll`, with the ids, texts and offsets in the lines of the ``sidecar``.
 
-    Tags count as the CoNLL file has them, edited or not. Without a sidecar the ids are ``"1"``, ``"2"``, … and
-    the words are joined by single spaces. Raises `SidecarError` where the two files do not fit each other.
+    Tags are taken from the CoNLL file, edited or not. Without a sidecar the ids are ``"1"``, ``"2"``, … and the words
+    are joined by single spaces. Raises `SidecarError` where the two files do not match.
     """
     if sidecar is None:
         for number, document in enumerate(conll, start=1):
@@ -66,7 +78,7 @@ def to_documents(conll: Iterable[ConllDocument], sidecar: Iterable[str] | None =
     for document in conll:
         entry = next(entries, None)
         if entry is None:
-            raise SidecarError(document.line, "the sidecar ends before this document: write both files anew.")
+            raise SidecarError(document.line, "the sidecar ends before this document: export both files again.")
         yield _restored(document, entry)
     if entry := next(entries, None):
         raise SidecarError(entry.line, f"of the sidecar is document {entry.id!r}, which is not in the CoNLL file.")
@@ -78,17 +90,17 @@ def _numbered(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[tuple[int, list[str]]]:
-    """Split the lines into columns; only a row of the right number passes, besides blank lines and headers."""
+    """Split the lines into columns; a row that is not blank and not a header must have the right number."""
     for number, line in lines:
         columns = layout.split(line) if layout else line.split()
         if layout and len(columns) != layout.columns and columns and not is_header(columns):
-            problem = f"{line!r} has {len(columns)} of the {layout.columns} columns of other rows: mend the row."
+            problem = f"{line!r} has {len(columns)} of the {layout.columns} columns of other rows: correct the row."
             raise ConllError(number, problem)
         yield number, columns
 
 
 def _documents(rows: Iterable[tuple[int, list[str]]], layout: Layout | None) -> Iterator[ConllDocument]:
-    opened: int | None = None
+    header: int | None = None
     sentences: list[ConllSentence] = []
     sentence: list[list[str]] = []
     start = 0
@@ -100,27 +112,27 @@ def _documents(rows: Iterable[tuple[int, list[str]]], layout: Layout | None) -> 
         if sentence and layout:
             sentences.append(_sentence(sentence, start, layout))
             sentence = []
-        if opened is None and sentences:
+        if header is None and sentences:
             yield ConllDocument((sentences.pop(),), layout, start)
         if columns:
-            if opened is not None:
-                yield ConllDocument(tuple(sentences), layout, opened)
-            opened, sentences = number, []
-    if opened is not None:
-        yield ConllDocument(tuple(sentences), layout, opened)
+            if header is not None:
+                yield ConllDocument(tuple(sentences), layout, header)
+            header, sentences = number, []
+    if header is not None:
+        yield ConllDocument(tuple(sentences), layout, header)
 
 
 def _sentence(rows: Sequence[Sequence[str]], line: int, layout: Layout) -> ConllSentence:
     tokens = tuple([row[layout.token_column] for row in rows])
     tags = [row[layout.tag_column] for row in rows]
     try:
-        read = to_bio(tags, layout.scheme)
+        converted = to_bio(tags, layout.scheme)
     except ValueError as error:
-        at = next(at for at, tag in enumerate(tags) if not is_tag(tag))
-        raise ConllError(line + at, str(error)) from error
+        row = next(row for row, tag in enumerate(tags) if not is_tag(tag))
+        raise ConllError(line + row, str(error)) from error
     if "" in tokens:
-        raise ConllError(line + tokens.index(""), "the token is empty: write one, or leave the line out.")
-    return ConllSentence(tokens, read.tags, read.repaired, line)
+        raise ConllError(line + tokens.index(""), "the token is empty: write one, or delete the line.")
+    return ConllSentence(tokens, converted.tags, converted.repaired, line)
 
 
 def _joined(document: ConllDocument, name: str) -> Document:
@@ -135,16 +147,16 @@ def _restored(document: ConllDocument, entry: Entry) -> Document:
     words = fit(entry, tokens, document.line)
     spans = _spans(document, words)
     if entry.labels:
-        spans = tuple(Span(it.start, it.end, entry.labels.get(it.label, it.label)) for it in spans)
+        spans = tuple(Span(span.start, span.end, entry.labels.get(span.label, span.label)) for span in spans)
     return Document(entry.id, entry.text, spans)
 
 
 def _spans(document: ConllDocument, words: Sequence[Word]) -> tuple[Span, ...]:
-    """Read the entities sentence by sentence, since none reaches into the next."""
+    """Read the entities sentence by sentence, since no entity continues in the next sentence."""
     spans: list[Span] = []
-    at = 0
+    start = 0
     for sentence in document.sentences:
-        end = at + len(sentence.tags)
-        spans += tags_to_spans(words[at:end], sentence.tags)
-        at = end
+        end = start + len(sentence.tags)
+        spans += tags_to_spans(words[start:end], sentence.tags)
+        start = end
     return tuple(spans)

@@ -1,4 +1,15 @@
-"""Documents as CoNLL-2003 files: one token a line, a tag in the last column."""
+"""Writes documents as CoNLL-2003: one token per line, its tag in the last column.
+
+``Document("7", "Yelp in Boston", (Span(0, 4, "ORG"), Span(8, 14, "LOC")))`` becomes::
+
+    -DOCSTART- -X- -X- O
+
+    Yelp -X- _ B-ORG
+    in -X- _ O
+    Boston -X- _ B-LOC
+
+and the line of `converters.sidecar` that holds its id, its exact text and the offsets.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +36,7 @@ _WHITESPACE = re.compile(r"\s")
 
 @dataclass(slots=True)
 class Written:
-    """What went into a CoNLL file, and ``losses``: the spans that did not, by reason."""
+    """Counts of what was written to a CoNLL file; ``losses`` are the spans that were not written, by reason."""
 
     documents: int = 0
     sentences: int = 0
@@ -34,7 +45,7 @@ class Written:
     losses: Counter[str] = field(default_factory=Counter)
 
     def add(self, later: Written) -> None:
-        """Take in what was written right after."""
+        """Add what was written after this."""
         self.documents += later.documents
         self.sentences += later.sentences
         self.tokens += later.tokens
@@ -53,17 +64,17 @@ def write_conll(
     labels: Iterable[str] = (),
     on_loss: Callable[[Document, Loss], None] | None = None,
 ) -> Written:
-    """Write documents in the shape of CoNLL-2003, one after the other, without holding more than one.
+    """Write documents as CoNLL-2003, one after the other; at most one is in memory.
 
-    ``-DOCSTART- -X- -X- O`` and an empty line before each document, ``token -X- _ TAG`` for each word, an
-    empty line after each sentence; ``sentences=False`` makes each document one, ``language`` is for their ends.
-    Whitespace, control characters and lone surrogates inside a token become U+FFFD, whitespace inside a label
-    becomes ``_``, so that every row has four columns and any UTF-8 stream takes it; labels stay different, and files
-    that are written in parts agree on them where ``labels`` names all there can be. To ``sidecar`` goes what makes
-    the way back exact (see `converters.sidecar`). Spans that cannot become tags are given to ``on_loss`` one by one,
-    or else are counted in one warning of the log.
+    ``-DOCSTART- -X- -X- O`` and an empty line before each document, ``token -X- _ TAG`` for each word, an empty line
+    after each sentence. ``sentences=False`` writes each document as one sentence; ``language`` is used to find sentence
+    ends. Whitespace, control characters and lone surrogates inside a token become U+FFFD and whitespace inside a label
+    becomes ``_``, so that every row has four columns and can be encoded as UTF-8. Labels stay distinct; in files that
+    are written in parts they are the same in every part if ``labels`` lists all of them. ``sidecar`` gets the lines
+    from which documents can be restored exactly (see `converters.sidecar`). ``on_loss`` is called for every span that
+    cannot become tags; without it they are counted in one warning of the log.
 
-    Streams are best opened with ``encoding="utf-8", newline="\\n"``. Source: https://aclanthology.org/W03-0419
+    Open streams with ``encoding="utf-8", newline="\\n"``. Source: https://aclanthology.org/W03-0419
     """
     written = Written()
     columns = _TagColumns(labels)
@@ -88,32 +99,32 @@ def write_conll(
 
 
 def write_tagged(documents: Iterable[TaggedDocument], stream: Writable) -> None:
-    """Write documents that are tagged already, as `write_conll` writes them."""
+    """Write documents that are tagged already, in the format of `write_conll`."""
     columns = _TagColumns(())
     for document in documents:
         stream.write(_block(document, _cuts(document.text, document, sentences=True, language="en"), columns))
 
 
 def _cuts(text: str, tagged: Tagged | TaggedDocument, sentences: bool, language: str) -> Sequence[range]:
-    """Cut a document into sentences; a text without words has none."""
+    """Split a document into sentences; a text without words has none."""
     if sentences:
         return split_sentences(tagged.words, tagged.tags, text, language=language)
     return [range(len(tagged.words))] if tagged.words else []
 
 
 def _block(tagged: Tagged | TaggedDocument, cuts: Iterable[range], columns: _TagColumns) -> str:
-    """Lay out a document: its header and its sentences."""
+    """The rows of a document: its header and its sentences."""
     tokens = [word.text for word in tagged.words]
-    together = "".join(tokens)
-    # What is printable has no whitespace but the plain space.
-    if not together.isprintable() or " " in together or HEADER in together or "" in tokens:
+    joined = "".join(tokens)
+    # Printable text has no whitespace except U+0020.
+    if not joined.isprintable() or " " in joined or HEADER in joined or "" in tokens:
         tokens = [as_column(token) for token in tokens]
     rows = [f"{token} -X- _ {columns[tag]}\n" for token, tag in zip(tokens, tagged.tags, strict=True)]
     return "".join([f"{HEADER_ROW}\n\n", *("".join(rows[cut.start : cut.stop]) + "\n" for cut in cuts)])
 
 
 class _TagColumns(dict[str, str]):
-    """The column that stands for each tag seen so far; ``labels`` are those of tags, each written in its own way."""
+    """Maps tags to the text of their column; ``labels`` maps labels to how they are written, all distinct."""
 
     def __init__(self, labels: Iterable[str]) -> None:
         super().__init__({OUTSIDE: OUTSIDE})
@@ -129,7 +140,7 @@ class _TagColumns(dict[str, str]):
         return self[tag]
 
     def renamed(self, spans: Iterable[Span]) -> dict[str, str]:
-        """Tell which labels of some spans are written otherwise, by what is written."""
+        """The labels of some spans that are written differently, by how they are written."""
         if not self._renamed:
             return {}
         return {self._renamed[span.label]: span.label for span in spans if span.label in self._renamed}

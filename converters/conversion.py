@@ -1,4 +1,4 @@
-"""Label Studio's tasks to CoNLL rows: one after the other, or a file of them on several cores."""
+"""Converts Label Studio's tasks to CoNLL rows: one after the other, or a whole file on several cores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from converters.document import Document
 from converters.export_file import load_rest, numbered_tasks
 from converters.json_blocks import Block, Blocks
 from converters.label_studio import iter_documents
-from converters.processes import map_in_order
+from converters.process_pool import map_in_order
 from converters.report import ConversionReport, Problem
 from converters.streams import Writable
 from converters.words import TOKENIZERS
@@ -26,7 +26,7 @@ from label_config import LabelConfig
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How tasks are read: by which words, whose annotations, and whether documents are cut into sentences."""
+    """How tasks are read: the tokenizer, whose annotations, and whether documents are split into sentences."""
 
     tokenizer: str = "unicode"
     sentences: bool = True
@@ -36,7 +36,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Conversion:
-    """Tasks read as ``how`` says, written as CoNLL-2003; ``written`` and ``report`` tell of all so far."""
+    """Reads tasks as ``how`` says and writes CoNLL-2003; ``written`` and ``report`` count all tasks so far."""
 
     config: LabelConfig
     how: Reading
@@ -44,7 +44,7 @@ class Conversion:
     report: ConversionReport = field(default_factory=ConversionReport)
 
     def write(self, tasks: Iterable[dict[str, Any]], rows: Writable, sidecar: Writable | None) -> None:
-        """Convert tasks, holding no more than one."""
+        """Convert tasks; at most one is in memory."""
         how = self.how
         documents = iter_documents(tasks, self.config, self.report, annotator=how.annotator, agreement=how.agreement)
         written = write_conll(
@@ -65,13 +65,13 @@ class Conversion:
         sidecar: TextIO | None,
         *,
         processes: int | None = None,
-        watch: Callable[[int], object] = lambda _tasks: None,
+        on_progress: Callable[[int], object] = lambda _tasks: None,
     ) -> None:
-        """Convert an export in the shapes of `load_tasks`, in blocks on as many cores as there are.
+        """Convert an export in the formats of `load_tasks`, in blocks, on as many cores as there are.
 
-        ``watch`` is told of every so many more tasks. What cannot be taken apart (JSON_MIN, tasks without an id,
-        JSON that breaks off, the last megabyte) is converted in this process, with the same outcome.
-        Raises ``UnreadableJSON``.
+        ``on_progress`` is called with the number of further tasks converted. Input that cannot be split into blocks
+        (JSON_MIN, tasks without an id, JSON that breaks off, the last megabyte) is converted in this process, with the
+        same result. Raises ``UnreadableJSON``.
         """
         blocks = Blocks(export)
         undecoded: list[Block] = []
@@ -81,11 +81,11 @@ class Conversion:
                 if part is None:
                     undecoded.append(block)
                 else:
-                    self._take(part, rows, sidecar)
-                    watch(part.report.tasks)
-        self.write(_watched(load_rest(blocks, undecoded), watch), rows, sidecar)
+                    self._append(part, rows, sidecar)
+                    on_progress(part.report.tasks)
+        self.write(_counted(load_rest(blocks, undecoded), on_progress), rows, sidecar)
 
-    def _take(self, part: _Part, rows: TextIO, sidecar: TextIO | None) -> None:
+    def _append(self, part: _Part, rows: TextIO, sidecar: TextIO | None) -> None:
         rows.write(part.rows)
         if sidecar:
             sidecar.write(part.sidecar)
@@ -101,7 +101,7 @@ class Conversion:
 
 
 class _Part(NamedTuple):
-    """What became of a block of tasks."""
+    """A converted block of tasks."""
 
     rows: str
     sidecar: str
@@ -110,8 +110,8 @@ class _Part(NamedTuple):
 
 
 def _convert_block(config: LabelConfig, how: Reading, block: Block) -> _Part | None:
-    """Convert a block by itself; ``None`` where it cannot be."""
-    # Thousands of tasks at once, none in a cycle: looking through them for garbage costs a third of the time.
+    """Convert one block; ``None`` where it cannot be read apart from the others."""
+    # Thousands of tasks at once, none in a cycle: checking them for garbage takes a third of the time.
     gc.disable()
     try:
         tasks = numbered_tasks(block.data)
@@ -124,7 +124,7 @@ def _convert_block(config: LabelConfig, how: Reading, block: Block) -> _Part | N
         gc.enable()
 
 
-def _watched(tasks: Iterable[dict[str, Any]], watch: Callable[[int], object]) -> Iterator[dict[str, Any]]:
+def _counted(tasks: Iterable[dict[str, Any]], on_progress: Callable[[int], object]) -> Iterator[dict[str, Any]]:
     for task in tasks:
-        watch(1)
+        on_progress(1)
         yield task

@@ -1,4 +1,4 @@
-"""How many processor cores this process may use."""
+"""The number of processor cores that this process may use."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 
 def usable_cores(*, root: Path = Path("/")) -> int:
-    """The smaller of what the scheduler allows this process and what its container may spend, rounded up; at least 1.
+    """The smaller of the cores this process may run on and its container's CPU quota, rounded up; at least 1.
 
     ``taskset`` and ``docker run --cpuset-cpus`` limit the first, ``--cpus`` and Kubernetes' CPU limits the second.
-    ``root`` is where ``/proc`` and ``/sys`` are.
+    ``root`` is the folder with ``/proc`` and ``/sys``.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_cores(root)
@@ -20,10 +20,10 @@ def usable_cores(*, root: Path = Path("/")) -> int:
 
 
 def cgroup_cores(root: Path) -> float | None:
-    """Cores that control groups allow this process, ``None`` where they set no limit.
+    """The CPU quota of this process's control groups in cores; ``None`` where they set no limit.
 
     Reads ``cpu.max`` (version 2) and ``cpu.cfs_quota_us`` (version 1) of the process's own group and of every group
-    above it, of which the strictest counts. A container sees its own group as the root, so the path in
+    above it; the smallest counts. A container sees its own group as the root, so the path in
     ``/proc/self/cgroup`` need not exist below ``/sys/fs/cgroup``.
     Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
     """
@@ -32,15 +32,15 @@ def cgroup_cores(root: Path) -> float | None:
 
 
 def _groups(root: Path) -> Iterator[Path]:
-    """Folders of this process's groups, up to the mounts they are seen through."""
+    """Folders of this process's groups, up to their mount points."""
     mounts = root / "sys" / "fs" / "cgroup"
     for line in _lines(root / "proc" / "self" / "cgroup"):
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
-        inside = PurePosixPath(path.lstrip("/"))
+        group = PurePosixPath(path.lstrip("/"))
         for mount in (mounts / controllers, mounts / "cpu") if controllers else (mounts, mounts / "unified"):
-            yield from (mount / folder for folder in (inside, *inside.parents) if ".." not in folder.parts)
+            yield from (mount / folder for folder in (group, *group.parents) if ".." not in folder.parts)
 
 
 def _version_2(folder: Path) -> float | None:
@@ -53,7 +53,7 @@ def _version_1(folder: Path) -> float | None:
 
 
 def _cores(quota: str, period: str) -> float | None:
-    """A quota of ``max`` or -1 is none, and so is a file that is not there or holds no numbers."""
+    """``None`` for a quota of ``max`` or -1, and where a file is missing or holds no numbers."""
     if not (quota.isdecimal() and period.isdecimal() and int(quota) and int(period)):
         return None
     return int(quota) / int(period)

@@ -1,4 +1,4 @@
-"""The nouns of the whole project: a document, its spans and its words."""
+"""The types that the whole project uses: a document, its spans and its words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A labelled stretch of a text.
+    """A labelled range of a text.
 
     ``start`` and ``end`` are code-point offsets, end exclusive, as Python and Label Studio count them.
     ``score`` is a probability in [0, 1], or ``None`` where a person drew the span.
@@ -21,9 +21,9 @@ class Span:
 
 
 class Word(NamedTuple):
-    """A word and where it stands: ``document.text[word.start:word.end] == word.text``.
+    """A word and its offsets: ``document.text[word.start:word.end] == word.text``.
 
-    A tuple, since words are made by the million: a frozen dataclass takes five times as long to make.
+    A tuple, since words are created by the million: a frozen dataclass takes five times as long to create.
     """
 
     text: str

@@ -1,4 +1,16 @@
-"""Files of Label Studio tasks, in the shapes it exports and its API answers, read as a stream."""
+"""Reads files of Label Studio tasks, exported or from its API, as a stream.
+
+The JSON export, shortened::
+
+    [{"id": 1, "data": {"text": "best sushi"}, "annotations": [{"id": 12, "completed_by": 1, "result": [
+        {"from_name": "label", "to_name": "text", "type": "labels",
+         "value": {"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}}]}]}]
+
+The same task in JSON_MIN::
+
+    [{"id": 1, "text": "best sushi", "annotator": 1, "annotation_id": 12,
+      "label": [{"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}]}]
+"""
 
 from __future__ import annotations
 
@@ -9,7 +21,7 @@ from typing import Any, BinaryIO
 from converters.json_blocks import Block, Blocks, decode_block
 from converters.json_stream import JSONStream
 
-# An answer of the API may name its totals before the tasks: {"total": 7, "tasks": [
+# A page of the API may begin with totals: {"total": 7, "tasks": [
 _PAGE = re.compile(
     r"""\{ (?: \s* "[^"\\]*" \s*:\s* (?: [-+.\deE]+ | null | true | false | "[^"\\]*" ) \s*, )*
         \s* "tasks" \s*:\s* (?=\[)""",
@@ -20,13 +32,13 @@ _PAGE = re.compile(
 def load_tasks(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     """Read the tasks of a file one by one; memory does not grow with their number.
 
-    Understands the JSON export, the JSON_MIN export (also mixed: it is told by each object), a list of tasks
-    from the API (bare, or pages with ``"tasks"``), one task alone, and any of these one after the other, as
-    JSON lines are. JSON_MIN has no tasks but one flat object an annotation: those of one task that follow each
-    other become one task, all its keys its ``data`` and its lists of regions results without a ``to_name``.
+    Reads the JSON export, the JSON_MIN export (also mixed: each object shows which it is), a list of tasks from the API
+    (plain, or pages with ``"tasks"``), a single task, and several of these one after the other, as in JSON lines.
+    JSON_MIN has one flat object per annotation: consecutive objects of one task become one task, with all their keys as
+    its ``data`` and their lists of regions as results without a ``to_name``.
 
-    Elements that are no objects are given as they are, for ``iter_documents`` to name. Raises ``UnreadableJSON``,
-    a ``ValueError``, where the JSON breaks off or breaks its rules, after all that came before.
+    Elements that are not objects are returned unchanged, for ``iter_documents`` to report. Raises ``UnreadableJSON``, a
+    ``ValueError``, where the JSON ends too early or is invalid, after all tasks before that.
 
     Source: https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks, and the
     ``convert_to_json_min`` of ``label_studio_sdk.converter``
@@ -35,14 +47,14 @@ def load_tasks(stream: BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def load_rest(blocks: Blocks, undecoded: Sequence[Block]) -> Iterator[dict[str, Any]]:
-    """Read the tasks of a file of which ``blocks`` were taken apart already, all but the ``undecoded`` latest."""
+    """Read the rest of the tasks of a file: those after the ``blocks`` taken so far, and the ``undecoded`` blocks."""
     return _joined(_elements(blocks.rest(undecoded)))
 
 
 def numbered_tasks(data: bytes) -> list[dict[str, Any]] | None:
-    """Decode a block of tasks that can be read apart from the others; ``None`` where they cannot.
+    """Decode a block of tasks; ``None`` where they cannot be read apart from other blocks.
 
-    They cannot where one has no id of its own, or is a part of what JSON_MIN holds of a task.
+    That is the case if a task has no id, or is one of several JSON_MIN objects of a task.
     """
     values = decode_block(data)
     if values is None or not all(isinstance(value, dict) and "id" in value and "data" in value for value in values):
@@ -61,42 +73,42 @@ def _values(blocks: Blocks) -> Iterator[Any]:
 
 
 def _joined(values: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Make tasks of what stands for one each, JSON_MIN's annotations of one task together."""
-    held: dict[str, Any] | None = None
+    """Combine consecutive JSON_MIN objects of one task; other values are tasks already."""
+    previous: dict[str, Any] | None = None
     for value in values:
         task = _unflatten(value) if _is_flat(value) else None
-        if held and task and task["id"] is not None and task["id"] == held["id"]:
-            held["annotations"] += task["annotations"]
+        if previous and task and task["id"] is not None and task["id"] == previous["id"]:
+            previous["annotations"] += task["annotations"]
             continue
-        if held:
-            yield held
-        held = task
+        if previous:
+            yield previous
+        previous = task
         if task is None:
             yield value
-    if held:
-        yield held
+    if previous:
+        yield previous
 
 
 def _elements(stream: JSONStream) -> Iterator[Any]:
-    """Read what stands for a task each, whatever holds them together."""
-    while following := stream.peek():
-        if following == "[":
+    """Read the elements of lists and pages, and single objects."""
+    while character := stream.peek():
+        if character == "[":
             yield from stream.elements()
         elif stream.skip(_PAGE):
             yield from stream.elements()
             _skip_members(stream)
-        elif following == "{":
+        elif character == "{":
             value = stream.value()
             if isinstance(value.get("tasks"), list) and "data" not in value:
                 yield from value["tasks"]
             else:
                 yield value
         else:
-            raise stream.error(f"{following!r} where a list of tasks should begin: give a JSON export of Label Studio")
+            raise stream.error(f"{character!r} where a list of tasks should begin: use a JSON export of Label Studio")
 
 
 def _skip_members(stream: JSONStream) -> None:
-    """Skip the rest of an object after one of its values."""
+    """Skip the rest of an object, after one of its values."""
     while stream.expect(",}") == ",":
         stream.value()
         stream.expect(":")
@@ -108,7 +120,7 @@ def _is_flat(value: object) -> bool:
 
 
 def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
-    """Make a task of an object of JSON_MIN: its data and the results of one annotation in one."""
+    """Make a task with one annotation from a JSON_MIN object, which holds data and results in one."""
     results = [
         {"from_name": name, "type": "labels", "value": region}
         for name, regions in flat.items()
@@ -123,5 +135,5 @@ def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
         "updated_at": flat.get("updated_at"),
         "result": results,
     }
-    made = flat["annotation_id"] is not None
-    return {"id": flat.get("id"), "data": flat, "annotations": [annotation] if made else []}
+    is_annotated = flat["annotation_id"] is not None
+    return {"id": flat.get("id"), "data": flat, "annotations": [annotation] if is_annotated else []}

@@ -1,4 +1,4 @@
-"""A labelling configuration guessed from an export that comes without one."""
+"""Infers a labelling configuration from an export."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _LIKELY_FIELDS = ("text", "content", "sentence", "body")
 
 
 class CannotInfer(ValueError):
-    """The export does not say what a labelling configuration would; the message names what to give."""
+    """The configuration cannot be inferred from this export; the message says why and gives the remedy."""
 
 
 def infer_config(tasks: Iterable[dict[str, Any]]) -> LabelConfig:
-    """Guess from all tasks of an export: controls and labels from the regions, the text field from the data.
+    """Infer from all tasks of an export: controls and labels from the regions, the text field from the data.
 
-    The text field is one that holds a string in every task: ``text``, or another likely name, or the only one.
-    Raises ``CannotInfer`` where several could be it, where there is none, or where nothing is labelled.
+    The text field is the field that is a string in every task; of several the one named ``text``, or another likely
+    name. Raises ``CannotInfer`` where several fields are possible or none is, and where nothing is labelled.
     """
     controls: dict[str, dict[str, None]] = {}
     targets: Counter[str] = Counter()
@@ -36,15 +36,15 @@ def infer_config(tasks: Iterable[dict[str, Any]]) -> LabelConfig:
             labels.update(dict.fromkeys(label for label in result["value"]["labels"] if isinstance(label, str)))
             targets[str(result.get("to_name") or "text")] += 1
     if not any(controls.values()):
-        raise CannotInfer("No task has a labelled region: give the project's labelling configuration with --config.")
+        raise CannotInfer("No task has a labelled region: pass the project's labelling configuration with --config.")
     to_name = targets.most_common(1)[0][0]
-    found = tuple(Control(name, to_name, tuple(labels)) for name, labels in controls.items() if labels)
-    every = tuple(dict.fromkeys(label for control in found for label in control.labels))
-    return LabelConfig(found[0].from_name, to_name, _text_field(strings, count), every, found)
+    inferred = tuple(Control(name, to_name, tuple(labels)) for name, labels in controls.items() if labels)
+    all_labels = tuple(dict.fromkeys(label for control in inferred for label in control.labels))
+    return LabelConfig(inferred[0].from_name, to_name, _text_field(strings, count), all_labels, inferred)
 
 
 def _label_results(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The results of a task's annotations that are labelled stretches of a text, malformed ones left out."""
+    """The results of a task's annotations that are labelled regions of a text, without malformed ones."""
     annotations = task.get("annotations")
     for annotation in annotations if isinstance(annotations, list) else ():
         results = annotation.get("result") if isinstance(annotation, dict) else None
@@ -63,8 +63,8 @@ def _text_field(strings: Counter[str], tasks: int) -> str:
             return likely
     if len(always) == 1:
         return always[0]
-    found = ", ".join(sorted(always)) or "none"
+    fields = ", ".join(sorted(always)) or "none"
     raise CannotInfer(
-        f"Which field of the tasks holds the text cannot be told (strings are in: {found}): "
-        "give the project's labelling configuration with --config."
+        f"It is not clear which field of the tasks holds the text (fields with strings: {fields}): "
+        "pass the project's labelling configuration with --config."
     )

@@ -1,8 +1,8 @@
-"""A JSON array of objects, cut into blocks of whole elements without decoding it.
+"""Splits a JSON array of objects into blocks of whole elements without decoding it.
 
-Blocks can be decoded at once, by a faster library, and by several processes. Where to cut is a guess: after an
-element, before one that begins as the first one did. That the guess was right is known once the block is decoded: what
-is valid JSON between two brackets, from a true beginning on, ends where an element ends.
+Blocks can be decoded at once, by a faster library, and in several processes. The position of a cut is a guess: after an
+element, before one that begins like the first element. Decoding the block confirms the guess: text that begins at an
+element and is valid JSON between two brackets also ends at the end of an element.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from converters.json_stream import JSONStream
 
 _SIZE = 1 << 20
 _TAIL = 1 << 16
-"""So much of the buffer's end is searched for a place to cut at first, then twice as much, and so on."""
+"""How much of the buffer's end is searched for a cut first; then twice as much, and so on."""
 _GIVE_UP = 16
-"""Where no place to cut is found in so many blocks' size, the rest is read without: memory stays flat."""
+"""After so many block sizes without a cut, the rest is read as a stream, so that memory stays bounded."""
 
 # The array, its first element, that one's first key, and a second key after a plain value.
 _HEAD = re.compile(
@@ -32,7 +32,7 @@ _HEAD = re.compile(
 
 
 class Block(NamedTuple):
-    """Elements with commas between them, and the comma ``after`` them; how many bytes and line ends came before."""
+    """Elements with commas between them, the comma ``after`` them, and the bytes and line ends before them."""
 
     data: bytes
     after: bytes
@@ -41,7 +41,7 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """Cuts a stream into blocks of about a megabyte; what follows the last cut is left to `rest`."""
+    """Splits a stream into blocks of about a megabyte; `rest` reads what follows the last cut."""
 
     def __init__(self, stream: BinaryIO, *, size: int = _SIZE) -> None:
         self._stream = stream
@@ -52,7 +52,7 @@ class Blocks:
         self._inside = False  # whether the buffer begins with an element of the array
 
     def __iter__(self) -> Iterator[Block]:
-        """Give the blocks in order, none where the stream is no long array of objects."""
+        """Yield the blocks in order; none if the stream is not a long array of objects."""
         self._buffer = self._read()
         head = _HEAD.match(self._buffer)
         if head is None:
@@ -72,7 +72,7 @@ class Blocks:
                 return
 
     def rest(self, undecoded: Sequence[Block] = ()) -> JSONStream:
-        """Read on as a stream: from the first of the ``undecoded`` blocks, the latest ones, or after the last block."""
+        """Continue as a stream: after all blocks, or from the first of the ``undecoded`` ones, which are the latest."""
         if not self._inside:
             return JSONStream(_Chained([self._buffer], self._stream))
         offset, lines = undecoded[0][2:] if undecoded else (self._offset, self._lines)
@@ -80,7 +80,7 @@ class Blocks:
         return JSONStream(_Chained(parts, self._stream), before=offset - 1, lines=lines)
 
     def _read(self) -> bytes:
-        """Read as much as a block has, however little a pipe gives at a time."""
+        """Read a whole block, since a pipe may return less at a time."""
         parts: list[bytes] = []
         missing = self._size
         while missing > 0 and (part := self._stream.read(missing)):
@@ -95,12 +95,12 @@ class Blocks:
 
 
 def decode_block(data: bytes) -> list[Any] | None:
-    """Decode the elements of a block; ``None`` where they are no JSON values, or the cut was wrong."""
+    """Decode the elements of a block; ``None`` if they are not valid JSON, or the cut was wrong."""
     array = b"[%b]" % data
     try:
         values: list[Any] = orjson.loads(array)
     except orjson.JSONDecodeError:
-        # It refuses lone surrogates, line ends inside strings and NaN, which hand-made files have.
+        # orjson rejects lone surrogates, line ends inside strings and NaN, which edited files may contain.
         try:
             values = json.loads(array.decode(), strict=False)
         except (ValueError, RecursionError):
@@ -109,7 +109,7 @@ def decode_block(data: bytes) -> list[Any] | None:
 
 
 def _boundary(head: re.Match[bytes]) -> re.Pattern[bytes]:
-    """What stands between two elements that begin alike; regions inside tasks begin with other keys."""
+    """Matches between two elements that begin alike; regions inside tasks begin with other keys."""
     begins = rb"\{\s*%b\s*:" % re.escape(head["first"])
     if head["second"]:
         begins += rb'\s*(?:[-+.\w]{1,40}|"[^"\\]{0,200}")\s*,\s*%b\s*:' % re.escape(head["second"])
@@ -117,18 +117,18 @@ def _boundary(head: re.Match[bytes]) -> re.Pattern[bytes]:
 
 
 def _last(boundary: re.Pattern[bytes], buffer: bytes, searched: int) -> re.Match[bytes] | None:
-    """Find the last place to cut, none of which is known before ``searched``."""
+    """Find the last possible cut; there is none before ``searched``."""
     window = _TAIL
     while True:
         start = max(len(buffer) - window, searched)
-        found = next(iter(deque(boundary.finditer(buffer, start), maxlen=1)), None)
-        if found or start == searched:
-            return found
+        last = next(iter(deque(boundary.finditer(buffer, start), maxlen=1)), None)
+        if last or start == searched:
+            return last
         window *= 2
 
 
 class _Chained:
-    """Parts that were read already, then the stream they came from."""
+    """Reads the parts that were read from a stream before, then the stream itself."""
 
     def __init__(self, parts: Sequence[bytes], stream: BinaryIO) -> None:
         self._parts = [part for part in reversed(parts) if part]

@@ -1,8 +1,8 @@
-"""JSON values out of a stream, one at a time, without holding the stream.
+"""Reads JSON values from a stream, one at a time, in bounded memory.
 
-The standard library's decoder does the reading, on a buffer that is refilled where a value is cut off: 60 to 70 MB/s
-where ijson on YAJL does 20 to 55, and it keeps lone surrogates (``\\ud83d`` without its partner), for which YAJL puts
-another character or gives up the file.
+The standard library's decoder reads from a buffer that is refilled where a value is cut off: 60 to 70 MB/s, against 20
+to 55 of ijson on YAJL. It also keeps lone surrogates (``\\ud83d`` without its partner), which YAJL replaces by another
+character or rejects.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from typing import Any, Protocol
 
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
-# This near the end of the buffer a number may go on, and an error be a word or an escape that is cut off.
+# So near the end of the buffer a number may continue, and an error may be a word or an escape that is cut off.
 _CUT = 16
 
 
 class UnreadableJSON(ValueError):
-    """What was read is not the JSON it should be; the message says where (bytes before it, line) and the remedy."""
+    """The input is not valid JSON; the message says where (bytes before it, line) and gives the remedy."""
 
 
 class Readable(Protocol):
-    """What gives the next bytes, at most ``size`` of them and none at its end."""
+    """A binary stream: returns the next bytes, at most ``size`` of them, and none at its end."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class JSONStream:
-    """A place in a stream of JSON text, UTF-8 with or without a byte order mark.
+    """A stream of JSON text and the current position in it; UTF-8 with or without a byte order mark.
 
-    ``before`` and ``lines`` are the bytes and line ends that came before the stream, for messages.
+    ``before`` and ``lines`` are the numbers of bytes and line ends before the stream, for messages.
     """
 
     def __init__(self, stream: Readable, *, before: int = 0, lines: int = 0) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        # `strict=False` takes line ends inside strings, which hand-made files have.
+        # `strict=False` accepts line ends inside strings, which edited files may contain.
         self._decode = json.JSONDecoder(strict=False).raw_decode
         self._buffer = ""
         self._at = 0
@@ -47,10 +47,10 @@ class JSONStream:
         self._exhausted = False
 
     def peek(self) -> str:
-        """Skip whitespace and show the next character, ``""`` at the end."""
+        """Skip whitespace and return the next character without reading it; ``""`` at the end."""
         while True:
-            found = _SPACE.match(self._buffer, self._at)
-            self._at = found.end() if found else self._at
+            space = _SPACE.match(self._buffer, self._at)
+            self._at = space.end() if space else self._at
             if self._at < len(self._buffer):
                 return self._buffer[self._at]
             if self._exhausted:
@@ -58,20 +58,21 @@ class JSONStream:
             self._fill()
 
     def skip(self, pattern: re.Pattern[str]) -> bool:
-        """Skip what ``pattern`` matches here; false where it does not match in what is read already."""
-        found = pattern.match(self._buffer, self._at)
-        self._at = found.end() if found else self._at
-        return found is not None
+        """Skip what ``pattern`` matches here; ``False`` if it does not match in the buffer."""
+        match = pattern.match(self._buffer, self._at)
+        self._at = match.end() if match else self._at
+        return match is not None
 
     def expect(self, characters: str) -> str:
-        """Skip one of these characters; raises ``UnreadableJSON`` if another comes next."""
-        found = self.peek()
-        if not found:
+        """Skip one of these characters; raises ``UnreadableJSON`` if another one is next."""
+        character = self.peek()
+        if not character:
             raise self._too_early()
-        if found not in characters:
-            raise self.error(f"{found!r} where {' or '.join(characters)} should be: correct it, or export it again")
+        if character not in characters:
+            wanted = " or ".join(characters)
+            raise self.error(f"{character!r} where {wanted} should be: correct the file, or export it again")
         self._at += 1
-        return found
+        return character
 
     def value(self) -> Any:
         """Read the next value; raises ``UnreadableJSON``."""
@@ -82,9 +83,9 @@ class JSONStream:
                 value, end = self._decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
                 if self._exhausted or not self._may_be_cut(error):
-                    raise self.error(f"{error.msg}: correct it, or export it again", error.pos) from error
+                    raise self.error(f"{error.msg}: correct the file, or export it again", error.pos) from error
             except (ValueError, RecursionError) as error:  # a number of 5,000 digits, brackets 5,000 deep
-                raise self.error(f"{error}: no task looks like that") from error
+                raise self.error(f"{error}: this is not a task") from error
             else:
                 if self._exhausted or not isinstance(value, int | float) or end < len(self._buffer) - _CUT:
                     self._at = end
@@ -103,7 +104,7 @@ class JSONStream:
                 return
 
     def error(self, message: str, at: int | None = None) -> UnreadableJSON:
-        """Make the error that names the place: this one, or index ``at`` of the buffer."""
+        """Make an error that names the current position, or index ``at`` of the buffer."""
         at = self._at if at is None else at
         pending = self._decoder.getstate()[0]
         before = self._bytes - len(pending) - len(self._buffer[at:].encode())
@@ -111,13 +112,13 @@ class JSONStream:
         return UnreadableJSON(f"Unreadable JSON after {before} bytes, in line {line}: {message}.")
 
     def _too_early(self) -> UnreadableJSON:
-        return self.error("the file ends too early: it was cut off, export it again")
+        return self.error("the file ends too early: export it again")
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
         return error.msg.startswith("Unterminated") or error.pos >= len(self._buffer) - _CUT
 
     def _fill(self) -> None:
-        """Read on; twice as much where a value is longer than the buffer, so that it is not read over and over."""
+        """Refill the buffer; twice as much for a value longer than it, so that the value is not decoded many times."""
         self._lines += self._buffer.count("\n", 0, self._at)
         rest = self._buffer[self._at :]
         chunk = self._stream.read(max(_CHUNK, len(rest)))
@@ -129,6 +130,6 @@ class JSONStream:
         except UnicodeDecodeError as error:
             before = self._bytes - pending + error.start
             raise UnreadableJSON(
-                f"Unreadable JSON after {before} bytes: it is not UTF-8 ({error.reason}): save it as UTF-8."
+                f"Unreadable JSON after {before} bytes: the file is not UTF-8 ({error.reason}): save it as UTF-8."
             ) from error
         self._bytes += len(chunk)

@@ -1,4 +1,12 @@
-"""Label Studio's tasks to documents.
+"""Reads Label Studio's tasks as documents.
+
+A labelled task, shortened::
+
+    {"id": 1, "data": {"text": "best sushi"}, "annotations": [{"id": 12, "was_cancelled": false, "result": [
+        {"id": "a", "from_name": "label", "to_name": "text", "type": "labels",
+         "value": {"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}}]}]}
+
+becomes ``Document("1", "best sushi", (Span(5, 10, "Dish"),))``.
 
 The format: https://labelstud.io/guide/task_format and https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks
 """
@@ -9,9 +17,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from converters.agreement import agree
-from converters.annotations import Annotation, decisive, one_each, submitted_annotations
 from converters.document import Document, Span
 from converters.report import ConversionReport, Problem, shown
+from converters.task_annotations import Annotation, decisive, one_each, submitted_annotations
 from label_config import Control, LabelConfig
 
 
@@ -23,18 +31,17 @@ def iter_documents(
     annotator: str | int | None = None,
     agreement: bool = False,
 ) -> Iterator[Document]:
-    """Read the labelled tasks of an export as documents, one after the other, and report all the rest.
+    """Read the labelled tasks of an export as documents, one after the other, and report everything else.
 
-    Of a task's annotations one counts: a ground truth first, then the latest submitted. Cancelled ones
-    (skipped tasks), drafts and predictions never count. A submitted annotation without regions is a
-    document without spans. ``annotator``, an id or an e-mail address, leaves only that person's annotations.
-    With ``agreement`` the latest annotation of each person is one vote instead, a ground truth no more than
-    that, and the spans are what ``converters.agreement.agree`` makes of the votes; a single vote is taken as
-    it is.
+    One annotation of a task counts: a ground truth if there is one, else the latest submitted one. Cancelled
+    annotations (skipped tasks), drafts and predictions never count. A submitted annotation without regions is a
+    document without spans. With ``annotator``, an id or an e-mail address, only that person's annotations count. With
+    ``agreement`` the latest annotation of each person is one vote instead, a ground truth too, and
+    ``converters.agreement.agree`` combines the votes to spans; a single vote is used unchanged.
 
-    Spans come from the configuration's Labels controls alone, by their offsets (``value.text`` may be
-    stale); overlaps stay as they are. Tasks may be any JSON values: what cannot be read is counted and named
-    in ``report``, nothing raises. Memory does not grow with the number of tasks.
+    Spans come only from the configuration's Labels controls, by their offsets (``value.text`` may be outdated);
+    overlaps are kept. Tasks may be any JSON values: unreadable parts are counted and recorded in ``report``, nothing
+    raises. Memory does not grow with the number of tasks.
     """
     for task in tasks:
         report.tasks += 1
@@ -55,28 +62,28 @@ def iter_documents(
 
 
 def read_tasks(tasks: Iterable[dict[str, Any]], config: LabelConfig) -> tuple[list[Document], ConversionReport]:
-    """Read labelled tasks at once, as ``iter_documents`` does one by one."""
+    """Read labelled tasks as ``iter_documents`` does, all at once."""
     report = ConversionReport()
     return list(iter_documents(tasks, config, report)), report
 
 
 def read_regions(results: object, text: str, config: LabelConfig) -> tuple[Span, ...]:
-    """Read a list of results on ``text`` as spans, as `iter_documents` does; what cannot be read is left out."""
+    """Read a list of results on ``text`` as spans, as `iter_documents` does; unreadable results are left out."""
     return _read_spans(results, text, "", config, ConversionReport()) if isinstance(results, list) else ()
 
 
 def task_text(task: dict[str, Any], config: LabelConfig) -> str | None:
-    """Find the text of a task in its ``data``, or ``None`` where it is missing or no string.
+    """The text of a task in its ``data``; ``None`` if it is missing or not a string.
 
     A field ``a.b`` is the key ``"a.b"`` or else the key ``"b"`` inside ``"a"``, as in Label Studio.
     """
-    found: Any = task.get("data")
-    if isinstance(found, dict) and config.text_field in found:
-        found = found[config.text_field]
+    value: Any = task.get("data")
+    if isinstance(value, dict) and config.text_field in value:
+        value = value[config.text_field]
     else:
         for key in config.text_field.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, str) else None
+            value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _read_task(
@@ -95,8 +102,8 @@ def _agreed(text: str, votes: Sequence[Sequence[Span]], name: str, report: Conve
     report.voted_words += agreement.words
     report.disputed_words += agreement.disputed
     for loss in agreement.losses:
-        lost = f"{loss.span.label} at {loss.span.start} to {loss.span.end} has no vote: {loss.reason}"
-        report.note(Problem.EMPTY_SPAN if loss.kept is None else Problem.OVERLAP, name, lost)
+        detail = f"{loss.span.label} at {loss.span.start} to {loss.span.end} has no vote: {loss.reason}"
+        report.note(Problem.EMPTY_SPAN if loss.kept is None else Problem.OVERLAP, name, detail)
     return agreement.spans
 
 
@@ -121,7 +128,7 @@ def _read_spans(
 
 
 def _is_made_by(control: Control, result: dict[str, Any]) -> bool:
-    """Tell whether a result with the control's name is its own; JSON_MIN, without ``to_name``, does not say more."""
+    """Whether a result with the control's name was made by it; results of JSON_MIN have no ``to_name``."""
     return result.get("type") == "labels" and result.get("to_name", control.to_name) == control.to_name
 
 
@@ -145,19 +152,19 @@ def _read_span(value: dict[str, Any], text: str, name: str, control: Control, re
 
 
 def _read_label(labels: object, name: str, control: Control, report: ConversionReport) -> str | None:
-    """Take the first label of a region that its control has."""
+    """The first label of a region that its control has."""
     if isinstance(labels, list) and len(labels) == 1 and labels[0] in control.labels:
         only: str = labels[0]
         return only
     given = labels if isinstance(labels, list) else []
-    known = [label for label in given if label in control.labels]
+    valid = [label for label in given if label in control.labels]
     if not given:
         report.note(Problem.NO_LABEL, name, f"a region has the labels {shown(labels)}")
-    elif not known:
+    elif not valid:
         report.note(Problem.UNKNOWN_LABEL, name, f"{shown(given[0])} is not in the labelling configuration")
     elif len(given) > 1:
-        report.note(Problem.SEVERAL_LABELS, name, f"{known[0]!r} is taken of {shown(given)}")
-    return known[0] if known else None
+        report.note(Problem.SEVERAL_LABELS, name, f"{valid[0]!r} is used of {shown(given)}")
+    return valid[0] if valid else None
 
 
 def _task_name(task: dict[str, Any], position: int) -> str:

@@ -1,4 +1,4 @@
-"""What a conversion saw, kept and left out, so that nothing is lost without a word."""
+"""The report of a conversion: what was read, kept and left out, so that nothing is lost silently."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Problem(StrEnum):
-    """Why a task or a region of it could not be read, or written, as it stands."""
+    """Why a task or a region could not be read, or written, unchanged."""
 
     MALFORMED = "malformed"
     NO_TEXT = "no_text"
@@ -26,7 +26,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One problem, where it is and its values: ``task`` is the id of the task as a string."""
+    """One problem: ``task`` is the id of the task as a string, ``detail`` the values."""
 
     problem: Problem
     task: str
@@ -35,15 +35,14 @@ class Issue:
 
 @dataclass(slots=True)
 class ConversionReport:
-    """Counts of one conversion, and every problem by name: the first ``max_issues`` verbatim, all counted.
+    """Counts of one conversion, and its problems: all are counted, the first ``max_issues`` are kept in ``issues``.
 
-    ``tasks`` were seen; ``documents`` came out of them, with ``spans`` in all, ``negatives`` without any.
-    ``unlabeled`` tasks have no submitted annotation, ``skipped`` ones only cancelled ones. ``superseded``
-    annotations gave way to another of their task, ``other_annotators`` counts those that were left aside for
-    one annotator's. Where annotators voted, ``voted_words`` is the number of words they voted on and
-    ``disputed_words`` of these the ones they did not all tag alike. ``other_controls`` counts the results that the
-    configuration's Labels controls did not make, by the name of their control (relations have none and
-    count under ``""``).
+    ``tasks`` were read; ``documents`` were made from them, with ``spans`` in total; ``negatives`` are documents without
+    spans. ``unlabeled`` tasks have no submitted annotation, ``skipped`` tasks only cancelled ones. ``superseded``
+    annotations were not used because another one of their task counts, ``other_annotators`` were not used because they
+    are not by the chosen person. Where annotators voted, ``voted_words`` is the number of words, and ``disputed_words``
+    the number of those that were tagged differently. ``other_controls`` counts the results of controls other than the
+    configuration's Labels controls, by the control's name (relations have none and count under ``""``).
     """
 
     tasks: int = 0
@@ -63,7 +62,7 @@ class ConversionReport:
     _first: dict[Problem, Issue] = field(default_factory=dict, init=False, repr=False)
 
     def note(self, problem: Problem, task: str, detail: str) -> None:
-        """Name a problem of a task; beyond ``max_issues`` it is counted only, so that memory stays flat."""
+        """Record a problem of a task; beyond ``max_issues`` it is only counted, so that memory stays bounded."""
         issue = Issue(problem, task, detail)
         self._counts[problem] += 1
         self._first.setdefault(problem, issue)
@@ -71,7 +70,7 @@ class ConversionReport:
             self.issues.append(issue)
 
     def add(self, later: ConversionReport) -> None:
-        """Take in the report of what came right after."""
+        """Add the report of the tasks that follow these."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(later, name))
         self.other_controls += later.other_controls
@@ -80,11 +79,11 @@ class ConversionReport:
         self._first = later._first | self._first
 
     def problems(self) -> dict[Problem, int]:
-        """Count the problems, the most frequent first."""
+        """The number of problems of each kind, the most frequent first."""
         return dict(self._counts.most_common())
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the whole report as JSON values."""
+        """The whole report as JSON values."""
         return {
             **{name: getattr(self, name) for name in _COUNTS},
             "other_controls": dict(self.other_controls),
@@ -96,7 +95,7 @@ class ConversionReport:
         }
 
     def summary(self) -> str:
-        """Say it in one line; of each problem the first task stands for all."""
+        """The report in one line, with the first task as the example of each kind of problem."""
         kept = f"{self.tasks} tasks: {self.documents} documents with {self.spans} spans"
         counts = {
             "without entities": self.negatives,
@@ -118,10 +117,12 @@ class ConversionReport:
         ]
 
 
-_COUNTS = tuple(each.name for each in fields(ConversionReport) if each.type == "int" and each.name != "max_issues")
+_COUNTS = tuple(
+    column.name for column in fields(ConversionReport) if column.type == "int" and column.name != "max_issues"
+)
 
 
 def shown(value: object) -> str:
-    """Show a foreign value in a message, cut short where it is long."""
+    """A value from outside for a message, shortened if it is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,8 +1,8 @@
-"""The other ways to write entities as tags, read as the BIO tags of `converters.bio`.
+"""Other tagging schemes, read as the BIO tags of `converters.bio`.
 
-- IOB1: ``B-`` only where an entity touches another of its type. The CoNLL-2003 files are written so.
-- IOB2: ``B-`` opens every entity. What this package writes, and calls BIO.
-- IOBES (BIOES): besides, ``E-`` closes an entity and ``S-`` is one of a single word.
+- IOB1: ``B-`` only where an entity follows another of its type directly. The CoNLL-2003 files use it.
+- IOB2: ``B-`` begins every entity. This package writes it, and calls it BIO.
+- IOBES (BIOES): in addition, ``E-`` ends an entity and ``S-`` is an entity of a single word.
 - BILOU: the same with ``L-`` (last) and ``U-`` (unit).
 
 Source: https://aclanthology.org/W03-0419 (IOB1), https://aclanthology.org/W09-1119 (BILOU)
@@ -20,7 +20,7 @@ from converters.bio import OUTSIDE
 
 
 class Scheme(StrEnum):
-    """How a file writes entities as tags; of two that fit alike, the one named first is meant."""
+    """A tagging scheme; if several fit a file equally well, the first one here is used."""
 
     IOB2 = "IOB2"
     IOB1 = "IOB1"
@@ -29,7 +29,7 @@ class Scheme(StrEnum):
 
 
 class Converted(NamedTuple):
-    """A sentence's tags as BIO, the scheme they were read in, and how many of them broke its rules."""
+    """A sentence's tags as BIO, the scheme they were in, and how many of them broke its rules."""
 
     tags: tuple[str, ...]
     scheme: Scheme
@@ -37,13 +37,13 @@ class Converted(NamedTuple):
 
 
 class _Follows(NamedTuple):
-    """The prefixes that may stand after a tag: of its own label, and of any other (``O`` has none)."""
+    """The prefixes that may follow a tag: with the same label, and with another one (``O`` has no label)."""
 
     same: str
     other: str
 
 
-# `O` is also what stands before a sentence and after it.
+# A sentence counts as preceded and followed by `O`.
 _LEGAL: Mapping[Scheme, Mapping[str, _Follows]] = {
     Scheme.IOB2: {
         "O": _Follows(same="OB", other="OB"),
@@ -77,7 +77,7 @@ _PREFIXES = frozenset("BIESLU")
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """Tell the scheme whose rules a file's sentences break least; IOB2 where several fit alike.
+    """The scheme whose rules a file's sentences break least; IOB2 if several fit equally well.
 
     Raises ``ValueError`` for a tag of no scheme.
     """
@@ -89,11 +89,11 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
 
 
 def to_bio(tags: Sequence[str], scheme: Scheme | None = None) -> Converted:
-    """Read a sentence's tags, in ``scheme`` or else in the one that fits it best, as legal BIO tags.
+    """Convert a sentence's tags, in ``scheme`` or else in the one that fits best, to legal BIO tags.
 
-    Illegal sequences are read as ``conlleval`` reads them, in any scheme: ``B-``, ``S-`` and ``U-`` open an entity;
-    so does any other tag after ``O``, after a tag that closes one, and after another label. They are counted, one
-    for each tag that may not stand where it does (an entity that the sentence's end leaves open counts too).
+    Illegal sequences are read as ``conlleval`` reads them, in any scheme: ``B-``, ``S-`` and ``U-`` begin an entity; so
+    does any other tag after ``O``, after a tag that ends an entity, and after another label. Every tag that may not
+    follow the one before is counted (and so is an entity that has not ended at the end of the sentence).
 
     Raises ``ValueError`` for a tag of no scheme. Source: https://www.clips.uantwerpen.be/conll2000/chunking/output.html
     """
@@ -104,24 +104,24 @@ def to_bio(tags: Sequence[str], scheme: Scheme | None = None) -> Converted:
 
 
 def is_tag(value: str) -> bool:
-    """Tell whether a value is a tag of any of the schemes: ``O``, or a prefix, a dash and a label."""
+    """Whether a value is a tag of any of the schemes: ``O``, or a prefix, a dash and a label."""
     return value == OUTSIDE or (value[1:2] == "-" and value[0] in _PREFIXES)
 
 
 def _split(tag: str) -> tuple[str, str]:
     if not is_tag(tag):
-        raise ValueError(f"{tag!r} is no tag: write O, or B-, I-, E-, S-, L- or U- before a label.")
+        raise ValueError(f"{tag!r} is not a tag: write O, or B-, I-, E-, S-, L- or U- before a label.")
     return tag[0], tag[2:]
 
 
 @lru_cache(maxsize=65536)
 def _step(scheme: str, before: str, tag: str) -> tuple[str, bool]:
-    """Read a tag by the one before it: as BIO, and whether it may stand there. A file has few such pairs."""
+    """A tag as BIO, given the tag before it, and whether it may follow that tag. A file has few such pairs."""
     before_prefix, before_label = _split(before)
     prefix, label = _split(tag)
     follows = _LEGAL[Scheme(scheme)].get(before_prefix)
     same_label = before_label == label
-    # A prefix that the scheme does not have was counted where it stands: what follows it is not to blame.
+    # A prefix that the scheme does not have was counted itself, so the tag after it is not counted too.
     legal = follows is None or prefix in (follows.same if same_label else follows.other)
     if prefix == OUTSIDE:
         return OUTSIDE, legal

@@ -1,4 +1,4 @@
-"""Where the sentences of tagged words end.
+"""Splits tagged words into sentences.
 
 The boundaries are those of ``sentencex`` (Wikimedia; rules for some 250 languages, no models and no downloads).
 """
@@ -14,12 +14,12 @@ import sentencex  # type: ignore[import-untyped]
 
 from converters.document import Word
 
-# No language ends a sentence in one of these characters: a text of nothing else is one sentence, whatever ends it.
+# In no language do these characters end a sentence: a text of only these is one sentence, whatever its last one is.
 _NO_BOUNDARY = re.compile(r"""[\w ,'’"()\-:$%&/]*+[.!?]?\s*""")
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*|\u2029\s*")
 
-# Some no-break spaces make the library panic after an initial, and a lone surrogate has no UTF-8 form, which it needs.
+# Some no-break spaces make the library panic after an initial, and it needs UTF-8, which cannot encode lone surrogates.
 _OTHER_SPACE = re.compile(r"[^\S \n]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -28,10 +28,10 @@ _WINDOW = 2_000
 
 
 def split_sentences(words: Sequence[Word], tags: Sequence[str], text: str, *, language: str = "en") -> list[range]:
-    """Cut a text's words into sentences: ranges of their indices, in order, that leave none out and none empty.
+    """Split a text's words into sentences: ranges of word indices, in order, that cover all words; none is empty.
 
-    A sentence ends where the rules of ``language`` (an ISO 639 code; one unknown is read as English) find its end
-    and at an empty line, never inside an entity of ``tags`` (BIO, legal, as many as words) and never inside a word.
+    A sentence ends where the rules of ``language`` (an ISO 639 code; an unknown one is treated as English) say so and
+    at an empty line, but never inside a word or inside an entity of ``tags`` (legal BIO tags, one per word).
     """
     if not words:
         return []
@@ -47,7 +47,7 @@ _word_start = itemgetter(1)
 
 
 def _ends(text: str, language: str) -> Iterator[int]:
-    """Find the offsets where sentences end, the text's own end among them or not."""
+    """The offsets where sentences end; may include the end of the text."""
     start = 0
     for gap in _PARAGRAPH.finditer(text):
         yield from _ends_inside(text, start, gap.start(), language)
@@ -57,14 +57,14 @@ def _ends(text: str, language: str) -> Iterator[int]:
 
 
 def _ends_inside(text: str, start: int, end: int, language: str) -> Iterator[int]:
-    """Find the offsets between two others where sentences end, a window at a time."""
+    """The offsets between ``start`` and ``end`` where sentences end, one window at a time."""
     while start < end and not _NO_BOUNDARY.fullmatch(text, start, end):
         stop = min(start + _WINDOW, end)
         sentences: list[str] = sentencex.segment(language, _readable(text[start:stop]))
         if not any(sentences):
             return
         if stop < end and len(sentences) > 1:
-            sentences.pop()  # the window cuts it short: the next one begins with it
+            sentences.pop()  # the window cuts it off: the next window begins with it
         for sentence in sentences:
             start += len(sentence)
             if start < stop:
@@ -72,7 +72,7 @@ def _ends_inside(text: str, start: int, end: int, language: str) -> Iterator[int
 
 
 def _readable(text: str) -> str:
-    """Replace what the library cannot read, character by character, so that offsets stay."""
-    if text.isprintable():  # neither is in it
+    """Replace characters that the library cannot read one by one, so that offsets stay the same."""
+    if text.isprintable():  # then there are none
         return text
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _OTHER_SPACE.sub(" ", text))

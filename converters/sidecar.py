@@ -1,9 +1,12 @@
-"""The file beside a CoNLL file that says what the rows cannot: ids, texts and where each token stands.
+"""The sidecar of a CoNLL file: document ids, exact texts and the offset of each token, which CoNLL cannot hold.
 
-One line of JSON a document, in the CoNLL file's order: ``{"id": …, "text": …, "words": [[[0, 5], [6, 11]], …]}``
-with the offsets of the words, sentence by sentence, and ``"labels": {"Restaurant_Name": "Restaurant Name"}`` where a
-label is written otherwise than it is called. A string that JSON cannot carry (two lone surrogates that would read as
-one character) is a list of strings to be joined.
+One line of JSON per document, in the order of the CoNLL file::
+
+    {"id": "7", "text": "Yelp in Boston", "words": [[[0, 4], [5, 7], [8, 14]]], "labels": {"Name_1": "Name 1"}}
+
+``words`` are the offsets of the words, sentence by sentence; ``labels`` are the real names of labels that had to be
+written differently. A string that JSON cannot represent (two lone surrogates that would be read as one character) is
+written as a list of strings to be joined.
 """
 
 from __future__ import annotations
@@ -21,18 +24,18 @@ from converters.document import Word
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
-# What some readers of lines take for the end of one.
+# Some programs treat these characters as line ends.
 _LINE_END = re.compile("[\x85\u2028\u2029]")
 
 _SPLIT_PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
 
 class SidecarError(ConllError):
-    """A sidecar that cannot be read or is of another CoNLL file; the message names the document."""
+    """A sidecar that cannot be read or belongs to another CoNLL file; the message names the document."""
 
 
 class Entry(NamedTuple):
-    """What a line of the sidecar says of a document; ``offsets`` has the words of all its sentences."""
+    """One line of the sidecar; ``offsets`` are those of the words of all sentences."""
 
     id: str
     text: str
@@ -42,11 +45,12 @@ class Entry(NamedTuple):
 
 
 def sidecar_line(id: str, text: str, sentences: Iterable[Sequence[Word]], labels: Mapping[str, str]) -> str:
-    """Write a document's line; ``labels`` gives the real names of those that are written otherwise."""
-    entry: dict[str, Any] = {"id": id, "text": text, "words": [[word[1:] for word in each] for each in sentences]}
+    """Write a document's line; ``labels`` maps labels as written to their real names, where these differ."""
+    offsets = [[word[1:] for word in sentence] for sentence in sentences]
+    entry: dict[str, Any] = {"id": id, "text": text, "words": offsets}
     if labels:
         entry["labels"] = labels
-    with suppress(TypeError):  # lone surrogates, which UTF-8 does not have
+    with suppress(TypeError):  # raised for lone surrogates, which UTF-8 cannot encode
         line = orjson.dumps(entry).decode()
         if line.isascii() or not _LINE_END.search(line):
             return line + "\n"
@@ -57,28 +61,30 @@ def sidecar_line(id: str, text: str, sentences: Iterable[Sequence[Word]], labels
 
 
 def read_sidecar(lines: Iterable[str]) -> Iterator[Entry]:
-    """Read a sidecar line by line, blank ones left out. Raises `SidecarError` for what is none."""
+    """Read a sidecar line by line, without blank lines. Raises `SidecarError` for a line that is not an entry."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 yield _entry(json.loads(line), number)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise SidecarError(number, f"of the sidecar is no document ({error!r}): write it anew.") from error
+                raise SidecarError(
+                    number, f"of the sidecar cannot be read ({error!r}): export both files again."
+                ) from error
 
 
 def fit(entry: Entry, tokens: Sequence[str], line: int) -> list[Word]:
-    """Give a document's words as they stand in its text, for the tokens from ``line`` of the CoNLL file on.
+    """The document's words as they are in its text, for the tokens from ``line`` of the CoNLL file on.
 
-    Raises `SidecarError` where they are others, or not as many.
+    Raises `SidecarError` if the tokens differ, or their number.
     """
     name = f"document {entry.id!r}"
     if len(tokens) != len(entry.offsets):
-        problem = f"{name} has {len(tokens)} tokens, in the sidecar {len(entry.offsets)}: only tags may be edited."
+        problem = f"{name} has {len(tokens)} tokens, {len(entry.offsets)} in the sidecar: edit only the tags."
         raise SidecarError(line, problem)
     words = [Word(entry.text[start:end], start, end) for start, end in entry.offsets]
     for word, token in zip(words, tokens, strict=True):
         if word.text != token and as_column(word.text) != token:
-            problem = f"{name} has the token {token!r}, in the sidecar {word.text!r}: only tags may be edited."
+            problem = f"{name} has the token {token!r}, {word.text!r} in the sidecar: edit only the tags."
             raise SidecarError(line, problem)
     return words
 

@@ -1,4 +1,4 @@
-"""What is in a CoNLL file: a table for a person, numbers for a program."""
+"""Statistics of a CoNLL file: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Stats:
     layout: Layout | None = None
 
     def length(self, share: float) -> int:
-        """The sentence length that this share of the sentences does not exceed, in tokens; 0 without sentences."""
-        seen = 0
+        """The length, in tokens, that this share of the sentences does not exceed; 0 without sentences."""
+        total = 0
         for length in sorted(self.lengths):
-            seen += self.lengths[length]
-            if seen >= share * self.sentences:
+            total += self.lengths[length]
+            if total >= share * self.sentences:
                 return length
         return 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
+        """For JSON."""
         return {
             "documents": self.documents,
             "sentences": self.sentences,
@@ -45,7 +45,7 @@ class Stats:
         }
 
     def table(self) -> str:
-        """The same as lines to read."""
+        """The statistics as lines of text."""
         layout = f"{self.layout.name}, {self.layout.scheme}" if self.layout else "no tokens"
         lengths = ", ".join(f"{name} {self.length(share)}" for name, share in _QUANTILES.items())
         rows = [
@@ -66,7 +66,7 @@ _QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}
 
 
 def count(documents: Iterable[ConllDocument]) -> Stats:
-    """Count what the documents hold; memory does not grow with their number."""
+    """Count documents, sentences, tokens and entities; memory does not grow with their number."""
     stats = Stats()
     for document in documents:
         stats.documents += 1

@@ -1,4 +1,4 @@
-"""Files and standard streams for the command line: ``-`` is one, a half-written file is none."""
+"""Files for the command line: ``-`` is standard input or output; files are written atomically."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import BinaryIO, Protocol, TextIO, TypeVar
 
 STANDARD = "-"
 
-_T = TypeVar("_T")
-_QUIET_SECONDS = 2.0
+_Item = TypeVar("_Item")
+_LINE_SECONDS = 2.0
 
 
 class Writable(Protocol):
-    """What takes text."""
+    """A text stream that can be written to."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -37,7 +37,7 @@ def reading(name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def rereadable(name: str) -> Iterator[str]:
-    """The name of a file that can be read more than once: standard input is kept in a temporary file meanwhile."""
+    """A file name that can be read more than once: standard input is copied to a temporary file."""
     if name != STANDARD:
         yield name
         return
@@ -50,7 +50,7 @@ def rereadable(name: str) -> Iterator[str]:
 
 @contextmanager
 def writing(name: str) -> Iterator[BinaryIO]:
-    """Open a file to write bytes, or standard output; the file appears when it is complete, and not before."""
+    """Open a file to write bytes, or standard output; the file appears only once it is complete."""
     if name == STANDARD:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -71,7 +71,7 @@ def writing(name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def reading_text(name: str) -> Iterator[TextIO]:
-    """Open a UTF-8 file to read, or standard input; line ends stay as they are, a byte order mark goes."""
+    """Open a UTF-8 file to read, or standard input; line ends are kept, a byte order mark is removed."""
     with reading(name) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         try:
@@ -88,36 +88,36 @@ def writing_text(name: str) -> Iterator[TextIO]:
         try:
             yield text
         finally:
-            text.detach()  # which writes what is still held
+            text.detach()  # flushes
 
 
 class Progress:
-    """Says on standard error how many things there were, every two seconds and at the end; nothing of a quick run."""
+    """Prints a count on standard error every two seconds and at the end; nothing if it takes less than that."""
 
     def __init__(self, noun: str, *, stream: TextIO | None = None) -> None:
         self._noun = noun
         self._stream = stream or sys.stderr
         self._count = 0
-        self._began = self._said = time.monotonic()
+        self._began = self._printed = time.monotonic()
 
     def add(self, count: int = 1) -> None:
-        """Count so many more."""
+        """Add to the count."""
         self._count += count
-        if (now := time.monotonic()) - self._said >= _QUIET_SECONDS:
+        if (now := time.monotonic()) - self._printed >= _LINE_SECONDS:
             rate = self._count / (now - self._began)
             self._stream.write(f"{self._count:,} {self._noun}, {rate:,.0f} a second\n")
-            self._said = now
+            self._printed = now
 
     def end(self) -> None:
-        """Say how many there were in all, if anything was said before."""
-        if self._said > self._began:
+        """Print the total, if a count was printed before."""
+        if self._printed > self._began:
             self._stream.write(f"{self._count:,} {self._noun} in {time.monotonic() - self._began:.0f} s\n")
 
 
-def progress(things: Iterable[_T], noun: str, *, stream: TextIO | None = None) -> Iterator[_T]:
-    """Give the things on and tell of the `Progress`."""
+def progress(items: Iterable[_Item], noun: str, *, stream: TextIO | None = None) -> Iterator[_Item]:
+    """Yield the items and print their `Progress`."""
     counter = Progress(noun, stream=stream)
-    for thing in things:
+    for item in items:
         counter.add()
-        yield thing
+        yield item
     counter.end()

@@ -1,4 +1,4 @@
-"""Documents whose words have BIO tags: tagged once, then trained on, scored and written."""
+"""Documents with BIO tags: tagged once, then used for training, scoring and writing."""
 
 from __future__ import annotations
 

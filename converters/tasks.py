@@ -1,4 +1,10 @@
-"""Documents to Label Studio tasks, ready to import with predictions or annotations.
+"""Writes documents as Label Studio tasks, to be imported with predictions or annotations.
+
+``Document("7", "best sushi", (Span(5, 10, "Dish", 0.9),))`` as a task with a prediction::
+
+    {"data": {"text": "best sushi"}, "meta": {"source_id": "7"}, "predictions": [{"model_version": "conll", "result": [
+        {"id": "0d1f6b2a3c", "from_name": "label", "to_name": "text", "type": "labels", "score": 0.9,
+         "value": {"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}}]}]}
 
 The format: https://labelstud.io/guide/predictions and https://labelstud.io/guide/task_format
 """
@@ -16,7 +22,7 @@ from converters.document import Document, Span
 from converters.report import ConversionReport, Problem
 from label_config import LabelConfig
 
-# PostgreSQL, under a Label Studio of any size, stores neither: the import would fail as a whole.
+# Label Studio's PostgreSQL can store neither: the whole import would fail.
 _UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -30,19 +36,19 @@ def regions(
 ) -> list[dict[str, Any]]:
     """Write spans as the ``result`` of a prediction or annotation, in the given order.
 
-    Each names the control that has its label. Ids are short, unique within the result and the same for the
-    same spans. A score is written where there is one. Label Studio would refuse the whole prediction for one
-    bad region: spans whose label the configuration does not have, empty ones and those outside of the text
-    are left out, a score that is none is not written; each is named in ``report`` as one of ``task``.
+    Each region names the control that has its label. Ids are short, unique within the result and the same for the same
+    spans. Since Label Studio rejects a whole prediction for one invalid region, spans with a label that is not in the
+    configuration, empty spans and spans outside of the text are left out, and so is an invalid score; each is recorded
+    in ``report`` as a problem of ``task``.
     """
-    unseen = ConversionReport() if report is None else report
+    report = ConversionReport() if report is None else report
     ids: set[str] = set()
     result: list[dict[str, Any]] = []
     for span in spans:
         control = config.control_of(span.label)
         if control is None:
-            unseen.note(Problem.UNKNOWN_LABEL, task, f"{span.label!r} is not in the labelling configuration")
-        elif _lies_in(document_text, span, unseen, task):
+            report.note(Problem.UNKNOWN_LABEL, task, f"{span.label!r} is not in the labelling configuration")
+        elif _is_inside(document_text, span, report, task):
             region: dict[str, Any] = {
                 "id": _region_id(span, ids),
                 "from_name": control.from_name,
@@ -55,7 +61,7 @@ def regions(
                     "labels": [span.label],
                 },
             }
-            result.append(region | _score(span.score, unseen, task))
+            result.append(region | _score(span.score, report, task))
     return result
 
 
@@ -67,11 +73,11 @@ def prediction_task(
     score: float | None = None,
     report: ConversionReport | None = None,
 ) -> dict[str, Any]:
-    """Write a document as a task with one prediction, ``score`` being that of the whole, in [0, 1].
+    """Write a document as a task with one prediction; ``score`` is that of the whole prediction, in [0, 1].
 
-    ``meta.source_id`` keeps the document's id, since Label Studio numbers imported tasks itself; NUL
-    characters and lone surrogates, which its database refuses, become U+FFFD. What is left out or changed is
-    named in ``report``.
+    ``meta.source_id`` keeps the document's id, since Label Studio numbers imported tasks itself. NUL characters and
+    lone surrogates, which its database cannot store, become U+FFFD. What is left out or changed is recorded in
+    ``report``.
     """
     report = ConversionReport() if report is None else report
     task = _task(document, config, report)
@@ -83,9 +89,9 @@ def prediction_task(
 def annotation_task(
     document: Document, config: LabelConfig, *, report: ConversionReport | None = None
 ) -> dict[str, Any]:
-    """Write a document as a task with one submitted annotation, without scores; else as ``prediction_task``.
+    """Write a document as a task with one submitted annotation, without scores; otherwise as ``prediction_task``.
 
-    A document without spans has an empty annotation: somebody looked, and there is none.
+    A document without spans gets an annotation without regions: it was labelled and has no entity.
     """
     report = ConversionReport() if report is None else report
     task = _task(document, config, report)
@@ -103,10 +109,10 @@ def write_tasks(
     report: ConversionReport,
     model_version: str = "conll",
 ) -> int:
-    """Write documents as one JSON array of tasks to import, one a line, in UTF-8; returns their number.
+    """Write documents as one JSON array of tasks for import, one per line, in UTF-8; returns their number.
 
-    Nothing is held: memory does not grow with the number of documents. What is left out is named in
-    ``report``, whose counts of tasks, documents and spans stay those of the reading.
+    Memory does not grow with the number of documents. What is left out is recorded in ``report``, whose counts of
+    tasks, documents and spans do not change.
     """
     written = 0
     for document in documents:
@@ -115,7 +121,7 @@ def write_tasks(
         else:
             task = prediction_task(document, config, model_version=model_version, report=report)
         line = json.dumps(task, ensure_ascii=False)
-        # What UTF-8 cannot carry (a surrogate in an id) is written as JSON's own escape of it.
+        # What UTF-8 cannot encode (a surrogate in an id) is written as a JSON escape.
         stream.write((b",\n" if written else b"[\n") + line.encode("utf-8", "backslashreplace"))
         written += 1
     stream.write(b"\n]\n" if written else b"[]\n")
@@ -127,18 +133,18 @@ def _task(document: Document, config: LabelConfig, report: ConversionReport) -> 
     if text != document.text:
         report.note(Problem.UNWRITABLE, document.id, "NUL characters or lone surrogates of the text became U+FFFD")
     data: Mapping[str, Any] | str = text
-    # Label Studio checks `$a.b` as the key "b" inside "a", nothing else.
+    # Label Studio reads `$a.b` as the key "b" inside "a" when it checks an import.
     for key in reversed(config.text_field.split(".")):
         data = {key: data}
     return {"data": data, "meta": {"source_id": _text(document.id)}}
 
 
 def _text(text: str) -> str:
-    """Replace what no database takes; one character by one, so that offsets stay."""
+    """Replace characters that no database can store, one by one, so that offsets stay the same."""
     return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _lies_in(text: str, span: Span, report: ConversionReport, task: str) -> bool:
+def _is_inside(text: str, span: Span, report: ConversionReport, task: str) -> bool:
     if not 0 <= span.start <= span.end <= len(text):
         detail = f"{span.label} at {span.start} to {span.end}: the text has {len(text)} characters"
         report.note(Problem.OUTSIDE_TEXT, task, detail)
@@ -152,8 +158,8 @@ def _lies_in(text: str, span: Span, report: ConversionReport, task: str) -> bool
 def _score(score: float | None, report: ConversionReport, task: str) -> dict[str, float]:
     if score is None:
         return {}
-    if not 0 <= score <= 1:  # nor is NaN
-        report.note(Problem.BAD_SCORE, task, f"the score {score} is not within 0 and 1")
+    if not 0 <= score <= 1:  # true for NaN too
+        report.note(Problem.BAD_SCORE, task, f"the score {score} is not between 0 and 1")
         return {}
     return {"score": score}
 

@@ -1,4 +1,4 @@
-"""What a project labels: Label Studio's labelling configuration, read and ready-made."""
+"""Labelling configurations of Label Studio: which labels a project has; read, generated and ready-made."""
 
 from label_config.config import Control, Label, LabelConfig, UnsupportedLabelConfig
 from label_config.generate import generate

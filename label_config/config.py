@@ -1,4 +1,14 @@
-"""A project's labelling configuration, as far as a token classifier needs it."""
+"""A project's labelling configuration: the parts that a token classifier needs.
+
+For example::
+
+    <View>
+      <Labels name="label" toName="text">
+        <Label value="Dish" background="orange" hotkey="1" predicted_values="FOOD"/>
+      </Labels>
+      <Text name="text" value="$text"/>
+    </View>
+"""
 
 from __future__ import annotations
 
@@ -17,9 +27,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One ``<Label>``: ``name`` is what results call it, its ``alias`` where it has one, else its ``value``.
+    """One ``<Label>``: ``name`` is its name in results, the ``alias`` if it has one, else the ``value``.
 
-    ``predicted_values`` are the names a model may have for it.
+    ``predicted_values`` are names that a model may use for it.
     Source: https://labelstud.io/tags/label and https://labelstud.io/guide/ml_tutorials (``predicted_values``)
     """
 
@@ -43,12 +53,11 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    """The ``<Text>`` that spans lie on and the ``<Labels>`` controls that make them.
+    """A ``<Text>`` and the ``<Labels>`` controls that label it.
 
-    ``from_name`` and ``to_name`` name the first control and its Text; ``text_field`` is the key of a task's
-    data that holds the text. ``controls`` are all the Labels controls of that Text, the first one first;
-    ``labels`` are the labels of all of them, unique and in order. A configuration made without
-    ``controls`` has the one they describe.
+    ``from_name`` and ``to_name`` are the names of the first control and of the Text; ``text_field`` is the key of a
+    task's data that holds the text. ``controls`` are all Labels controls of that Text, in order; ``labels`` are the
+    labels of all of them, unique and in order. Without ``controls`` there is one control with all ``labels``.
     """
 
     from_name: str
@@ -66,20 +75,20 @@ class LabelConfig:
         if not self.controls:
             details = tuple(Label(name, value=name) for name in self.labels)
             object.__setattr__(self, "controls", (Control(self.from_name, self.to_name, self.labels, details),))
-        names = _first_wins(_names(self.labels, [label for control in self.controls for label in control.details]))
+        names = _keep_first(_names(self.labels, [label for control in self.controls for label in control.details]))
         object.__setattr__(self, "_names", names)
-        object.__setattr__(self, "_folded", _first_wins((name.casefold(), label) for name, label in names.items()))
-        object.__setattr__(self, "_readers", _first_wins((control.from_name, control) for control in self.controls))
-        writers = _first_wins((label, control) for control in self.controls for label in control.labels)
+        object.__setattr__(self, "_folded", _keep_first((name.casefold(), label) for name, label in names.items()))
+        object.__setattr__(self, "_readers", _keep_first((control.from_name, control) for control in self.controls))
+        writers = _keep_first((label, control) for control in self.controls for label in control.labels)
         object.__setattr__(self, "_writers", writers)
 
     @classmethod
     def from_xml(cls, xml: str) -> LabelConfig:
-        """Read Label Studio's XML; of several pairs the first Labels whose ``toName`` is a Text.
+        """Read Label Studio's XML: the first Labels control whose ``toName`` is a Text, and that Text.
 
-        Other Labels controls of the same Text are read along, unless they list no labels of their own.
-        Raises ``UnsupportedLabelConfig`` where there is no such pair, where the text is not a field of
-        the task, and where the labels are not in the configuration itself.
+        Other Labels controls of the same Text are read too, except those that list no labels.
+        Raises ``UnsupportedLabelConfig`` if there is no such control, if the text is not a field of the task, and if
+        the labels are not listed in the configuration.
         """
         (first, *others), text = pair(parse(xml))
         to_name = text.get("name", "")
@@ -92,38 +101,38 @@ class LabelConfig:
         return cls(controls[0].from_name, to_name, data_key, labels, tuple(controls))
 
     def control(self, from_name: object) -> Control | None:
-        """Find the Labels control of that name, or ``None``."""
+        """The Labels control of that name, or ``None``."""
         return self._readers.get(from_name) if isinstance(from_name, str) else None
 
     def control_of(self, label: str) -> Control | None:
-        """Find the first control that has a label, or ``None`` where none has."""
+        """The first control that has a label, or ``None``."""
         return self._writers.get(label)
 
     def resolve(self, name: str) -> str | None:
-        """Find the label that a model calls ``name``, or ``None``.
+        """The label that a model calls ``name``, or ``None``.
 
-        The first that fits counts: a label of that name, a ``value`` or ``alias``, one of ``predicted_values``,
-        and as a last resort any of these in another case. Of labels that share such a name the first wins.
+        The first match counts: a label of that name, a ``value`` or ``alias``, one of ``predicted_values``, and at last
+        any of these in another case. If several labels share a name, the first one is used.
         """
         return self._names.get(name) or self._folded.get(name.casefold())
 
 
 def _names(labels: Iterable[str], details: Sequence[Label]) -> Iterator[tuple[str, str]]:
-    """Give what labels are called with the label meant, the strongest claim to a name first."""
+    """All names with their labels, in the order of precedence."""
     yield from ((name, name) for name in labels)
     yield from ((name, label.name) for label in details for name in (label.value, label.alias) if name)
     yield from ((name, label.name) for label in details for name in label.predicted_values)
 
 
-def _first_wins(pairs: Iterable[tuple[str, _T]]) -> dict[str, _T]:
-    found: dict[str, _T] = {}
+def _keep_first(pairs: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    first: dict[str, _T] = {}
     for key, value in pairs:
-        found.setdefault(key, value)
-    return found
+        first.setdefault(key, value)
+    return first
 
 
 def _control(control: ET.Element, to_name: str) -> Control:
-    unique = _first_wins((label.name, label) for label in map(_label, label_elements(control)))
+    unique = _keep_first((label.name, label) for label in map(_label, label_elements(control)))
     return Control(control.get("name", ""), to_name, tuple(unique), tuple(unique.values()))
 
 
@@ -135,9 +144,9 @@ def _label(element: ET.Element) -> Label:
         alias=alias,
         hotkey=element.get("hotkey"),
         background=element.get("background"),
-        predicted_values=_listed(element.get("predicted_values", "")),
+        predicted_values=_split(element.get("predicted_values", "")),
     )
 
 
-def _listed(value: str) -> tuple[str, ...]:
+def _split(value: str) -> tuple[str, ...]:
     return tuple(name for part in value.split(",") if (name := part.strip()))

@@ -1,4 +1,4 @@
-"""A ready labelling configuration for any labels."""
+"""Generates a labelling configuration for any labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from colorsys import hls_to_rgb
 from html import escape
 from itertools import count
 
-# What XML 1.0 has no way to write: https://www.w3.org/TR/xml/#charsets
+# Characters that XML 1.0 does not allow: https://www.w3.org/TR/xml/#charsets
 _UNWRITABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FIELD = re.compile(r"[\w.\-]+")
 _KEYS = "123456789"
 
-# Hues this far apart never come near each other: https://en.wikipedia.org/wiki/Golden_angle
+# Hues at this distance stay well apart: https://en.wikipedia.org/wiki/Golden_angle
 _GOLDEN = 0.381966
-# White on any of these reads well (4.5:1 and more, WCAG 1.4.3), and neighbouring hues differ in depth too.
+# White text is readable on all of these (4.5:1 and more, WCAG 1.4.3), and neighbouring hues differ in luminance too.
 _LUMINANCES = (0.17, 0.09, 0.13)
 
 
@@ -24,17 +24,19 @@ def generate(
 ) -> str:
     """Write the XML of a configuration with these labels: a colour for each, number keys for the first nine.
 
-    A label given twice is written once. ``LabelConfig.from_xml`` reads the same labels back. Raises ``ValueError``
-    for no labels, an empty one, one with characters that XML cannot hold, and for names that are none.
+    A label given twice is written once. ``LabelConfig.from_xml`` reads the same labels back. Raises ``ValueError`` for
+    no labels, for an empty label or one with characters that XML does not allow, and for invalid names.
     """
     unique = list(dict.fromkeys(labels))
     if not unique:
         raise ValueError("A labelling configuration needs at least one label.")
     for label in unique:
         if not label or _UNWRITABLE.search(label):
-            raise ValueError(f"{label!r} cannot be a label: write at least one character, and no control characters.")
+            raise ValueError(f"{label!r} cannot be a label: use at least one character, and no control characters.")
     if not from_name.strip() or not to_name.strip() or "," in to_name or not _FIELD.fullmatch(text_field):
-        raise ValueError(f"{from_name!r}, {to_name!r} and ${text_field} cannot name a control, its text and a field.")
+        raise ValueError(
+            f"{from_name!r}, {to_name!r} and ${text_field} are not valid names of a control, its text and a field."
+        )
     rows = "\n".join(
         f"    <Label value={_quoted(label)} background={_quoted(colour)}{key}/>"
         for label, colour, key in zip(unique, colours(), _hotkeys(), strict=False)
@@ -46,12 +48,12 @@ def generate(
 
 
 def colours() -> Iterator[str]:
-    """Give colours without end, ``"#rrggbb"``, no two the same, each dark enough for white text on it."""
-    given: set[str] = set()
+    """Generate colours endlessly, ``"#rrggbb"``, all different, each dark enough for white text."""
+    generated: set[str] = set()
     for i in count():
         colour = _colour(i * _GOLDEN % 1, _LUMINANCES[i % 3], 0.9 - i // 24 % 5 * 0.1)
-        if colour not in given:
-            given.add(colour)
+        if colour not in generated:
+            generated.add(colour)
             yield colour
 
 
@@ -62,12 +64,12 @@ def _hotkeys() -> Iterator[str]:
 
 
 def _quoted(value: str) -> str:
-    # Line ends and tabs in an attribute become spaces unless they are written as numbers.
-    return '"' + re.sub(r"[\t\n\r]", lambda found: f"&#{ord(found[0])};", escape(value, quote=True)) + '"'
+    # In an attribute, XML turns line ends and tabs into spaces, unless they are written as numbers.
+    return '"' + re.sub(r"[\t\n\r]", lambda match: f"&#{ord(match[0])};", escape(value, quote=True)) + '"'
 
 
 def _colour(hue: float, luminance: float, saturation: float) -> str:
-    """Find the colour of that hue (0 to 1) and of that brightness to the eye, by halving."""
+    """Find the colour of that hue (0 to 1) and relative luminance by bisection."""
     low, high = 0.0, 1.0
     for _ in range(12):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""Label Studio's XML: which Labels controls label which Text, and the sentence for what cannot be learned.
+"""Reads Label Studio's XML: which Labels controls label which Text, and why a configuration is not supported.
 
 The format: https://labelstud.io/tags/labels, https://labelstud.io/tags/label and https://labelstud.io/tags/text
 """
@@ -13,23 +13,23 @@ _FIELD = re.compile(r"\$([\w.\-]+)")
 
 
 class UnsupportedLabelConfig(ValueError):
-    """No text labelling that can be learned; the message says what is missing and the remedy."""
+    """The configuration does not label a text in a supported way; the message says what is missing and the remedy."""
 
 
 def parse(xml: str) -> ET.Element:
-    """Parse XML from a stranger; raises ``UnsupportedLabelConfig`` where it is none or declares entities."""
+    """Parse untrusted XML; raises ``UnsupportedLabelConfig`` if it is not well-formed or declares entities."""
     if not xml.strip():
         raise UnsupportedLabelConfig(
             "The labelling configuration is empty: set one in Label Studio under Settings → Labeling Interface."
         )
-    # Entities can blow a small document up to gigabytes, and can only be declared here.
+    # Entities can expand a small document to gigabytes; they can only be declared in a DOCTYPE.
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise UnsupportedLabelConfig(
-            "The labelling configuration declares a DOCTYPE or an entity, which is refused: remove the declaration."
+            "The labelling configuration declares a DOCTYPE or an entity, which is not allowed: remove the declaration."
         )
     try:
-        return ET.fromstring(xml)  # noqa: S314 - what makes it unsafe was refused above
-    except (ET.ParseError, ValueError) as error:  # ValueError: characters that UTF-8 cannot carry
+        return ET.fromstring(xml)  # noqa: S314 - what makes it unsafe was rejected above
+    except (ET.ParseError, ValueError) as error:  # ValueError: characters that UTF-8 cannot encode
         raise UnsupportedLabelConfig(
             f"The labelling configuration is not well-formed XML ({error}): correct it in Label Studio "
             "under Settings → Labeling Interface → Code."
@@ -37,9 +37,9 @@ def parse(xml: str) -> ET.Element:
 
 
 def pair(root: ET.Element) -> tuple[list[ET.Element], ET.Element]:
-    """Find the first Labels control of a Text, all the Labels controls of that Text in their order, and the Text.
+    """The first Text that has a Labels control, with all its Labels controls in order.
 
-    Raises ``UnsupportedLabelConfig`` where there is no such pair.
+    Raises ``UnsupportedLabelConfig`` if there is none.
     """
     texts = {name: text for text in root.iter("Text") if (name := text.get("name"))}
     controls = [control for control in root.iter("Labels") if control.get("name")]
@@ -50,12 +50,12 @@ def pair(root: ET.Element) -> tuple[list[ET.Element], ET.Element]:
 
 
 def targets(control: ET.Element) -> list[str]:
-    """List the names that a control's ``toName`` holds."""
+    """The names in a control's ``toName``."""
     return [name.strip() for name in control.get("toName", "").split(",")]
 
 
 def text_field(text: ET.Element) -> str:
-    """Read the key of a task's data that a Text shows; raises ``UnsupportedLabelConfig`` if it is none."""
+    """The key of a task's data that a Text shows; raises ``UnsupportedLabelConfig`` if it shows something else."""
     name, value = _quoted(text.get("name")), text.get("value")
     field = _FIELD.fullmatch(value or "")
     if field is None:
@@ -72,27 +72,27 @@ def text_field(text: ET.Element) -> str:
 
 
 def label_elements(control: ET.Element) -> list[ET.Element]:
-    """List the labels of a control that have a name; raises ``UnsupportedLabelConfig`` where it lists none."""
+    """The labels of a control that have a name; raises ``UnsupportedLabelConfig`` if there are none."""
     name = _quoted(control.get("name"))
     if "$" in control.get("value", ""):
         raise UnsupportedLabelConfig(
             f"<Labels name={name}> takes its labels from each task (value={_quoted(control.get('value'))}): "
             'list them in the configuration, as <Label value="…"/>.'
         )
-    found = [label for label in control.iter("Label") if label.get("alias") or label.get("value")]
-    if not found:
+    elements = [label for label in control.iter("Label") if label.get("alias") or label.get("value")]
+    if not elements:
         raise UnsupportedLabelConfig(
             f'<Labels name={name}> has no labels: add one <Label value="…"/> for each entity type.'
         )
-    return found
+    return elements
 
 
 def _why_no_pair(root: ET.Element, controls: Sequence[ET.Element], texts: dict[str, ET.Element]) -> str:
     html = {text.get("name") for text in root.iter("HyperText")}
     if html and (not texts or any(target in html for control in controls for target in targets(control))):
         return (
-            "The labelling configuration labels <HyperText>, whose offsets count in HTML: "
-            'show plain text with <Text name="text" value="$text"/> instead.'
+            "The labelling configuration labels <HyperText>, whose offsets count HTML: "
+            'use plain text with <Text name="text" value="$text"/> instead.'
         )
     if not controls:
         return (
@@ -104,7 +104,7 @@ def _why_no_pair(root: ET.Element, controls: Sequence[ET.Element], texts: dict[s
     control = controls[0]
     return (
         f"<Labels name={_quoted(control.get('name'))}> labels toName={_quoted(control.get('toName'))}, "
-        f"which is no <Text>: point it to one of {', '.join(map(_quoted, texts))}."
+        f"which is not a <Text>: change it to one of {', '.join(map(_quoted, texts))}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Ready labelling configurations, the XML files beside this module."""
+"""Ready-made labelling configurations: the XML files in this folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from importlib import resources
 
 
 def template(name: str) -> str:
-    """Give the XML of a ready configuration: ``template("restaurant")``.
+    """The XML of a ready-made configuration, for example ``template("restaurant")``.
 
-    Raises ``ValueError`` for a name there is none of.
+    Raises ``ValueError`` for an unknown name.
     """
     files = {
         file.name.removesuffix(".xml"): file

@@ -60,7 +60,7 @@ def test_people_who_agree_are_taken_as_they_are(data: st.DataObject, text: str, 
 def test_any_votes_give_spans_without_overlaps_in_any_order_of_people(data: st.DataObject, text: str) -> None:
     votes = data.draw(st.lists(any_spans(text), max_size=4))
     agreement = agree(text, votes)
-    ends = [0, *(found.end for found in agreement.spans)]
-    assert all(end <= found.start for end, found in zip(ends, agreement.spans, strict=False))
+    ends = [0, *(span.end for span in agreement.spans)]
+    assert all(end <= span.start for end, span in zip(ends, agreement.spans, strict=False))
     assert agree(text, votes[::-1]).spans == agreement.spans
     assert 0 <= agreement.disputed <= agreement.words

@@ -100,7 +100,7 @@ def test_repaired_tags_are_legal_by_the_transition_table(tags: list[str]) -> Non
     assert all(legal[i][j] for i, j in pairwise(at))
     assert is_legal(repaired)
     assert repair(repaired) == (repaired, 0)
-    assert count == sum(one != other for one, other in zip(tags, repaired, strict=True))
+    assert count == sum(before != after for before, after in zip(tags, repaired, strict=True))
 
 
 def tagged(text: str, *spans: tuple[int, int, str]) -> list[tuple[str, str]]:
@@ -228,8 +228,8 @@ def test_losses_come_in_the_order_of_the_spans() -> None:
 
 
 def test_illegal_tags_are_read_as_conlleval_reads_them() -> None:
-    found = tags_to_spans(words("a b c d"), ["I-X", "I-X", "I-Y", "O"])
-    assert found == [Span(0, 3, "X"), Span(4, 5, "Y")]
+    spans = tags_to_spans(words("a b c d"), ["I-X", "I-X", "I-Y", "O"])
+    assert spans == [Span(0, 3, "X"), Span(4, 5, "Y")]
 
 
 def test_words_and_tags_must_be_as_many() -> None:

@@ -64,7 +64,7 @@ def test_the_way_to_conll_and_back_is_exact(export: Path, config: Path, tmp_path
     command = ["conll-to-label-studio", str(out), str(back), "--as", "annotations", "--config", str(config)]
     assert main(command) == 0
     returned = json.loads(back.read_text())
-    assert [one["data"]["text"] for one in returned] == [one["data"]["text"] for one in TASKS]
+    assert [task["data"]["text"] for task in returned] == [task["data"]["text"] for task in TASKS]
     places = [
         [(r["value"]["start"], r["value"]["end"], r["value"]["labels"][0]) for r in one["annotations"][0]["result"]]
         for one in returned
@@ -147,8 +147,8 @@ def test_a_failure_is_one_sentence_and_leaves_no_file(
 def test_an_export_with_several_text_fields_asks_for_the_config(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = task(1, "a b", (0, 1, "X"))
-    one["data"] = {"left": "a b", "right": "c d"}
-    (tmp_path / "e.json").write_text(json.dumps([one]))
+    two_fields = task(1, "a b", (0, 1, "X"))
+    two_fields["data"] = {"left": "a b", "right": "c d"}
+    (tmp_path / "e.json").write_text(json.dumps([two_fields]))
     assert main(["label-studio-to-conll", str(tmp_path / "e.json"), str(tmp_path / "o.conll")]) == 1
     assert "left, right" in capsys.readouterr().err

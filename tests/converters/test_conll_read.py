@@ -49,8 +49,8 @@ LAST = [(("BRUSSELS", "1996-08-22"), ("B-LOC", "O"))]
 
 
 def read(content: str) -> list[list[tuple[tuple[str, ...], tuple[str, ...]]]]:
-    found = read_conll(io.StringIO(content))
-    return [[(sentence.tokens, sentence.tags) for sentence in document.sentences] for document in found]
+    documents = read_conll(io.StringIO(content))
+    return [[(sentence.tokens, sentence.tags) for sentence in document.sentences] for document in documents]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_without_headers_each_sentence_is_a_document() -> None:
 
 
 def test_sentences_before_the_first_header_are_documents_of_their_own() -> None:
-    found = list(read_conll(io.StringIO("a O\n\nb O\n-DOCSTART- O\nc O\n\nd O\n\n-DOCSTART- O\n")))
-    assert [(document.line, len(document.sentences)) for document in found] == [(1, 1), (3, 1), (4, 2), (9, 0)]
+    documents = list(read_conll(io.StringIO("a O\n\nb O\n-DOCSTART- O\nc O\n\nd O\n\n-DOCSTART- O\n")))
+    assert [(document.line, len(document.sentences)) for document in documents] == [(1, 1), (3, 1), (4, 2), (9, 0)]
 
 
 def test_file_without_tokens_has_no_layout() -> None:
@@ -120,18 +120,22 @@ def test_space_that_is_not_plain_is_part_of_a_token() -> None:
 
 
 def test_illegal_tags_are_repaired_and_counted() -> None:
-    found = list(read_conll(io.StringIO("a B-X\nb I-X\n\nc O\nd I-X\n\ne O\nf B-X\n")))
-    assert [(one.sentences[0].repaired, one.sentences[0].line) for one in found] == [(0, 1), (1, 4), (0, 7)]
-    assert found[1].sentences[0].tags == ("O", "B-X")
+    documents = list(read_conll(io.StringIO("a B-X\nb I-X\n\nc O\nd I-X\n\ne O\nf B-X\n")))
+    assert [(document.sentences[0].repaired, document.sentences[0].line) for document in documents] == [
+        (0, 1),
+        (1, 4),
+        (0, 7),
+    ]
+    assert documents[1].sentences[0].tags == ("O", "B-X")
 
 
 @pytest.mark.parametrize(
     ("content", "line", "remedy"),
     [
-        ("a O\nb O\n\nc d O\n", 4, "mend the row"),
+        ("a O\nb O\n\nc d O\n", 4, "correct the row"),
         ("a O\nb\n", 2, "1 of the 2 columns"),
-        ("a\tO\nb\tO\n\nc\t\tO\n", 4, "mend the row"),
-        ("a O\nb O\nc PER\nd O\n", 3, "'PER' is no tag: write O"),
+        ("a\tO\nb\tO\n\nc\t\tO\n", 4, "correct the row"),
+        ("a O\nb O\nc PER\nd O\n", 3, "'PER' is not a tag: write O"),
         ("a\tO\n\tO\n", 2, "token is empty"),
         ("a\nb\nc\n", 1, "write a token and its tag"),
         ("\na b\nc d\n", 2, "write O or B-LABEL"),
@@ -151,8 +155,8 @@ def test_no_more_is_read_ahead_than_the_layout_takes() -> None:
         for number in taken:
             yield "\n" if number % 4 == 3 else "a O\n"
 
-    found = read_conll(endless())
-    assert [len(next(found).sentences[0].tokens) for _ in range(3)] == [3, 3, 3]
+    documents = read_conll(endless())
+    assert [len(next(documents).sentences[0].tokens) for _ in range(3)] == [3, 3, 3]
     assert next(taken) < 20_000
 
 
@@ -219,14 +223,14 @@ def test_edited_tags_and_sentences_are_honoured() -> None:
 @pytest.mark.parametrize(
     ("conll", "sidecar", "problem"),
     [
-        ("At O\nJoe's O\n", SIDECAR, "document '7' has 2 tokens, in the sidecar 3"),
+        ("At O\nJoe's O\n", SIDECAR, "document '7' has 2 tokens, 3 in the sidecar"),
         ("At O\nMoe's O\n! O\n", SIDECAR, "document '7' has the token \"Moe's\""),
         ("At O\nJoe's O\n! O\n", "", "the sidecar ends before"),
         ("At O\nJoe's O\n! O\n", SIDECAR * 2, "document '7', which is not in the CoNLL file"),
-        ("At O\n", "{}\n", "of the sidecar is no document"),
-        ("At O\n", "[]\n", "of the sidecar is no document"),
-        ("At O\n", "At O\n", "of the sidecar is no document"),
-        ("At O\n", '{"id":"1","text":"At","words":[[[0]]]}', "of the sidecar is no document"),
+        ("At O\n", "{}\n", "of the sidecar cannot be read"),
+        ("At O\n", "[]\n", "of the sidecar cannot be read"),
+        ("At O\n", "At O\n", "of the sidecar cannot be read"),
+        ("At O\n", '{"id":"1","text":"At","words":[[[0]]]}', "of the sidecar cannot be read"),
     ],
 )
 def test_sidecar_of_another_file_is_an_error_that_names_the_document(conll: str, sidecar: str, problem: str) -> None:

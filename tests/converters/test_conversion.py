@@ -39,13 +39,13 @@ def task(number: int | None) -> dict[str, Any]:
 
 def convert(content: str, processes: int | None) -> tuple[str, str, Conversion, int]:
     conversion, rows, sidecar = Conversion(CONFIG, Reading()), io.StringIO(), io.StringIO()
-    seen: list[int] = []
+    counts: list[int] = []
     export = io.BytesIO(content.encode())
     if processes is None:
         conversion.write(load_tasks(export), rows, sidecar)
     else:
-        conversion.write_file(export, rows, sidecar, processes=processes, watch=seen.append)
-    return rows.getvalue(), sidecar.getvalue(), conversion, sum(seen)
+        conversion.write_file(export, rows, sidecar, processes=processes, on_progress=counts.append)
+    return rows.getvalue(), sidecar.getvalue(), conversion, sum(counts)
 
 
 convert_block = module._convert_block
@@ -74,8 +74,8 @@ def export() -> str:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_file_converted_in_blocks_is_the_same_file(export: str, processes: int) -> None:
-    rows, sidecar, one, _ = convert(export, None)
-    assert convert(export, processes) == (rows, sidecar, one, 1999)
+    rows, sidecar, alone, _ = convert(export, None)
+    assert convert(export, processes) == (rows, sidecar, alone, 1999)
 
 
 @pytest.mark.parametrize("odd", ['{"id": null, "data": {}}', "7", '{"text": "flat", "id": 3, "annotation_id": 4}'])
@@ -100,11 +100,11 @@ def test_a_killed_process_loses_nothing(export: str, tmp_path: Path, monkeypatch
 
 
 def test_reports_add_up_and_keep_the_first_issues() -> None:
-    one, other = ConversionReport(max_issues=1), ConversionReport(max_issues=1)
-    Conversion(CONFIG, Reading(), report=one).write([task(1)], io.StringIO(), None)
-    Conversion(CONFIG, Reading(), report=other).write([task(2)], io.StringIO(), None)
+    first, second = ConversionReport(max_issues=1), ConversionReport(max_issues=1)
+    Conversion(CONFIG, Reading(), report=first).write([task(1)], io.StringIO(), None)
+    Conversion(CONFIG, Reading(), report=second).write([task(2)], io.StringIO(), None)
     both = ConversionReport(max_issues=1)
     Conversion(CONFIG, Reading(), report=both).write([task(1), task(2)], io.StringIO(), None)
-    one.add(other)
-    assert one == both
-    assert one.to_dict() == both.to_dict()
+    first.add(second)
+    assert first == both
+    assert first.to_dict() == both.to_dict()

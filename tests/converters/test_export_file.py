@@ -79,8 +79,8 @@ def test_json_min_gives_the_same_documents() -> None:
 
 def test_json_min_without_regions_is_a_negative_and_without_an_annotation_unlabelled() -> None:
     report = ConversionReport()
-    found = list(iter_documents(loaded(json.dumps([flat(1, 7), flat(2, None)])), CONFIG, report))
-    assert found == [Document("1", TEXT)]
+    documents = list(iter_documents(loaded(json.dumps([flat(1, 7), flat(2, None)])), CONFIG, report))
+    assert documents == [Document("1", TEXT)]
     assert report.unlabeled == 1
 
 
@@ -127,5 +127,5 @@ def test_no_shape_of_json_raises(data: st.DataObject) -> None:
     ]
     content = json.dumps(data.draw(st.sampled_from([objects, {"tasks": objects}, {"data": {}, "tasks": objects}])))
     report = ConversionReport()
-    found = list(iter_documents(loaded(content), CONFIG, report, agreement=data.draw(st.booleans())))
-    assert report.documents == len(found) <= report.tasks
+    documents = list(iter_documents(loaded(content), CONFIG, report, agreement=data.draw(st.booleans())))
+    assert report.documents == len(documents) <= report.tasks

@@ -50,8 +50,8 @@ def test_array_of_tasks_is_cut_and_its_regions_are_not() -> None:
     regions = [{"id": n, "value": "},{"} for n in range(5)]
     values = [{"id": n, "annotations": [{"id": 1, "result": regions}]} for n in range(200)]
     content = json.dumps(values).encode()
-    number, found = read(content, 1000)
-    assert found == values
+    number, elements = read(content, 1000)
+    assert elements == values
     assert number > len(content) / 2000
 
 
@@ -64,9 +64,9 @@ def test_place_of_an_error_is_the_files() -> None:
 
 def test_strings_that_are_no_strict_json_are_read_all_the_same() -> None:
     rows = [f'{{"id": {n}, "text": "a\nb\\ud83d", "score": NaN}}' for n in range(50)]
-    number, found = read(("[" + ",".join(rows) + "]").encode(), 200)
+    number, elements = read(("[" + ",".join(rows) + "]").encode(), 200)
     assert number > 5
-    assert [each["text"] for each in found] == ["a\nb\ud83d"] * 50
+    assert [element["text"] for element in elements] == ["a\nb\ud83d"] * 50
 
 
 def test_stream_without_a_place_to_cut_is_given_up_before_it_fills_the_memory() -> None:

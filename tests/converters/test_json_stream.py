@@ -58,10 +58,10 @@ def test_lone_surrogates_and_byte_order_mark_are_taken(size: int) -> None:
         (b'["a",\n {"b" 3}]', ["a"], "after 12 bytes, in line 2: Expecting ':'"),
         ('["é",\n oops]'.encode(), ["é"], "after 8 bytes, in line 2: Expecting value"),
         (b'\xef\xbb\xbf["a" oops]', ["a"], "after 8 bytes, in line 1: 'o'"),
-        (b'["a",\n "\xff"]', [], "after 8 bytes: it is not UTF-8"),
+        (b'["a",\n "\xff"]', [], "after 8 bytes: the file is not UTF-8"),
         ('["a"]'.encode("utf-16"), [], "not UTF-8"),
-        (b"[" * 100_000, [], "no task looks like that"),
-        (b"[" + b"1" * 5000 + b"]", [], "no task looks like that"),
+        (b"[" * 100_000, [], "this is not a task"),
+        (b"[" + b"1" * 5000 + b"]", [], "this is not a task"),
         (b"[", [], "ends too early"),
         (b"", [], "after 0 bytes, in line 1: the file ends too early"),
     ],
@@ -69,10 +69,10 @@ def test_lone_surrogates_and_byte_order_mark_are_taken(size: int) -> None:
 def test_error_names_the_place_and_the_remedy_after_what_came_before(
     content: bytes, read: list[Any], says: str
 ) -> None:
-    found: list[Any] = []
+    elements: list[Any] = []
     with pytest.raises(UnreadableJSON) as caught:
-        found.extend(JSONStream(io.BytesIO(content)).elements())
-    assert found == read
+        elements.extend(JSONStream(io.BytesIO(content)).elements())
+    assert elements == read
     assert says in str(caught.value)
 
 

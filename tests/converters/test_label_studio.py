@@ -243,41 +243,41 @@ def chosen(*annotations: Any, **options: Any) -> tuple[list[tuple[Span, ...]], C
     [(7, 7), (7, "7"), (ANN, 7), (ANN, "7"), (ANN, "ann@example.com"), ("ann@example.com", "ANN@example.com")],
 )
 def test_annotator_is_told_by_id_or_address(completed_by: Any, annotator: Any) -> None:
-    found, report = chosen(
+    spans, report = chosen(
         annotation(GREAT, completed_by=completed_by, **EARLY),
         annotation(PIZZA, completed_by=8, ground_truth=True, **LATE),
         annotator=annotator,
     )
-    assert found == [(Span(3, 8, "Rating"),)]
+    assert spans == [(Span(3, 8, "Rating"),)]
     assert (report.other_annotators, report.superseded) == (1, 0)
 
 
 def test_task_that_the_annotator_did_not_label_is_unlabeled() -> None:
-    found, report = chosen(annotation(GREAT), annotation(PIZZA, completed_by=None), annotator=9)
-    assert found == []
+    spans, report = chosen(annotation(GREAT), annotation(PIZZA, completed_by=None), annotator=9)
+    assert spans == []
     assert (report.unlabeled, report.other_annotators) == (1, 2)
 
 
 def test_majority_of_people_is_taken_word_by_word() -> None:
-    found, report = chosen(
+    spans, report = chosen(
         annotation(GREAT, PIZZA, completed_by=1),
         annotation(GREAT, completed_by=2, ground_truth=True),
         annotation(GREAT, region(9, 14, "Rating"), completed_by=3),
         agreement=True,
     )
-    assert found == [(Span(3, 8, "Rating"),)]
+    assert spans == [(Span(3, 8, "Rating"),)]
     assert (report.voted_words, report.disputed_words, report.superseded) == (6, 1, 0)
 
 
 def test_everyone_has_one_vote_the_latest() -> None:
-    found, report = chosen(
+    spans, report = chosen(
         annotation(PIZZA, completed_by=ANN, **EARLY),
         annotation(GREAT, completed_by=7, **LATE),
         annotation(GREAT, completed_by=2),
         annotation(PIZZA, completed_by=3, was_cancelled=True),
         agreement=True,
     )
-    assert found == [(Span(3, 8, "Rating"),)]
+    assert spans == [(Span(3, 8, "Rating"),)]
     assert (report.disputed_words, report.superseded) == (0, 1)
 
 
@@ -287,8 +287,8 @@ def test_annotations_of_nobody_in_particular_are_a_vote_each() -> None:
 
 
 def test_single_vote_is_taken_as_it_is() -> None:
-    found, report = chosen(annotation(GREAT, region(3, 14, "Dish")), agreement=True)
-    assert found == [(Span(3, 8, "Rating"), Span(3, 14, "Dish"))]
+    spans, report = chosen(annotation(GREAT, region(3, 14, "Dish")), agreement=True)
+    assert spans == [(Span(3, 8, "Rating"), Span(3, 14, "Dish"))]
     assert report.voted_words == 0
 
 
@@ -393,7 +393,7 @@ def test_report_sums_up_in_one_line() -> None:
 
 def test_spans_become_regions_of_the_labels_control() -> None:
     result = regions(TEXT, [Span(3, 8, "Rating", 0.75), Span(9, 14, "Dish")], CONFIG)
-    ids = [found.pop("id") for found in result]
+    ids = [region.pop("id") for region in result]
     assert len(set(ids)) == 2
     assert result == [
         {
@@ -414,9 +414,9 @@ def test_spans_become_regions_of_the_labels_control() -> None:
 
 def test_ids_of_regions_are_stable_and_unique_even_for_equal_spans() -> None:
     spans = [Span(0, 1, "Dish"), Span(0, 1, "Dish", 0.5), Span(0, 1, "Rating")]
-    ids = [found["id"] for found in regions(TEXT, spans, CONFIG)]
+    ids = [written["id"] for written in regions(TEXT, spans, CONFIG)]
     assert len(set(ids)) == 3
-    assert ids == [found["id"] for found in regions(TEXT, spans, CONFIG)]
+    assert ids == [written["id"] for written in regions(TEXT, spans, CONFIG)]
     assert all(len(name) == 10 for name in ids)
 
 
@@ -428,8 +428,8 @@ def test_label_that_the_configuration_lost_is_left_out() -> None:
 @settings(deadline=None, max_examples=200)
 def test_regions_come_back_as_the_same_spans(data: st.DataObject, text: str) -> None:
     tags = data.draw(st.lists(st.sampled_from(["O", "B-Dish", "I-Dish", "B-Rating"]), min_size=40, max_size=40))
-    found = spans_to_tags(text, []).words
-    spans = tags_to_spans(found, tags[: len(found)])
+    text_words = spans_to_tags(text, []).words
+    spans = tags_to_spans(text_words, tags[: len(text_words)])
     labelled = task(annotation(*regions(text, spans, CONFIG)), data={"text": text})
     documents, report = read_tasks([labelled], CONFIG)
     assert documents == [Document("3", text, tuple(spans))]

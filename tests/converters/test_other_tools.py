@@ -65,7 +65,7 @@ def test_nltk_corpus_reader_finds_every_entity(
     import nltk.data
     from nltk.corpus.reader.conll import ConllCorpusReader
 
-    monkeypatch.setattr(nltk.data, "path", [str(file.parent)])  # it reads from known folders only
+    monkeypatch.setattr(nltk.data, "path", [str(file.parent)])  # nltk reads only from folders in this list
     reader = ConllCorpusReader(str(file.parent), file.name, ("words", "pos", "ignore", "chunk"), encoding="utf-8")
     rows = reader.iob_words()
     assert Counter(tag[2:] for _, _, tag in rows if tag.startswith("B-")) == entities
@@ -78,8 +78,8 @@ def test_seqeval_finds_every_entity_in_strict_iob2(file: Path, entities: Counter
 
     blocks = [block for block in file.read_text(encoding="utf-8").split("\n\n") if "DOCSTART" not in block]
     tags = [[row.rpartition(" ")[2] for row in block.splitlines() if row] for block in blocks]
-    found = Entities([sentence for sentence in tags if sentence], IOB2)
-    assert Counter(entity.tag for sentence in found.entities for entity in sentence) == entities
+    counted = Entities([sentence for sentence in tags if sentence], IOB2)
+    assert Counter(entity.tag for sentence in counted.entities for entity in sentence) == entities
 
 
 def test_datasets_reads_four_columns_in_every_row(

@@ -60,7 +60,7 @@ def test_one_flaw_does_not_change_the_scheme_of_a_file() -> None:
 @pytest.mark.parametrize("tag", ["", "X", "B", "-X", "b-X", "OX", "M-X", "BX"])
 def test_what_is_no_tag_is_refused_by_name(tag: str) -> None:
     assert not is_tag(tag)
-    with pytest.raises(ValueError, match="is no tag: write O"):
+    with pytest.raises(ValueError, match="is not a tag: write O"):
         to_bio(["O", tag])
 
 

@@ -140,9 +140,9 @@ def test_documents_come_back_with_the_same_spans(data: st.DataObject, text: str)
     stream = io.BytesIO()
     document = Document("#1", text, tuple(spans))
     write_tasks([document], stream, config, kind="annotations", report=ConversionReport())
-    [found] = read(list(load_tasks(io.BytesIO(stream.getvalue()))), config)
-    assert found.spans == document.spans
-    assert found.text == "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
+    [returned] = read(list(load_tasks(io.BytesIO(stream.getvalue()))), config)
+    assert returned.spans == document.spans
+    assert returned.text == "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 def _place(text: str) -> tuple[st.SearchStrategy[int], st.SearchStrategy[int]]:

@@ -99,10 +99,10 @@ def test_words_do_not_depend_on_where_the_full_rules_begin(before: str, ascii_te
 @example("\u3000\u0301 \u200d")
 @settings(deadline=None, max_examples=300)
 def test_every_visible_character_is_in_exactly_one_word(text: str) -> None:
-    found = words(text)
-    assert all(text[word.start : word.end] == word.text == word.text.strip() != "" for word in found)
+    result = words(text)
+    assert all(text[word.start : word.end] == word.text == word.text.strip() != "" for word in result)
     rest, at = "", 0
-    for word in found:
+    for word in result:
         assert word.start >= at
         rest, at = rest + text[at : word.start], word.end
     assert not (rest + text[at:]).strip()
@@ -124,5 +124,5 @@ def test_long_runs_of_flags_keep_their_pairs(pairs: int, before: str, after: str
 def test_a_million_characters_without_a_plain_space_are_read(unit: str) -> None:
     # A quadratic search would take most of an hour for the flags, far beyond the timeout of a test.
     text = unit * (1_000_000 // len(unit))
-    found = words(text)
-    assert sum(len(word.text) for word in found) == len(text.replace(" ", ""))
+    result = words(text)
+    assert sum(len(word.text) for word in result) == len(text.replace(" ", ""))

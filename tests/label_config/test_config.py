@@ -209,9 +209,9 @@ def test_restaurant_template_has_the_eight_labels() -> None:
 
 
 def test_restaurant_template_has_a_colour_and_a_number_key_for_each_label() -> None:
-    found = list(ET.fromstring(template("restaurant")).iter("Label"))
-    assert [label.get("hotkey") for label in found] == list("12345678")
-    assert [label.get("background") for label in found] == [
+    elements = list(ET.fromstring(template("restaurant")).iter("Label"))
+    assert [label.get("hotkey") for label in elements] == list("12345678")
+    assert [label.get("background") for label in elements] == [
         "red",
         "darkorange",
         "orange",

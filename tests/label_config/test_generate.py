@@ -39,14 +39,14 @@ def test_names_and_field_are_as_given() -> None:
 
 
 def test_first_nine_labels_have_number_keys() -> None:
-    found = list(ET.fromstring(generate([f"L{i}" for i in range(12)])).iter("Label"))
-    assert [label.get("hotkey") for label in found] == [*"123456789", None, None, None]
+    elements = list(ET.fromstring(generate([f"L{i}" for i in range(12)])).iter("Label"))
+    assert [label.get("hotkey") for label in elements] == [*"123456789", None, None, None]
 
 
 def test_every_label_has_its_own_colour_and_white_reads_well_on_it() -> None:
-    found = list(islice(colours(), 500))
-    assert len(set(found)) == 500
-    assert min(contrast_with_white(colour) for colour in found) >= 4.5
+    generated = list(islice(colours(), 500))
+    assert len(set(generated)) == 500
+    assert min(contrast_with_white(colour) for colour in generated) >= 4.5
 
 
 def test_colours_of_the_first_nine_labels_are_far_apart() -> None:
@@ -62,5 +62,5 @@ def test_labels_that_xml_cannot_hold_are_refused(labels: list[str]) -> None:
 
 @pytest.mark.parametrize("names", [{"from_name": ""}, {"to_name": "a,b"}, {"text_field": "a b"}, {"text_field": ""}])
 def test_names_that_are_none_are_refused(names: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="cannot name"):
+    with pytest.raises(ValueError, match="are not valid names"):
         generate(["A"], **names)

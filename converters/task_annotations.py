@@ -1,4 +1,10 @@
-"""Which of a task's annotations count."""
+"""Chooses among the annotations of a task.
+
+An annotation as Label Studio exports it, shortened::
+
+    {"id": 12, "completed_by": 1, "was_cancelled": false, "ground_truth": false,
+     "created_at": "2026-11-21T00:46:18.208260Z", "updated_at": "2026-11-21T00:46:18.208270Z", "result": [...]}
+"""
 
 from __future__ import annotations
 
@@ -16,10 +22,10 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def submitted_annotations(
     task: dict[str, Any], name: str, report: ConversionReport, *, annotator: str | int | None = None
 ) -> list[Annotation]:
-    """Give the annotations of a task that were submitted with a list of results, of one person if asked.
+    """The submitted annotations of a task that have a list of results; with ``annotator`` only that person's.
 
-    ``annotator`` is an id or an e-mail address. A task that yields none is counted: as ``skipped`` where
-    one was cancelled, else as ``unlabeled``. What cannot be read is named in ``report``.
+    ``annotator`` is an id or an e-mail address. A task without any is counted: as ``skipped`` if one was cancelled,
+    else as ``unlabeled``. Malformed annotations are recorded in ``report``.
     """
     submitted: list[Annotation] = []
     cancelled = False
@@ -32,7 +38,7 @@ def submitted_annotations(
         elif annotation.get("was_cancelled"):
             cancelled = True
         elif not isinstance(annotation.get("result"), list):
-            # Not taken for "no entities": that would teach the model that nothing in this text is one.
+            # It does not mean "no entities": that would train the model to find none in this text.
             report.note(Problem.MALFORMED, name, "an annotation has no list of results")
         else:
             submitted.append(annotation)
@@ -43,14 +49,14 @@ def submitted_annotations(
 
 
 def decisive(annotations: Sequence[Annotation]) -> Annotation:
-    """Choose the annotation that counts for a task: a ground truth first, then the latest."""
+    """Choose the annotation that counts: a ground truth if there is one, else the latest."""
     if len(annotations) == 1:
         return annotations[0]
     return max(annotations, key=lambda annotation: (bool(annotation.get("ground_truth")), *_recency(annotation)))
 
 
 def one_each(annotations: Sequence[Annotation]) -> list[Annotation]:
-    """Choose the latest annotation of each person; where nobody is named, each is taken for another person's."""
+    """Choose the latest annotation of each person; annotations without an author count as different people's."""
     latest: dict[object, Annotation] = {}
     for position, annotation in enumerate(sorted(annotations, key=_recency)):
         names = _names(annotation)
@@ -59,10 +65,10 @@ def one_each(annotations: Sequence[Annotation]) -> list[Annotation]:
 
 
 def _names(annotation: Annotation) -> list[str]:
-    """List what the author is called: ``completed_by`` is an id, an e-mail address, or an object with both."""
+    """The author's id and e-mail address: ``completed_by`` is one of them, or an object with both."""
     author = annotation.get("completed_by")
-    called = [author.get("id"), author.get("email")] if isinstance(author, dict) else [author]
-    return [str(name).casefold() for name in called if isinstance(name, int | str)]
+    names = [author.get("id"), author.get("email")] if isinstance(author, dict) else [author]
+    return [str(name).casefold() for name in names if isinstance(name, int | str)]
 
 
 def _recency(annotation: Annotation) -> tuple[datetime, datetime, int]:
@@ -75,7 +81,7 @@ def _recency(annotation: Annotation) -> tuple[datetime, datetime, int]:
 
 
 def _moment(value: object) -> datetime:
-    """Read a timestamp; as strings they do not sort: Label Studio omits a fraction of zero."""
+    """Read a timestamp. As strings they do not sort: Label Studio leaves out a fraction of zero."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

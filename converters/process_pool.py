@@ -1,4 +1,4 @@
-"""Work on blocks of data in processes of their own, one a core, with results in order."""
+"""A pool of processes, one per core, that works on blocks of data and returns results in order."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _Result = TypeVar("_Result")
 def map_in_order(
     work: Callable[[_Item], _Result | None], items: Iterable[_Item], *, processes: int
 ) -> Generator[tuple[_Item, _Result | None], None, None]:
-    """Give each item with what ``work`` makes of it, in order, some items being worked on ahead.
+    """Yield each item with the result of ``work``, in order, while later items are worked on.
 
-    Once ``work`` gives ``None``, or its process is killed, no more items are taken, and those taken already come with
-    ``None``. No process is started where there is no item, nor for ``processes=1``. Items and results are pickled.
+    After ``work`` returns ``None``, or its process is killed, no more items are taken, and items taken already are
+    yielded with ``None``. No process is started if there is no item, or for ``processes=1``. Items and results are
+    pickled.
     """
     items = iter(items)
     first = next(items, None)
@@ -75,18 +76,18 @@ def _submit(pool: ProcessPoolExecutor, work: Callable[[_Item], _Result | None], 
 def _outcome(future: Future[_Result | None]) -> _Result | None:
     try:
         return future.result()
-    except BrokenProcessPool:  # killed, for want of memory perhaps
+    except BrokenProcessPool:  # killed, perhaps because memory ran out
         return None
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    """Fork where that is safe, since it is the fastest start."""
+    """Fork where that is safe, since it starts fastest."""
     safe = sys.platform == "linux" and threading.active_count() == 1
     return multiprocessing.get_context("fork" if safe else "spawn")
 
 
 def _end_with_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it is gone: the pool's processes would wait for it for ever."""
+    """Leave Ctrl-C to the parent, and end when the parent ends: a process of a pool would wait for it for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent:
