@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select, text
 
 from backend.errors import SettingsError
+from backend.store.models import Base
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ REVISIONS: tuple[str, ...] = tuple(
 )
 """Numbers of all revisions, the first one first."""
 
+_VERSION_TABLE = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Where Alembic keeps the database's revision."""
+
 _ADVISORY_LOCK = 7_264_118_090
 """PostgreSQL's number for the lock that a migrating process holds; any number that nobody else uses."""
 
@@ -33,10 +37,11 @@ _LOCK_SECONDS = 120
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest revision, or create them; of several processes at once, one does it.
+    """Bring the tables to the newest revision; of several processes at once, one does it.
 
-    Databases made before there were revisions are taken over with their rows. The whole upgrade is one transaction:
-    if it fails, nothing has changed. Raises `SettingsError` where a newer release has made the database.
+    An empty database gets the tables of the models. Databases made before there were revisions are taken over with
+    their rows. All is one transaction: if it fails, nothing has changed. Raises `SettingsError` where a newer release
+    has upgraded the database.
     """
     with engine.connect() as connection:
         before = _revision(connection)
@@ -48,15 +53,21 @@ def upgrade(engine: Engine) -> None:
             "a newer release has upgraded it. Install that release, or set DATABASE_URL to another database."
         )
     with _exclusive(engine) as connection:
-        if _revision(connection) != REVISIONS[-1]:  # another process may have upgraded it meanwhile
-            _run(connection, before)
+        if _revision(connection) == REVISIONS[-1]:  # another process was faster
+            return
+        if inspect(connection).has_table("projects"):
+            migrate(connection)
+        else:
+            Base.metadata.create_all(connection)
+            _VERSION_TABLE.create(connection)
+            connection.execute(insert(_VERSION_TABLE).values(version_num=REVISIONS[-1]))
 
 
 def _revision(connection: Connection) -> str | None:
     """The database's revision; ``None`` for one that is empty or older than all revisions."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(_VERSION_TABLE.name):
         return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    revision: str | None = connection.scalar(select(_VERSION_TABLE.c.version_num))
     return revision
 
 
@@ -82,7 +93,8 @@ def _exclusive(engine: Engine) -> Iterator[Connection]:
             connection.invalidate()  # the next one is configured as usual
 
 
-def _run(connection: Connection, before: str | None) -> None:
+def migrate(connection: Connection) -> None:
+    """Run all migrations that the database has not seen, in the transaction of this connection."""
     from alembic import command
     from alembic.config import Config
 
@@ -91,4 +103,4 @@ def _run(connection: Connection, before: str | None) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    log.info("the database is upgraded from revision %s to %s", before or "none", REVISIONS[-1])
+    log.info("the database is upgraded to revision %s", REVISIONS[-1])

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from backend.errors import SettingsError
 from backend.store import Store
 from backend.store.database import open_engine
-from backend.store.migrations import FOLDER, REVISIONS
+from backend.store.migrations import FOLDER, REVISIONS, migrate
 from backend.store.models import Base
 from tests.backend.fakes import UID
 from tests.backend.store.races import RACERS, race
@@ -86,22 +86,28 @@ def condition_of(index: Any) -> str:
     return str(options.get("sqlite_where", options.get("postgresql_where", "")))
 
 
-def test_new_database_has_the_tables_of_the_models(any_url: str, engine: Engine) -> None:
-    Store(any_url).close()
+def new_structure(engine: Engine) -> dict[str, Any]:
+    """The structure that an empty database gets."""
+    with engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+    Store(engine.url.render_as_string(hide_password=False)).close()
+    return structure(engine)
+
+
+def test_all_migrations_together_make_the_tables_of_a_new_database(any_url: str, engine: Engine) -> None:
+    with engine.execution_options(writes=True).begin() as connection:
+        migrate(connection)
     migrated = structure(engine)
-    assert migrated["runs"]["indexes"]
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    created = structure(engine)
-    assert migrated == created
+    assert {"projects", "runs", "leases", "promotions"} < migrated.keys()
+    assert len(migrated["runs"]["indexes"]) == 2
+    assert migrated == new_structure(engine)
 
 
-def test_old_database_has_the_tables_and_indexes_of_a_new_one(old_url: str, engine: Engine, tmp_path: Path) -> None:
+def test_old_database_has_the_tables_and_indexes_of_a_new_one(old_url: str, engine: Engine) -> None:
     Store(old_url).close()
     upgraded = structure(engine)
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    assert upgraded == structure(engine)
+    assert upgraded == new_structure(engine)
 
 
 def test_rows_of_an_old_database_stay(old_url: str) -> None:
@@ -183,9 +189,7 @@ def test_database_of_the_first_release_gets_what_came_later(old_url: str, engine
     assert store.reviews.count(UID) == 0
     store.close()
     upgraded = structure(engine)
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    assert upgraded == structure(engine)
+    assert upgraded == new_structure(engine)
 
 
 def test_threads_that_upgrade_at_once_do_it_once(old_url: str) -> None:

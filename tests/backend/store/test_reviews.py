@@ -114,12 +114,12 @@ def test_review_whose_process_died_is_taken_over(any_store: Store) -> None:
     assert any_store.reviews.claim() is None
 
 
-def test_held_review_is_not_taken_over(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_review_whose_lease_is_renewed_is_not_taken_over(any_store: Store) -> None:
     finished(any_store)
-    monkeypatch.setattr(module, "HOLD_SECONDS", -1.0)
     review = claimed(any_store)
-    monkeypatch.setattr(module, "HOLD_SECONDS", 60.0)
-    assert any_store.reviews.hold(review.id)
+    lapse(any_store)
+    assert any_store.leases.renew("review", UID, review.id)
+    assert any_store.reviews.in_progress(UID)
     assert any_store.reviews.claim() is None
 
 
