@@ -1,7 +1,7 @@
 """The search for wrong labels in one project, in a process of its own: ``python -m backend.training.review REVIEW_ID``.
 
-Labelled tasks → cross-validation → label_issues. It never takes part in training or promotion: a worker starts it when
-nothing is queued and ends it when something is.
+Labelled tasks → cross-validation → label issues. A review has no effect on training or promotion: a worker starts it
+when no run is queued, and ends it when one is.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, RunCancelled, UnknownProject
-from backend.label_studio.client import LabelStudio, open_label_studio
+from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, RunCancelled
+from backend.label_studio.api import Annotations
+from backend.label_studio.client import open_label_studio
 from backend.logs import configure_logging
 from backend.recipe import Recipe
 from backend.settings import Settings, load_settings
 from backend.store import Store
+from backend.store.lease import Lease
 from backend.store.models import LabelIssue, Project, Review
-from backend.training.faults import explained
-from converters import Document, read_tasks, tag_document
-from label_config import LabelConfig, UnsupportedLabelConfig
+from backend.training.faults import translate_faults
+from backend.training.snapshot import take_snapshot
+from converters import tag_document
+from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
     from backend.training.label_issues import IssueCandidate
@@ -31,23 +33,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIN_TASKS = 50
-"""With fewer labelled tasks a model knows too little to say that a person was wrong."""
+"""A model trained on fewer labelled tasks is not good enough to doubt an annotator."""
 
 _NICENESS = 19
-"""Behind annotators' requests and training runs, which share the cores with this process."""
-
-_HOLD_EACH_SECONDS = 20.0
+"""Annotators' requests and training runs share the cores with this process and have priority."""
 
 
 def main(review_id: str) -> None:
-    """Carry out a claimed review; every outcome is written to its row."""
+    """Search one project for a claimed review; every outcome is written to the review's row."""
     settings = load_settings()
     configure_logging(settings.log_level)
     os.nice(_NICENESS)
     store = Store(settings.database_url)
-    review = store.reviews.going(review_id)
+    review = store.reviews.find_open(review_id)
     if review is None:
-        log.warning("review %s is not this process's any more", review_id)
+        log.warning("review %s has ended, or another process has taken it over", review_id)
         return
     try:
         run_review(settings, store, review, progress=_while_parent_lives())
@@ -61,16 +61,19 @@ def run_review(
     review: Review,
     *,
     progress: Callable[[float], None],
-    label_studio: Callable[[Settings, Project], LabelStudio] = open_label_studio,
+    label_studio: Callable[[Settings, Project], Annotations] = open_label_studio,
 ) -> int:
-    """Carry out a claimed review and write down what it finds; return the number of label_issues.
+    """Search one project for a claimed review and store its label issues; return their number.
 
-    ``progress`` is called with the fraction done. A review that it ends by `RunCancelled`, or that Label Studio's
-    absence ends, stays due. Any other failure is the review's end: it is written down, and passed on.
+    ``progress`` is called with the fraction done. If it raises `RunCancelled`, or Label Studio cannot be reached, the
+    review stays due. Any other failure ends the review: it is stored with it, and passed on.
     """
+    lease = Lease(store.leases, "review", review.project, holder=review.id)
+    if not lease.acquire():
+        raise RunCancelled(f"Another process reviews project {review.project}.")
     try:
-        with explained(settings.model_dir):
-            return _find_and_store(settings, store, review, _held(store, review, progress), label_studio)
+        with translate_faults(settings.model_dir):
+            return _find_and_store(settings, store, review, _while_leased(lease, progress), label_studio)
     except (RunCancelled, LabelStudioUnreachable):
         raise
     except (BackendError, UnsupportedLabelConfig) as error:
@@ -79,6 +82,8 @@ def run_review(
     except Exception as error:
         store.reviews.fail(review.id, f"{type(error).__name__}: {error}")
         raise
+    finally:
+        lease.stop_renewing()
 
 
 def _find_and_store(
@@ -86,13 +91,14 @@ def _find_and_store(
     store: Store,
     review: Review,
     progress: Callable[[float], None],
-    label_studio: Callable[[Settings, Project], LabelStudio],
+    label_studio: Callable[[Settings, Project], Annotations],
 ) -> int:
     project = store.projects.get(review.project)
-    config, documents, revision = _snapshot(store, project, label_studio(settings, project))
-    if len(documents) < MIN_TASKS:
+    snapshot = take_snapshot(store, project.uid, label_studio(settings, project), replace_annotations=False)
+    tasks, labels = len(snapshot.documents), snapshot.config.labels
+    if tasks < MIN_TASKS:
         raise NotEnoughLabels(
-            f"Looking for wrong labels needs {MIN_TASKS} labelled tasks, and there are {len(documents)}: label more."
+            f"Looking for wrong labels needs {MIN_TASKS} labelled tasks, and there are {tasks}: label more."
         )
 
     # torch and transformers take seconds to import.
@@ -100,25 +106,14 @@ def _find_and_store(
     from backend.training.label_issues import find_label_issues
 
     recipe = Recipe.from_settings(settings, project.extra_params)
-    tagged = [tag_document(document, labels=config.labels) for document in documents]
-    emissions = cross_validate(tagged, labels=config.labels, recipe=recipe, progress=progress)
-    candidates = find_label_issues(tagged, emissions, labels=config.labels)
+    documents = [tag_document(document, labels=labels) for document in snapshot.documents]
+    emissions = cross_validate(documents, labels=labels, recipe=recipe, progress=progress)
+    candidates = find_label_issues(documents, emissions, labels=labels)
     label_issues = [_label_issue(candidate, review) for candidate in candidates]
-    if not store.reviews.finish(review.id, label_issues, tasks=len(documents), revision=revision):
-        raise RunCancelled(f"Review {review.id} was given to another process before its end.")
-    log.info("project %s: %s label issues in %s labelled tasks", project.uid, len(label_issues), len(documents))
+    if not store.reviews.finish(review.id, label_issues, tasks=tasks, revision=snapshot.revision):
+        raise RunCancelled(f"Review {review.id} was taken over by another process before its end.")
+    log.info("project %s: %s label issues in %s labelled tasks", project.uid, len(label_issues), tasks)
     return len(label_issues)
-
-
-def _snapshot(store: Store, project: Project, label_studio: LabelStudio) -> tuple[LabelConfig, list[Document], int]:
-    """The labelled documents as Label Studio has them now, and the revision they certainly contain."""
-    remote = label_studio.project(project.id)
-    if remote.uid != project.uid:
-        raise UnknownProject(project.uid)
-    revision = store.projects.get(project.uid).revision
-    config = LabelConfig.from_xml(remote.label_config)
-    documents, _ = read_tasks(label_studio.labelled_tasks(project.id), config)
-    return config, documents, revision
 
 
 def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
@@ -138,21 +133,17 @@ def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
 
 
 def _storable(text: str) -> str:
-    """The text without what a database refuses: NUL, and lone surrogates, which have no UTF-8 form."""
+    """The text without NUL and lone surrogates, which a database cannot store."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def _held(store: Store, review: Review, progress: Callable[[float], None]) -> Callable[[float], None]:
-    """The same progress, which renews the right to go on; raises `RunCancelled` once another process has it."""
-    renewed = time.monotonic()
+def _while_leased(lease: Lease, progress: Callable[[float], None]) -> Callable[[float], None]:
+    """The same progress callback, which raises `RunCancelled` once another process has taken the review over."""
 
     def report(fraction: float) -> None:
-        nonlocal renewed
         progress(fraction)
-        if time.monotonic() - renewed >= _HOLD_EACH_SECONDS:
-            if not store.reviews.hold(review.id):
-                raise RunCancelled(f"Review {review.id} was given to another process.")
-            renewed = time.monotonic()
+        if lease.lost:
+            raise RunCancelled("Another process has taken the review over.")
 
     return report
 

@@ -1,7 +1,7 @@
 """One training run, end to end, in a process of its own: ``python -m backend.training.run RUN_ID``.
 
-Snapshot → documents → version → gate → publish → promote. Every outcome is written to the run's row; the exit code
-is not zero only where even that was impossible.
+Snapshot → documents → version → gate → publish → promote. Every outcome is written to the run's row; the exit code is
+not 0 only if that failed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.errors import BackendError, ModelError, RunCancelled, UnknownProject
+from backend.errors import BackendError, ModelError, RunCancelled
 from backend.evaluation.evaluate import Metrics, evaluate
 from backend.evaluation.gate import decide, explain
 from backend.label_studio.client import open_label_studio
@@ -25,10 +25,11 @@ from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
 from backend.store.models import Project, Run
-from backend.training.faults import explained
+from backend.training.faults import translate_faults
 from backend.training.progress import RunProgress
-from converters import Document, TaggedDocument, read_tasks
-from label_config import LabelConfig, UnsupportedLabelConfig
+from backend.training.snapshot import take_snapshot
+from converters import TaggedDocument
+from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
     from backend.training.distributed import OtherRanks
@@ -72,7 +73,7 @@ def _run(settings: Settings, run_id: str, other_ranks: OtherRanks | None, lifeli
     run = store.runs.get(run_id)
     with RunProgress(store, run, lifeline=lifeline) as progress:
         try:
-            with explained(settings.model_dir):
+            with translate_faults(settings.model_dir):
                 _train_and_publish(settings, store, run, progress, other_ranks)
         except RunCancelled as error:
             log.warning("%s", error)
@@ -89,16 +90,23 @@ def _train_and_publish(
 ) -> None:
     project = store.projects.get(run.project)
     recipe = Recipe.from_settings(settings, project.extra_params, run.overrides)
-    config, documents, revision = _snapshot(settings, store, project, progress)
+    snapshot = take_snapshot(
+        store,
+        project.uid,
+        open_label_studio(settings, project),
+        replace_annotations=True,
+        progress=lambda fraction: progress("fetching", fraction),
+    )
+    progress.note(documents=len(snapshot.documents))
 
     # torch and transformers take seconds to import; a run without a snapshot fails before that.
     from backend.training.build import build_version
 
     registry = Registry(settings.model_dir, store, device="cpu", precision=settings.precision)
-    with registry.staging(run.id, attempt=run.attempt) as folder, explained(settings.model_dir):
+    with registry.staging(run.id, attempt=run.attempt) as folder, translate_faults(settings.model_dir):
         built = build_version(
-            documents,
-            labels=config.labels,
+            snapshot.documents,
+            labels=snapshot.config.labels,
             name=registry.next_name(project.uid),
             recipe=recipe,
             folder=folder,
@@ -124,49 +132,29 @@ def _train_and_publish(
             run=run.id,
             labels=built.labels,
             metrics=built.metrics.to_dict() if built.metrics else {},
-            verdict=explain(decision),
-            enter=lambda version: progress.publish(version, promote=decision.promote, revision=revision),
+            decision=decision,
+            write_row=lambda version: progress.publish(version, promote=decision.promote, revision=snapshot.revision),
         )
     log.info("%s %s", version.name, explain(decision))
 
 
-def _snapshot(
-    settings: Settings, store: Store, project: Project, progress: RunProgress
-) -> tuple[LabelConfig, list[Document], int]:
-    """The project's labelled documents as Label Studio has them now, and the revision they certainly contain."""
-    progress("fetching", 0.0)
-    label_studio = open_label_studio(settings, project)
-    remote = label_studio.project(project.id)
-    if remote.uid != project.uid:
-        raise UnknownProject(project.uid)
-    store.projects.remember(project.uid, title=remote.title, label_config=remote.label_config)
-    store.annotations.replace(project.uid, label_studio.annotation_tasks(project.id))
-    revision = store.projects.get(project.uid).revision  # what changes from here on is for the next run
-    progress("fetching", 0.5)
-    config = LabelConfig.from_xml(remote.label_config)
-    documents, report = read_tasks(label_studio.labelled_tasks(project.id), config)
-    log.info("%s", report.summary())
-    progress.note(documents=len(documents))
-    return config, documents, revision
-
-
 def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
-    """Folder of the version to go on from: the current one, unless it began with another base model."""
+    """Folder of the current version, from which training continues; ``None`` if its base model is another one."""
     if not recipe.warm_start or project.current_version is None:
         return None
     folder = registry.folder(project.uid, project.current_version)
     try:
-        before = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        log.warning("training begins with the base model: %s cannot be read: %s", folder, error)
+        log.warning("training starts from the base model: %s cannot be read: %s", folder, error)
         return None
-    return folder if before["recipe"]["base"] == recipe.base else None
+    return folder if metrics["recipe"]["base"] == recipe.base else None
 
 
 def _metrics_of(
     version: str | None, registry: Registry, project: Project, documents: Sequence[TaggedDocument]
 ) -> Metrics | None:
-    """The serving version's scores on the candidate's documents; ``None`` where there is nothing to compare."""
+    """The current version's scores on the candidate's test set; ``None`` if there is none that can be opened."""
     if version is None:
         return None
     try:

@@ -15,7 +15,7 @@ import pytest
 
 from backend.errors import BackendError, BaseModelUnavailable, DiskFull, OutOfMemory, RunCancelled
 from backend.training import faults as module
-from backend.training.faults import explain, explained
+from backend.training.faults import find_fault, translate_faults
 
 Disk = Callable[..., None]
 
@@ -24,7 +24,7 @@ SMALL = 64 * 1024
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    """Say how many bytes each folder has free; all others have plenty."""
+    """Set how many bytes some folders have free; all others have plenty."""
 
     def use(**free: int) -> None:
         def usage(folder: Path) -> SimpleNamespace:
@@ -38,9 +38,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """Inside, no file may grow beyond `SMALL` bytes: a write beyond them fails as on a disk of that size.
+    """Inside the block no file may grow beyond `SMALL` bytes: a larger write fails as on a disk of that size.
 
-    Not a fixture: what the tests themselves print may go to a larger file.
+    Not a fixture: the output of the tests may go to a larger file.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, before[1]))
@@ -100,8 +100,8 @@ def write_exported_onnx(folder: Path) -> None:
     "write", [write_plainly, write_safetensors, write_checkpoint, write_model, write_onnx, write_exported_onnx]
 )
 def test_failing_write_of_a_real_library_is_explained(write: Callable[[Path], None], tmp_path: Path) -> None:
-    told = rf"^A file below {tmp_path} may not become as large .+ \(`ulimit -f`\)"
-    with pytest.raises(DiskFull, match=told), small_files(), explained(tmp_path):
+    message = rf"^The worker may not write files as large as a model below {tmp_path}, .+ \(`ulimit -f`\)"
+    with pytest.raises(DiskFull, match=message), small_files(), translate_faults(tmp_path):
         write(tmp_path)
 
 
@@ -113,7 +113,7 @@ def wrapped(*errors: Exception) -> Exception:
 
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-FULL = r"^There is no room left in \S+ \(500\.0 GB are free\): free some space there"
+FULL = r"^The disk of \S+ is full \(500\.0 GB are free\): free some space there"
 
 
 @pytest.mark.usefixtures("disk")
@@ -126,7 +126,11 @@ FULL = r"^There is no room left in \S+ \(500\.0 GB are free\): free some space t
         (wrapped(NO_SPACE, ValueError("a"), BaseModelUnavailable("cannot be fetched")), DiskFull, FULL),
         (ValueError("I/O error: No space left on device (os error 28)"), DiskFull, FULL),
         (ValueError("(sqlite3.OperationalError) database or disk is full"), DiskFull, FULL),
-        (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), DiskFull, r"^A file below \S+ may not become as large"),
+        (
+            OSError(errno.EFBIG, os.strerror(errno.EFBIG)),
+            DiskFull,
+            "^The worker may not write files as large",
+        ),
         (MemoryError(), OutOfMemory, r"^Memory ran out during training: lower TRAIN_BATCH_SIZE"),
         (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), OutOfMemory, "^Memory ran out"),
         (
@@ -139,12 +143,12 @@ FULL = r"^There is no room left in \S+ \(500\.0 GB are free\): free some space t
         (wrapped(MemoryError(), RuntimeError("the step failed")), OutOfMemory, "^Memory"),
     ],
 )
-def test_fault_of_the_machine_is_told_with_its_remedy(
+def test_fault_of_the_machine_is_named_with_its_remedy(
     error: Exception, kind: type[BackendError], sentence: str, tmp_path: Path
 ) -> None:
-    explanation = explain(error, tmp_path)
-    assert type(explanation) is kind
-    assert re.match(sentence, str(explanation))
+    fault = find_fault(error, tmp_path)
+    assert type(fault) is kind
+    assert re.match(sentence, str(fault))
 
 
 @pytest.mark.usefixtures("disk")
@@ -158,8 +162,8 @@ def test_fault_of_the_machine_is_told_with_its_remedy(
     ],
 )
 def test_any_other_failure_is_passed_on_as_it_is(error: Exception, tmp_path: Path) -> None:
-    assert explain(error, tmp_path) is None
-    with pytest.raises(type(error)) as caught, explained(tmp_path):
+    assert find_fault(error, tmp_path) is None
+    with pytest.raises(type(error)) as caught, translate_faults(tmp_path):
         raise error
     assert caught.value is error
 
@@ -170,27 +174,27 @@ def test_fullest_folder_is_named_with_what_is_free(disk: Disk, tmp_path: Path, m
         folder.mkdir()
     monkeypatch.setattr(module.constants, "HF_HUB_CACHE", str(cache))
     disk(models=2 * 10**8, cache=9 * 10**9)
-    assert str(explain(NO_SPACE, models)) == (
-        f"There is no room left in {models} (0.2 GB are free): free some space there or lower KEEP_VERSIONS, "
+    assert str(find_fault(NO_SPACE, models)) == (
+        f"The disk of {models} is full (0.2 GB are free): free some space there or lower KEEP_VERSIONS, "
         "then start training again."
     )
     disk(models=9 * 10**9, cache=2 * 10**8)
-    assert str(explain(NO_SPACE, models)) == (
-        f"There is no room left in {cache} (0.2 GB are free): free some space there, then start training again."
+    assert str(find_fault(NO_SPACE, models)) == (
+        f"The disk of {cache} is full (0.2 GB are free): free some space there, then start training again."
     )
 
 
 def test_error_that_says_nothing_is_explained_by_a_full_disk(disk: Disk, tmp_path: Path) -> None:
     error = RuntimeError("basic_string: construction failed")
-    assert explain(error, tmp_path) is None
+    assert find_fault(error, tmp_path) is None
     disk(**{tmp_path.name: 10**6})
-    assert "There is no room left in" in str(explain(error, tmp_path))
+    assert "is full (0.0 GB are free)" in str(find_fault(error, tmp_path))
 
 
 @pytest.mark.usefixtures("disk")
 def test_cancellation_and_what_is_explained_already_are_passed_on(tmp_path: Path) -> None:
     for error in (RunCancelled("cancelled"), DiskFull("full"), OutOfMemory("out")):
         error.__context__ = NO_SPACE
-        with pytest.raises(type(error)) as caught, explained(tmp_path):
+        with pytest.raises(type(error)) as caught, translate_faults(tmp_path):
             raise error
         assert caught.value is error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, OutOfMemory, RunCancelled
+from backend.errors import LabelStudioUnreachable, NotEnoughLabels, OutOfMemory, ProjectReplaced, RunCancelled
 from backend.inference.decode import Floats
 from backend.settings import Settings
-from backend.store import Store
+from backend.store import Store, lease
 from backend.store.models import Review
 from backend.training import review as module
 from backend.training.review import run_review
@@ -34,7 +35,7 @@ def studio() -> FakeLabelStudio:
 
 @pytest.fixture
 def review(store: Store) -> Review:
-    store.projects.remember(UID, label_config=LABEL_CONFIG)
+    store.projects.save(UID, label_config=LABEL_CONFIG)
     begun = store.reviews.begin(UID)
     assert begun is not None
     return begun
@@ -99,32 +100,66 @@ def test_what_models_doubt_is_written_down_with_their_view(
     assert row(store).ended_at is not None
 
 
-def test_progress_is_passed_on_and_the_right_to_go_on_renewed(
+def test_progress_is_passed_on_and_the_lease_is_renewed(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(module, "_HOLD_EACH_SECONDS", 0.0)
-    before, seen = row(store).until, []
-    cross_validated(during=lambda _: seen.append(row(store).until > before))
-    reviewed(settings, store, review, studio, progress=seen.append)
-    assert seen == [0.5, True]
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    fractions: list[float] = []
+    renewals: list[float] = []
+
+    def watch(_: object) -> None:
+        until = time.monotonic() + 10
+        while len(set(renewals)) < 3 and time.monotonic() < until:
+            renewals.append(store.leases.renewed_at("review", UID) or 0.0)
+
+    cross_validated(during=watch)
+    reviewed(settings, store, review, studio, progress=fractions.append)
+    assert fractions == [0.5]
+    assert renewals == sorted(renewals)
+    assert len(set(renewals)) == 3
 
 
-def test_review_that_another_process_was_given_ends_and_writes_nothing(
-    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+def test_review_that_another_process_has_does_not_start(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
+) -> None:
     store.reviews.release(review.id)
     taken = store.reviews.begin(UID)
     assert taken is not None
-    cross_validated("7")
-    with pytest.raises(RunCancelled, match="another process"):
-        reviewed(settings, store, review, studio)
-    monkeypatch.setattr(module, "_HOLD_EACH_SECONDS", 0.0)
     cross_validated("7", during=lambda _: pytest.fail("it went on"))
-    with pytest.raises(RunCancelled, match="another process"):
+    with pytest.raises(RunCancelled, match="Another process"):
         reviewed(settings, store, review, studio)
     assert (row(store).id, row(store).ended_at, store.reviews.count(UID)) == (taken.id, None, 0)
+
+
+def test_review_that_another_process_takes_over_ends_and_writes_nothing(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
+) -> None:
+    def take_over(_: object) -> None:
+        store.reviews.release(review.id)
+        assert store.reviews.begin(UID) is not None
+
+    cross_validated("7", during=take_over)
+    with pytest.raises(RunCancelled, match="another process"):
+        reviewed(settings, store, review, studio)
+    assert (row(store).ended_at, store.reviews.count(UID)) == (None, 0)
+
+
+def test_review_whose_lease_is_lost_ends_at_its_next_progress(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cross_validate(*_: object, progress: Callable[[float], None], **__: object) -> None:
+        store.reviews.release(review.id)
+        assert store.reviews.begin(UID) is not None
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            progress(0.5)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr("backend.training.cross_validation.cross_validate", cross_validate)
+    with pytest.raises(RunCancelled, match="taken the review over"):
+        reviewed(settings, store, review, studio)
 
 
 def test_task_that_changes_meanwhile_is_left_out(
@@ -151,9 +186,9 @@ def test_recreated_project_of_the_same_number_is_not_reviewed(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio
 ) -> None:
     studio.uid = "7.1999999999"
-    with pytest.raises(BackendError):
+    with pytest.raises(ProjectReplaced):
         reviewed(settings, store, review, studio)
-    assert f"Project '{UID}' is unknown here" in (row(store).error or "")
+    assert "Project 7 in Label Studio is not the one this model was trained for" in (row(store).error or "")
 
 
 def test_absence_of_label_studio_leaves_it_due(settings: Settings, store: Store, review: Review) -> None:

@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 
 from backend.errors import BaseModelUnavailable
 from backend.evaluation.evaluate import score
+from backend.evaluation.gate import describe
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Run, Version
@@ -56,7 +57,7 @@ def train(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, tmp
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)  # no .env of a developer
         monkeypatch.setattr(os, "nice", lambda increment: increment)
-        store.projects.remember(UID, label_config=LABEL_CONFIG)
+        store.projects.save(UID, label_config=LABEL_CONFIG)
         store.runs.queue(UID, "test")
         run = store.runs.claim()
         assert run is not None
@@ -137,7 +138,9 @@ def test_missing_token_fails_the_run_naming_the_key(make_settings: Callable[...,
 
 def test_recreated_project_of_the_same_number_is_not_trained_on(studio: FakeLabelStudio, train: Train) -> None:
     studio.uid = "7.1999999999"
-    assert f"Project '{UID}' is unknown here" in (train().error or "")
+    error = train().error or ""
+    assert "Project 7 in Label Studio is not the one this model was trained for" in error
+    assert f"it is 7.1999999999, the model belongs to {UID}" in error
 
 
 def test_project_that_cannot_be_labelled_fails_the_run(studio: FakeLabelStudio, train: Train) -> None:
@@ -147,7 +150,7 @@ def test_project_that_cannot_be_labelled_fails_the_run(studio: FakeLabelStudio, 
 
 def test_project_without_labels_fails_the_run(studio: FakeLabelStudio, store: Store, train: Train) -> None:
     studio.owners.clear()
-    store.projects.remember(UID)
+    store.projects.save(UID)
     store.changes.record(UID, ["1"])
     run = train()
     assert (run.state, run.documents) == ("failed", 0)
@@ -162,7 +165,7 @@ def test_first_version_is_published_and_promoted(
     studio: FakeLabelStudio, store: Store, settings: Settings, build: Callable[..., list[int]], train: Train
 ) -> None:
     built = build()
-    store.projects.remember(UID)
+    store.projects.save(UID)
     store.changes.record(UID, ["1", "2"])
     run = train()
     assert (run.state, run.version, run.progress, run.documents) == ("finished", "ner-v1", 1.0, 80)
@@ -170,11 +173,11 @@ def test_first_version_is_published_and_promoted(
     version = store.versions.get(UID, "ner-v1")
     assert (version.run, version.labels, version.metrics["f1"]) == (run.id, list(LABELS), 1.0)
     score = "F1 unknown: only 6 held-out tasks, 24 more are needed"
-    assert version.verdict == f"promoted: there is no current version to compare with; {score}"
+    assert describe(version) == f"promoted: there is no current version to compare with; {score}"
     assert (settings.model_dir / UID / "ner-v1" / "config.json").is_file()
     project = store.projects.get(UID)
     assert (project.current_version, project.title) == ("ner-v1", "Restaurants")
-    assert store.refreshes.due(UID) == 1
+    assert store.syncs.pending(UID) == 1
     assert store.changes.count(UID) == 0
     assert store.annotations.of(UID) == studio.owners
 
@@ -184,12 +187,13 @@ def test_worse_version_is_kept_and_not_promoted(
     train: Train,
 ) -> None:  # fmt: skip
     publish("ner-v1")
+    requested = store.syncs.pending(UID)
     build(right=False)
     run = train()
     assert (run.state, run.version) == ("finished", "ner-v2")
     assert store.projects.get(UID).current_version == "ner-v1"
-    assert store.versions.get(UID, "ner-v2").verdict.startswith("rejected: much worse than ner-v1")
-    assert store.refreshes.due(UID) is None
+    assert describe(store.versions.get(UID, "ner-v2")).startswith("rejected: much worse than ner-v1")
+    assert store.syncs.pending(UID) == requested
     assert fake_models == ["ner-v1"]
 
 
@@ -201,7 +205,7 @@ def test_version_with_new_labels_is_promoted_whatever_its_figures(
     build(right=False)
     train()
     assert store.projects.get(UID).current_version == "ner-v2"
-    assert "it has labels that ner-v1 lacks" in store.versions.get(UID, "ner-v2").verdict
+    assert "it has labels that ner-v1 lacks" in describe(store.versions.get(UID, "ner-v2"))
 
 
 def test_current_version_that_cannot_be_opened_is_replaced(
@@ -216,7 +220,7 @@ def test_current_version_that_cannot_be_opened_is_replaced(
 def test_labels_that_change_during_a_run_wait_for_the_next(
     studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
 ) -> None:
-    store.projects.remember(UID)
+    store.projects.save(UID)
     store.changes.record(UID, ["1", "2", "3"])
     build(during=lambda: store.changes.record(UID, ["3", "4"]))
     train()
@@ -275,8 +279,8 @@ def test_run_without_room_fails_with_the_remedy_and_leaves_the_current_version(
     run = train()
     assert run.state == "failed"
     assert re.fullmatch(
-        rf"A file below {settings.model_dir} may not become as large as a model \(\d+\.\d GB are free there\): "
-        r"raise the worker's limit \(`ulimit -f`\), then start training again\.",
+        rf"The worker may not write files as large as a model below {settings.model_dir}, where \d+\.\d GB are free: "
+        r"raise its limit on file sizes \(`ulimit -f`\), then start training again\.",
         run.error or "",
     )
     assert store.projects.current_version(UID) == "ner-v1"

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backend.errors import LabelStudioUnreachable, ProjectReplaced
+from backend.label_studio.reconcile import lost_changes
+from backend.store import Store
+from backend.training.snapshot import Snapshot, take_snapshot
+from label_config import UnsupportedLabelConfig
+from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
+
+
+@pytest.fixture
+def studio(store: Store) -> FakeLabelStudio:
+    """Twelve tasks, five of them labelled."""
+    store.projects.save(UID)
+    studio = FakeLabelStudio(tasks=12)
+    studio.annotate(*range(1, 6))
+    return studio
+
+
+def taken(store: Store, studio: FakeLabelStudio, **options: Any) -> Snapshot:
+    return take_snapshot(store, UID, studio, **({"replace_annotations": True} | options))
+
+
+def test_snapshot_has_every_labelled_task_and_the_revision_before_it(store: Store, studio: FakeLabelStudio) -> None:
+    store.changes.record(UID, ["1", "2"])
+    revision = store.projects.get(UID).revision
+    labelled_tasks = studio.labelled_tasks
+
+    def label_another(project: int) -> list[dict[str, Any]]:
+        store.changes.record(UID, ["6"])
+        return labelled_tasks(project)
+
+    studio.labelled_tasks = label_another  # type: ignore[method-assign]
+    snapshot = taken(store, studio)
+    assert [document.id for document in snapshot.documents] == ["1", "2", "3", "4", "5"]
+    assert snapshot.config.labels == LABELS
+    assert snapshot.revision == revision < store.projects.get(UID).revision
+    assert (snapshot.report.tasks, snapshot.report.spans) == (5, 5)
+
+
+def test_title_and_labelling_configuration_are_saved(store: Store, studio: FakeLabelStudio) -> None:
+    taken(store, studio, replace_annotations=False)
+    project = store.projects.get(UID)
+    assert (project.title, project.label_config) == ("Restaurants", LABEL_CONFIG)
+
+
+@pytest.mark.parametrize(("replace_annotations", "lost"), [(True, []), (False, ["1", "2", "3", "4", "5"])])
+def test_only_the_snapshot_of_a_run_replaces_what_is_compared_for_lost_changes(
+    replace_annotations: bool, lost: list[str], store: Store, studio: FakeLabelStudio
+) -> None:
+    taken(store, studio, replace_annotations=replace_annotations)
+    assert lost_changes(store, studio, store.projects.get(UID)) == lost
+
+
+def test_task_that_cannot_be_read_is_named_in_the_report(store: Store, studio: FakeLabelStudio) -> None:
+    studio.texts[3] = None  # type: ignore[assignment]
+    snapshot = taken(store, studio)
+    assert [document.id for document in snapshot.documents] == ["1", "2", "4", "5"]
+    assert [issue.task for issue in snapshot.report.issues] == ["3"]
+
+
+def test_progress_is_reported(store: Store, studio: FakeLabelStudio) -> None:
+    fractions: list[float] = []
+    taken(store, studio, progress=fractions.append)
+    assert fractions == [0.0, 0.5]
+
+
+def test_of_a_project_that_was_replaced_nothing_is_stored(store: Store, studio: FakeLabelStudio) -> None:
+    studio.uid = "7.1999999999"
+    with pytest.raises(ProjectReplaced):
+        taken(store, studio)
+    assert store.projects.get(UID).label_config != LABEL_CONFIG
+    assert store.annotations.of(UID) == {}
+
+
+def test_unreachable_label_studio_and_unusable_configuration_are_errors(store: Store, studio: FakeLabelStudio) -> None:
+    studio.label_config = "<View/>"
+    with pytest.raises(UnsupportedLabelConfig):
+        taken(store, studio)
+    studio.down = LabelStudioUnreachable("no answer")
+    with pytest.raises(LabelStudioUnreachable):
+        taken(store, studio)
