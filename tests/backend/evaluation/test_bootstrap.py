@@ -54,14 +54,14 @@ def test_interval_of_many_documents_is_that_of_the_normal_distribution(documents
     ],
     ids=["too few documents", "too few that count", "no mistake in 10", "no mistake in 40", "nothing right in 40"],
 )
-def test_interval_where_resampling_tells_too_little(
+def test_interval_where_resamples_do_not_vary(
     parts: np.ndarray, wholes: np.ndarray, interval: Interval | None
 ) -> None:
     [computed] = intervals(parts, wholes)
     assert computed == (interval and pytest.approx(interval, abs=1e-4))
 
 
-def test_documents_without_the_label_do_not_weigh() -> None:
+def test_documents_without_the_label_do_not_count() -> None:
     rare = [
         np.vstack([column(1, 0, times=10), column(0, times=180)]),
         np.vstack([column(1, times=20), column(0, times=180)]),
