@@ -78,9 +78,10 @@ def test_imported_tasks_without_labels_are_predicted(
     loop: Loop, store: Store, queue: FakeQueue, publish: Publish
 ) -> None:
     publish("ner-v1")
+    requested = store.projects.get(UID).sync_requested
     loop.tasks_created(UID, labelled=[], unlabelled=[3])
     assert queue.syncs == [UID]
-    assert store.syncs.pending(UID) == 1
+    assert store.syncs.pending(UID) == requested + 1
 
 
 def test_deleted_tasks_count_if_they_were_labelled(loop: Loop, store: Store) -> None:
@@ -289,9 +290,9 @@ def test_promotion_is_seen_by_another_process_on_its_next_request(
     publish("ner-v1")
     publish("ner-v2", current=False)
     assert other.predict(UID, ["sushi"]).version == "ner-v1"
-    loop.promote(UID, "ner-v2")
+    loop.promote(UID, "ner-v2", actor="test")
     assert other.predict(UID, ["sushi"]).version == "ner-v2"
-    loop.promote(UID, "ner-v1")
+    loop.promote(UID, "ner-v1", actor="test")
     assert other.predict(UID, ["sushi"]).version == "ner-v1"
     other.store.close()
 
@@ -362,7 +363,10 @@ def test_pruned_version_is_listed_and_neither_answers_nor_serves(
     assert [version.name for version in loop.versions(UID)] == ["ner-v3", "ner-v2", "ner-v1"]
     assert [version.name for version in loop.versions(UID, usable=True)] == ["ner-v3", "ner-v2"]
     told = "The files of model version 'ner-v1' were removed to save space: use ner-v3 or ner-v2, or train a new one"
-    for use in (lambda: loop.predict(UID, ["sushi"], version="ner-v1"), lambda: loop.promote(UID, "ner-v1")):
+    for use in (
+        lambda: loop.predict(UID, ["sushi"], version="ner-v1"),
+        lambda: loop.promote(UID, "ner-v1", actor="test"),
+    ):
         with pytest.raises(VersionPruned, match=told):
             use()
 

@@ -258,13 +258,13 @@ def test_database_that_does_not_answer_ends_no_run(
     run = loop.train(UID, reason="button")
     store.runs.claim()
     run = store.runs.get(run.id)
-    assert worker._is_wanted(run)
+    assert worker._may_continue(run)
 
     def locked(run_id: str) -> None:
         raise OperationalError("SELECT", {}, Exception("database is locked"))
 
     monkeypatch.setattr(store.runs, "get", locked)
-    assert worker._is_wanted(run)
+    assert worker._may_continue(run)
     assert "database is locked" in caplog.text
 
 
