@@ -193,7 +193,7 @@ Three things to try:
      each query has the model's regions. Correct and submit ten of them; a new version is trained,
      and the queries that are not labelled yet get its regions.
   2. Open {page}/settings/ml and choose ⋮ → Start Training:
-     this trains by hand. Reload the page: the model's title shows the progress, and then the F1.
+     this trains by hand. Reload the page: the model's title shows the progress, then the new version.
   3. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
 
 Ctrl-C stops everything; `make demo` continues where you stopped.
