@@ -1,12 +1,14 @@
-"""Asks pip whether everything locked has wheels for the Pythons named: `make resolve`.
+"""Whether everything locked has wheels for the Pythons named: `make resolve`.
 
-pip resolves requirements*.txt for each Python, with the locked versions as constraints, from wheels alone. It installs
-nothing and reads no more of a wheel than its metadata. The answer holds for the machine's own platform.
+Two resolvers answer, each from the pins of requirements*.txt with the locked versions as constraints, and from wheels
+alone: pip for this machine's platform, uv for others too. Both install nothing, and read no more of a wheel than its
+metadata, so that torch's gigabytes are not fetched.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,10 +16,17 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-cuda.lock")
 
 # Published as source only, in plain Python: pip builds it anywhere.
 SOURCE_ONLY = ("seqeval",)
+
+PLATFORMS = {
+    "Linux x86-64": "x86_64-manylinux_2_28",
+    "Linux aarch64": "aarch64-manylinux_2_28",
+    "macOS 14 arm64": "aarch64-apple-darwin",
+}
 
 
 def pins(*names: str) -> list[str]:
@@ -27,29 +36,44 @@ def pins(*names: str) -> list[str]:
     return [line.strip() for line in lines if line.partition("==")[0].partition("[")[0] not in SOURCE_ONLY]
 
 
-def resolved(python: str) -> list[str]:
-    """`name==version` of all that pip would install on this Python; pip's own message and exit if it finds no way."""
+def by_pip(python: str, wanted: Path, constraints: Path) -> int:
+    """How many packages pip would install; `CalledProcessError` after its own message if it finds no way."""
+    report = wanted.with_name("report.json")
+    command: list[str | Path] = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-qq"]
+    command += ["--only-binary=:all:", "--python-version", python, "--target", wanted.with_name("target")]
+    # Reads the metadata alone also where the index does not serve it apart from the wheel.
+    command += ["--use-feature=fast-deps"]
+    subprocess.run([*command, "-r", wanted, "-c", constraints, "--report", report], check=True)
+    return len(json.loads(report.read_text(encoding="utf-8"))["install"])
+
+
+def by_uv(python: str, platform: str, wanted: Path, constraints: Path) -> int:
+    """The same by uv, which evaluates environment markers for the platform asked about."""
+    command: list[str | Path] = [UV, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--only-binary=:all:"]
+    command += ["--python-version", python, "--python-platform", platform, "-c", constraints, wanted]
+    environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}  # the oldest that torch has wheels for
+    found = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return found.count("==")
+
+
+def row(python: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        wanted, constraints, report = (Path(folder, name) for name in ("wanted.txt", "constraints.txt", "report.json"))
+        wanted, constraints = Path(folder, "wanted.txt"), Path(folder, "constraints.txt")
         wanted.write_text("\n".join(pins("requirements.txt", "requirements-dev.txt")), encoding="utf-8")
         constraints.write_text("\n".join(pins(*LOCKS)), encoding="utf-8")
-        command: list[str | Path] = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-qq"]
-        command += ["--only-binary=:all:", "--python-version", python, "--target", Path(folder, "target")]
-        # Reads the metadata alone also where the index does not serve it apart from the wheel.
-        command += ["--use-feature=fast-deps"]
-        command += ["-r", wanted, "-c", constraints, "--report", report]
-        subprocess.run(command, check=True)
-        installed = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in installed]
+        counts = [by_pip(python, wanted, constraints)]
+        counts += [by_uv(python, platform, wanted, constraints) for platform in PLATFORMS.values()]
+    return " | ".join([f"{python:<6}", *(f"{count:>14}" for count in counts)])
 
 
 def main() -> None:
-    print("Python  packages with wheels")  # noqa: T201
+    print("Packages that have a wheel for the version that is locked")  # noqa: T201
+    print(" | ".join(["Python", "pip, this host", *(f"{platform:>14}" for platform in PLATFORMS)]))  # noqa: T201
     for python in sys.argv[1:]:
         try:
-            print(f"{python:<6}  {len(resolved(python))}", flush=True)  # noqa: T201
+            print(row(python), flush=True)  # noqa: T201
         except subprocess.CalledProcessError:
-            sys.exit(f"{python}: pip finds no wheels for the locked versions; its message is above")
+            sys.exit(f"Python {python}: no wheel for a locked version; the message above names it")
     print(f"Built from source: {', '.join(SOURCE_ONLY)}")  # noqa: T201
 
 
