@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.evaluation.bootstrap import RESAMPLES, Interval, intervals, resampled_sums
+from backend.evaluation.bootstrap import RESAMPLES, Interval, Ints, intervals, resampled_sums
 
 
-def column(*values: int, times: int = 1) -> np.ndarray:
+def column(*values: int, times: int = 1) -> Ints:
     return np.array(values * times)[:, None]
 
 
@@ -54,9 +54,7 @@ def test_interval_of_many_documents_is_that_of_the_normal_distribution(documents
     ],
     ids=["too few documents", "too few that count", "no mistake in 10", "no mistake in 40", "nothing right in 40"],
 )
-def test_interval_where_resamples_do_not_vary(
-    parts: np.ndarray, wholes: np.ndarray, interval: Interval | None
-) -> None:
+def test_interval_where_resamples_do_not_vary(parts: Ints, wholes: Ints, interval: Interval | None) -> None:
     [computed] = intervals(parts, wholes)
     assert computed == (interval and pytest.approx(interval, abs=1e-4))
 

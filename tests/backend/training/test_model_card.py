@@ -182,9 +182,9 @@ def test_any_label_is_one_cell_of_the_table(label: str) -> None:
 @pytest.mark.parametrize("name", [*HOSTILE, "a: b # c", "yes", "1.0"])
 def test_any_name_is_safe_in_the_metadata(name: str) -> None:
     info = INFO | {"name": name, "recipe": INFO["recipe"] | {"base": name}}
-    loaded = ModelCard(model_card(info, validation=None, test=metrics(40)))
-    assert (loaded.data.model_name, loaded.data.base_model) == (name, name)
-    assert [result.metric_type for result in loaded.data.eval_results] == ["precision", "recall", "f1"]
+    data: Any = ModelCard(model_card(info, validation=None, test=metrics(40))).data
+    assert (data.model_name, data.base_model) == (name, name)
+    assert [result.metric_type for result in data.eval_results] == ["precision", "recall", "f1"]
 
 
 @pytest.mark.parametrize("base", ["./models/mine", "/models/mine", "~/mine"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime as ort
@@ -16,7 +17,8 @@ from backend.training.onnx import export as module
 @pytest.fixture(scope="module")
 def model(version_folder: Path) -> PreTrainedModel:
     with quiet():
-        return AutoModelForTokenClassification.from_pretrained(version_folder).eval()
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(version_folder).eval()
+    return model
 
 
 @pytest.mark.parametrize(("rows", "length"), [(1, 1), (1, 512), (3, 17), (16, 2)])
@@ -49,7 +51,8 @@ def test_folder_follows_the_hubs_conventions(version_folder: Path) -> None:
 
 def test_transformers_pipeline_opens_the_folder(version_folder: Path) -> None:
     with quiet():
-        recognise = pipeline("ner", model=str(version_folder), aggregation_strategy="first")
+        options: dict[str, Any] = {"task": "ner", "model": str(version_folder), "aggregation_strategy": "first"}
+        recognise = pipeline(**options)
         entities = recognise("find me some Mexican food")
         recognise("find me some Mexican food " * 300)
     assert [(entity["entity_group"], entity["start"], entity["end"]) for entity in entities] == [("Cuisine", 13, 20)]
@@ -62,11 +65,12 @@ def test_pieces_are_those_of_the_saved_tokenizer(version_folder: Path) -> None:
 
 
 def test_wrong_graph_is_refused(model: PreTrainedModel, version_folder: Path) -> None:
+    bias = cast(Any, model).classifier.bias
     with torch.no_grad():
-        model.classifier.bias += 1.0
+        bias += 1.0
     try:
         with pytest.raises(TrainingError, match="answers differently"):
             module._verify(model, version_folder / "onnx" / "model.onnx")
     finally:
         with torch.no_grad():
-            model.classifier.bias -= 1.0
+            bias -= 1.0

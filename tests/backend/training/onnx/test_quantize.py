@@ -66,7 +66,7 @@ def quantized(fp32: Path, config: QuantizationConfig) -> Path:
 
 def run(path: Path, input_ids: NDArray[np.int64]) -> Floats:
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (logits,) = session.run(["logits"], {"input_ids": input_ids})
+    logits: Floats = session.run(["logits"], {"input_ids": input_ids})[0]
     return logits
 
 
