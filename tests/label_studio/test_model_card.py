@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backend.label_studio.connect import connect
+from backend.scores import Score
 from backend.store.models import LIVE
 from tests import samples
 from tests.label_studio.conftest import Site
@@ -14,7 +15,7 @@ from tests.label_studio.conftest import Site
 pytestmark = pytest.mark.label_studio
 
 
-def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_f1(site: Site) -> None:
+def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_score(site: Site) -> None:
     labelled = samples.documents()
     project = site.new_project("The card", labelled=labelled, unlabelled=["sushi near the station"])
     number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
@@ -33,10 +34,10 @@ def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_f1(s
 
     site.wait("the run's end", lambda: site.loop.run(run.id).state not in LIVE)
     assert site.loop.run(run.id).state == "finished", site.loop.run(run.id).error
-    f1 = site.loop.versions(project.uid)[0].metrics["f1"]
+    score = Score.from_metrics(site.loop.versions(project.uid)[0].metrics)
     done = site.wait("the version on the card", lambda: "ner-v1" in card()["title"] and card(), 60)
-    assert done["title"] == f"Ann's model ▸ ner-v1 (F1 {f1:.3f})"
-    assert f"ner-v1 serves: F1 {f1:.3f}" in done["description"]
+    assert done["title"] == f"Ann's model ▸ ner-v1 ({score.short})"
+    assert f"ner-v1 serves: {score.sentence}." in done["description"]
     assert (done["state"], done["auth_method"], done["basic_auth_pass_is_set"]) == ("CO", "BASIC_AUTH", True)
     assert connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id == number
     assert card()["title"] == done["title"]
