@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
-from backend.store.models import Annotation, Change, LabelIssue, Project, Review, Run, Version
+from backend.store.models import Annotation, Change, Decision, LabelIssue, Project, Promotion, Review, Run, Version
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -62,20 +62,18 @@ def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
     rows: list[Any] = []
     for number, (documents, held_out, f1) in enumerate((*_HISTORY, _REJECTED), start=1):
         run_id, name, at = f"{number:012x}", f"ner-v{number}", now - (len(_HISTORY) + 2 - number) * 19 * _HOUR
-        rejected = (documents, held_out, f1) == _REJECTED
-        verdict = (
-            f"rejected: F1 {f1:.3f} instead of 0.814 on the same {held_out} held-out tasks; worse in 93 % of resamples"
-            if rejected
-            else f"promoted: F1 {f1:.3f} on {held_out} held-out tasks, nothing speaks against it"
-        )
+        decision = _decision(number, held_out, f1)
         rows.append(_finished(uid, run_id, name, documents, at, "10 changed tasks" if number % 3 else "dashboard"))
         rows.append(
             Version(
-                project=uid, number=number, name=name, run=run_id, labels=list(LABELS), verdict=verdict,
+                project=uid, number=number, name=name, run=run_id, labels=list(LABELS), decision=decision,
                 metrics=metrics(f1, held_out), created_at=at + 240, pinned=number == 3,
                 pruned_at=now - _HOUR if number == 1 else None,
             )
         )  # fmt: skip
+        if decision.promote:
+            previous = decision.compared_with
+            rows.append(Promotion(project=uid, version=name, previous=previous, actor="gate", promoted_at=at + 240))
         if number > 1:
             (folder / name).symlink_to(files, target_is_directory=True)
     rows += _failed(uid, now)
@@ -88,6 +86,18 @@ def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
         project.current_version = f"ner-v{len(_HISTORY)}"
         project.created_at = now - 10 * 24 * _HOUR
     loop.store.projects.note_comparison(uid, None)
+
+
+def _decision(number: int, held_out: int, f1: float) -> Decision:
+    """The gate's decision about the version of this number."""
+    if number == 1:
+        return Decision(promote=True, rule="no_current_version", documents=held_out, f1=f1)
+    promote = number <= len(_HISTORY)
+    return Decision(
+        promote=promote, rule="bootstrap" if held_out >= 30 else "few_documents", documents=held_out,
+        f1=f1, current_f1=_HISTORY[number - 2][2], compared_with=f"ner-v{number - 1}", tolerance=0.005,
+        share_worse=0.02 if promote else 0.93, share_better=0.96 if promote else 0.03,
+    )  # fmt: skip
 
 
 def metrics(f1: float, documents: int) -> dict[str, Any]:
@@ -136,7 +146,7 @@ def _finished(uid: str, run_id: str, version: str, documents: int, at: float, re
     return Run(
         id=run_id, project=uid, reason=reason, state="finished", phase="finished", progress=1.0, attempt=1,
         documents=documents, version=version, revision=0,
-        queued_at=at, started_at=at + 1, heartbeat_at=at + 238, finished_at=at + 240,
+        queued_at=at, started_at=at + 1, finished_at=at + 240,
     )  # fmt: skip
 
 
