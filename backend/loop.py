@@ -15,7 +15,7 @@ from backend.errors import Conflict
 from backend.inference.suggest import suggest
 from backend.inference.tagger import Tagging
 from backend.queue import Queue
-from backend.recipe import checked
+from backend.recipe import parse_overrides
 from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
@@ -65,7 +65,7 @@ class Loop:
         Raises `InvalidRequest` where the uid has not Label Studio's form or ``extra_params`` hold unusable training
         parameters.
         """
-        checked(extra_params or {})
+        parse_overrides(extra_params or {})
         return self.store.projects.save(
             checked_uid(uid),
             title=title,
@@ -173,7 +173,7 @@ class Loop:
         are not usable, `Conflict` where a run without them is queued already.
         """
         self.store.projects.get(uid)
-        overrides = checked(overrides or {}).asked()
+        overrides = parse_overrides(overrides or {}).to_dict()
         run, new = self.store.runs.queue(uid, reason, overrides)
         if overrides and not new:
             raise Conflict(f"Run {run.id} is queued already, without these parameters: cancel it, or wait for its end.")

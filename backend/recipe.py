@@ -1,4 +1,4 @@
-"""How a version is trained: what the deployment's settings, the project and the run ask for."""
+"""The training parameters of a version: from the deployment's settings, overridden by the project and the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.settings import Settings
 
 
 class Overrides(BaseModel):
-    """What a project (``extra_params`` of its ML backend in Label Studio) or one run may ask for; see `Recipe`."""
+    """Parameters that a project (``extra_params`` of its ML backend in Label Studio) or a run may set; see `Recipe`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,18 +24,19 @@ class Overrides(BaseModel):
     seed: int | None = Field(None, ge=0, lt=2**32)
     warm_start: bool | None = None
 
-    def asked(self) -> dict[str, Any]:
-        """Only what was asked for."""
+    def to_dict(self) -> dict[str, Any]:
+        """Only the parameters that are set."""
         return self.model_dump(exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a version is trained. ``None`` leaves a choice to the base model or to the number of documents.
+    """The training parameters of a version.
 
-    ``epochs`` are passes over the training documents, ``learning_rate`` is the peak of the head's and the top layer's,
-    ``batch_size`` counts examples an optimiser step, over all devices. With ``warm_start`` training goes on from the
-    current version instead of from ``base``.
+    ``learning_rate`` is the peak of the head's; ``None`` means a default for the base model. ``epochs`` is the number
+    of passes over the training documents; ``None`` means a default for their number. ``batch_size`` is the number of
+    examples in an optimiser step, over all devices. With ``warm_start`` training continues from the current version
+    instead of starting from ``base``.
     """
 
     base: str
@@ -48,9 +49,9 @@ class Recipe:
 
     @classmethod
     def from_settings(cls, settings: Settings, *overrides: Mapping[str, Any] | None) -> Recipe:
-        """The recipe of the deployment's environment variables, changed by each of ``overrides`` in turn.
+        """The recipe of the deployment's environment variables, with ``overrides`` applied in order.
 
-        Raises `InvalidRequest` where one of them cannot be met.
+        Raises `InvalidRequest` if one of them is not valid.
         """
         recipe = cls(
             base=settings.baseline_model_name,
@@ -61,23 +62,23 @@ class Recipe:
             seed=settings.train_seed,
             warm_start=settings.warm_start,
         )
-        for each in overrides:
-            recipe = replace(recipe, **checked(each or {}).asked())
+        for parameters in overrides:
+            recipe = replace(recipe, **parse_overrides(parameters or {}).to_dict())
         return recipe
 
 
-def checked(overrides: Mapping[str, Any]) -> Overrides:
-    """Overrides as they came from outside; `InvalidRequest` with a sentence on each that cannot be met."""
+def parse_overrides(overrides: Mapping[str, Any]) -> Overrides:
+    """Validate overrides from outside; raises `InvalidRequest`, which names each parameter that is not valid."""
     try:
         return Overrides.model_validate(overrides)
     except ValidationError as error:
         problems = "; ".join(_sentence(problem) for problem in error.errors())
-        raise InvalidRequest(f"Training parameters cannot be used: {problems}.") from None
+        raise InvalidRequest(f"The training parameters are not valid: {problems}.") from None
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{name} is not known, use {', '.join(Overrides.model_fields)}"
+        return f"{name} is not a training parameter, use {', '.join(Overrides.model_fields)}"
     message = str(problem["msg"])
     return f"{name}: {message[:1].lower()}{message[1:]}"

@@ -27,9 +27,10 @@ VERSION = "ner-v1"
 
 # The code that the weights depend on, below backend/training.
 _SOURCES = (
-    "acceleration/dropout", "acceleration/embeddings", "average", "base_model/embedded", "base_model/encoder", "build",
-    "devices", "examples", "fine_tune", "onnx/export", "onnx/precision", "onnx/quantize", "optimizer", "schedule",
-    "split", "validation",
+    "acceleration/dropout", "acceleration/embeddings", "base_model/embedded", "base_model/encoder", "build",
+    "fine_tuning/average", "fine_tuning/devices", "fine_tuning/examples", "fine_tuning/fine_tune",
+    "fine_tuning/optimizer", "fine_tuning/schedule", "fine_tuning/validation", "onnx/export", "onnx/precision",
+    "onnx/quantize", "split",
 )  # fmt: skip
 
 

@@ -28,10 +28,10 @@ import torch
 from backend.inference.decode import Floats
 from backend.recipe import Recipe
 from backend.training.cross_validation import cross_validate
-from backend.training.devices import Devices
-from backend.training.emissions import Emissions
-from backend.training.examples import Collator, make_examples
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.devices import Devices
+from backend.training.fine_tuning.emissions import Emissions
+from backend.training.fine_tuning.examples import Collator, make_examples
+from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.label_issues import IssueCandidate, find_label_issues
 from bench.corpus import DEFAULT, Sentence, sentences
 from bench.corpus_model import LABELS, documents

@@ -19,7 +19,7 @@ from backend.inference.decode import Viterbi, gather
 from backend.inference.session import log_softmax
 from backend.inference.tagger import Tagger
 from backend.training.base_model.encoder import quiet
-from backend.training.examples import IGNORED, Collator, make_examples
+from backend.training.fine_tuning.examples import IGNORED, Collator, make_examples
 from bench.corpus import sentences
 from bench.corpus_model import labels_of
 from converters import Document, TaggedDocument, tag_document

@@ -34,7 +34,7 @@ from backend.evaluation.evaluate import evaluate
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
 from backend.training.acceleration.environment import training_environment
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.onnx.export import export
 from bench.baseline_trainer import pieces_of, train_baseline
 from bench.corpus import DEFAULT, Sentence, sentences

@@ -21,7 +21,7 @@ from typing import Any
 from backend.evaluation.evaluate import evaluate
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.onnx.export import export
 from backend.training.split import split
 from bench.corpus import DEFAULT

@@ -16,8 +16,8 @@ from typing import Any
 from backend.evaluation.evaluate import Metrics, evaluate
 from backend.inference.tagger import Precision, Tagger
 from backend.recipe import Recipe
-from backend.training.distributed import Job, OtherRanks
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.distributed import Job, OtherRanks
+from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.model_card import model_card
 from backend.training.onnx.export import export
 from backend.training.onnx.precision import decide_precision

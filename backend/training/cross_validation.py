@@ -11,10 +11,10 @@ import torch
 from backend.errors import NotEnoughLabels
 from backend.inference.decode import Floats
 from backend.recipe import Recipe
-from backend.training.devices import Devices
-from backend.training.emissions import Emissions
-from backend.training.examples import Collator, make_examples
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.devices import Devices
+from backend.training.fine_tuning.emissions import Emissions
+from backend.training.fine_tuning.examples import Collator, make_examples
+from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.split import bucket
 from converters.tagged import TaggedDocument
 

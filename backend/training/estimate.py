@@ -1,22 +1,22 @@
-"""How far a run is, and how long it will take: from what its phases report."""
+"""Estimates a run's progress and remaining time from the reports of its phases."""
 
 from __future__ import annotations
 
-# Where the phases before training begin and end on the way from 0 to 1.
+# Start and end of the phases before training, as fractions of the run.
 _BEFORE = {"fetching": (0.0, 0.03), "preparing": (0.03, 0.08)}
 
-# Where those after it begin and end in the time that they take together.
+# Start and end of the phases after training, as fractions of their total time.
 _AFTER = {"exporting": (0.0, 0.65), "evaluating": (0.65, 0.9), "publishing": (0.9, 1.0)}
 
 _AFTER_SHARE, _AFTER_LEAST, _AFTER_MOST = 0.2, 10.0, 60.0
-"""What follows training takes a fifth of its time on a CPU, within these seconds: it hardly grows with documents."""
+"""The phases after training take a fifth of its time on a CPU, but at least and at most these seconds."""
 
-_SURE_AFTER = 2.0
-"""Seconds of training that must have passed before its speed is believed; the first step is slower than the rest."""
+_MEASURED_SECONDS = 2.0
+"""Seconds of training needed to measure its speed; the first step does not count: it is slower than the others."""
 
 
 class Estimate:
-    """One run's estimate; ``now`` is a time in seconds of a clock that does not jump, as is ``started``."""
+    """The estimate of one run; ``started`` and ``now`` are seconds of a monotonic clock."""
 
     def __init__(self, started: float) -> None:
         self._started = started
@@ -27,7 +27,7 @@ class Estimate:
         self._training: float | None = None
 
     def report(self, phase: str, fraction: float, now: float) -> None:
-        """Take in that ``fraction`` of a phase is done."""
+        """Record that ``fraction`` of a phase is done."""
         fraction = min(max(fraction, 0.0), 1.0)
         if phase in _BEFORE:
             begin, end = _BEFORE[phase]
@@ -40,11 +40,11 @@ class Estimate:
         self._reported = now
 
     def left(self, now: float) -> float | None:
-        """Seconds to go, ``None`` before they can be guessed; they pass also while nothing is reported."""
+        """Remaining seconds, ``None`` if they cannot be estimated yet; they decrease also between reports."""
         return None if self._left is None else max(1.0, self._left - (now - self._reported))
 
     def done(self, now: float) -> float:
-        """What has passed of the run's time, from 0 to 1; it never falls."""
+        """Elapsed fraction of the run's total time, from 0 to 1; it never decreases."""
         left, elapsed = self.left(now), now - self._started
         if left is not None:
             self._done = max(self._done, elapsed / (elapsed + left))
@@ -52,15 +52,15 @@ class Estimate:
 
     def _rest_of_training(self, fraction: float, now: float) -> float | None:
         if self._first_step is None:
-            if fraction == 0.0:  # the model is loaded next, which says nothing of the pace
+            if fraction == 0.0:  # the model is loaded next, which says nothing about the speed
                 return None
             self._first_step = (now, fraction)
         since, first = self._first_step
-        if fraction > first and now - since >= _SURE_AFTER:
+        if fraction > first and now - since >= _MEASURED_SECONDS:
             self._training = (now - since) / (fraction - first)
         return None if self._training is None else self._training * (1 - fraction) + self._after()
 
     def _after(self) -> float:
-        if self._training is None:  # training was over before its speed could be told
+        if self._training is None:  # training ended before its speed was measured
             return _AFTER_LEAST
         return min(max(_AFTER_SHARE * self._training, _AFTER_LEAST), _AFTER_MOST)

@@ -1,4 +1,4 @@
-"""Starts a training run or a review in a process of its own and waits for it: a crash ends that and nothing else."""
+"""Executes a training run or a review in a process of its own, so that a crash does not end the worker."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from backend.training.acceleration.environment import training_environment
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 1.0
-"""How often a run is asked for whether it is still wanted."""
+_POLL_SECONDS = 1.0
+"""Interval of the checks whether a run should continue."""
 
 _GRACE_SECONDS = 2.5
-"""What a process gets to end by itself, before it is killed."""
+"""Time between the signal to terminate and the signal to kill."""
 
 
 class RunProcesses:
-    """The run processes this worker started; `stop_all` ends them with the worker.
+    """The processes that this worker has started; `stop_all` ends them together with the worker.
 
-    ``module`` is what they run, with the id of a run (or of a review) as its only argument.
-    Each leads a process group of its own, and reads from a pipe that closes when this process is no more.
+    ``module`` is the Python module they execute, with the id of a run or a review as its only argument. Each process
+    leads its own process group, and its standard input is a pipe that closes when this worker ends.
     """
 
     def __init__(self, accelerate_config: Path | None = None, *, module: str = "backend.training.run") -> None:
@@ -47,10 +47,10 @@ class RunProcesses:
         log_file: Path,
         should_continue: Callable[[], bool] = lambda: True,
     ) -> str | None:
-        """Run ``python -m MODULE RUN_ID`` to its end; return how it died, ``None`` for an orderly end.
+        """Execute ``python -m MODULE RUN_ID``; return ``None``, or a sentence on how the process died.
 
-        The process writes its own outcome to the run's row; only a death it could not write down is returned. It is
-        ended, with all that it started, within five seconds after ``should_continue`` returned ``False``.
+        The process writes its outcome to the run's row; the sentence is for a death that it could not write there. The
+        process and all that it started are ended within five seconds after ``should_continue`` returned ``False``.
         """
         with log_file.open("ab") as output:
             process = subprocess.Popen(
@@ -67,7 +67,7 @@ class RunProcesses:
             if not _wait(process, should_continue):
                 return None
             if process.returncode:
-                _signal(process, (), signal.SIGKILL)  # a launcher may have died alone
+                _signal(process, (), signal.SIGKILL)  # a launcher may have died before the processes it started
             return _death(process.returncode)
         finally:
             with self._guard:
@@ -76,7 +76,7 @@ class RunProcesses:
                 process.stdin.close()
 
     def stop_all(self) -> list[str]:
-        """End every run process; return the ids of their runs."""
+        """End every process; return the ids of their runs or reviews."""
         self.stopping.set()
         with self._guard:
             running = dict(self._running)
@@ -93,28 +93,28 @@ def _command(module: str, accelerate_config: Path | None) -> list[str]:
 
 
 def _wait(process: subprocess.Popen[bytes], should_continue: Callable[[], bool]) -> bool:
-    """Wait for the end of a process; ``False`` when it was ended because it should not continue."""
+    """Wait for the end of a process; ``False`` if it was ended because it should not continue."""
     while True:
         try:
-            process.wait(_LOOK_SECONDS)
+            process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             if should_continue():
                 continue
-            log.info("process %s is ended", process.pid)
+            log.info("process %s is terminated: its work was cancelled or is not needed any more", process.pid)
             _end(process)
             return False
         return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a process and all that it started; kill what is left a moment later."""
-    started = _descendants(process.pid)  # `accelerate launch` gives some of them a group of their own
-    _signal(process, started, signal.SIGTERM)
+    """Terminate a process and all that it started; kill those that still run after `_GRACE_SECONDS`."""
+    descendants = _descendants(process.pid)  # `accelerate launch` puts some of them into other process groups
+    _signal(process, descendants, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE_SECONDS)
-    _signal(process, started, signal.SIGKILL)
+    _signal(process, descendants, signal.SIGKILL)
     process.wait()
-    _wait_for_all(started)  # before their files are removed
+    _wait_for_all(descendants)  # their files are removed next
 
 
 def _descendants(pid: int) -> list[psutil.Process]:
@@ -124,9 +124,9 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _wait_for_all(started: Sequence[psutil.Process]) -> None:
+def _wait_for_all(processes: Sequence[psutil.Process]) -> None:
     until = time.monotonic() + 1.0
-    while any(map(_is_running, started)) and time.monotonic() < until:
+    while any(map(_is_running, processes)) and time.monotonic() < until:
         time.sleep(0.01)
 
 
@@ -137,19 +137,19 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
-def _signal(process: subprocess.Popen[bytes], started: Sequence[psutil.Process], number: signal.Signals) -> None:
+def _signal(process: subprocess.Popen[bytes], descendants: Sequence[psutil.Process], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-    for each in started:
+    for descendant in descendants:
         with suppress(psutil.Error):
-            each.send_signal(number)
+            descendant.send_signal(number)
 
 
 def _death(code: int) -> str | None:
     if code == 0:
         return None
     if code == -signal.SIGKILL:
-        return "The training process was killed, most likely because memory ran out (lower TRAIN_BATCH_SIZE)."
+        return "The training process was killed, most likely because memory ran out: lower TRAIN_BATCH_SIZE."
     if code < 0:
-        return f"The training process was ended by {signal.Signals(-code).name}."
-    return f"The training process ended with exit code {code}; its log says why."
+        return f"The training process was ended by the signal {signal.Signals(-code).name}."
+    return f"The training process ended with exit code {code}: its log has the reason."

@@ -32,7 +32,7 @@ from converters import TaggedDocument
 from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
-    from backend.training.distributed import OtherRanks
+    from backend.training.fine_tuning.distributed import OtherRanks
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def main(run_id: str, *, lifeline: int | None = None) -> None:
     if settings.accelerate_config is None:
         _run(settings, run_id, None, lifeline)
         return
-    from backend.training.distributed import OtherRanks, is_rank_0
+    from backend.training.fine_tuning.distributed import OtherRanks, is_rank_0
 
     if not is_rank_0():
         join_fine_tuning()
@@ -59,8 +59,8 @@ def main(run_id: str, *, lifeline: int | None = None) -> None:
 
 def join_fine_tuning() -> None:
     """Fine-tune together with rank 0, which does everything else."""
-    from backend.training.distributed import receive_job
-    from backend.training.fine_tune import fine_tune
+    from backend.training.fine_tuning.distributed import receive_job
+    from backend.training.fine_tuning.fine_tune import fine_tune
 
     job = receive_job()
     if job:

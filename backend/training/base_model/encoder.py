@@ -1,4 +1,4 @@
-"""The base model a version starts from: the hub's, a folder's, or the embedded one."""
+"""Loads the token classifier that training starts from: a base model, or an earlier version."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def load_classifier(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Load a model that scores the BIO tags of ``labels``, and its tokenizer.
 
-    It is the encoder ``name`` (``embedded``, a local folder or a name on the Hugging Face hub) under a new head; or,
-    where the folder of an earlier version is given as ``start``, that version, with the head's rows of all tags that
-    it knows and new rows for the others. Weights are read from safetensors only and no code of a repository is run.
-    New weights come from torch's global random generator. Raises `BaseModelUnavailable`, within about a minute where
-    there is no way to the hub.
+    Without ``start`` it is the encoder ``name`` (``embedded``, a local folder or a name on the Hugging Face hub) with a
+    new head. With ``start``, the folder of an earlier version, it is that version; its head keeps the rows of the tags
+    it has and gets new rows for the others. Weights are read from safetensors only and no code of a repository is run.
+    New weights come from torch's global random generator. Raises `BaseModelUnavailable`, within about a minute if the
+    hub cannot be reached.
     """
     tags = tag_set(labels)
     with quiet():
         if start is not None:
-            model, tokenizer = _continued(start, tags)
+            model, tokenizer = _from_version(start, tags)
         else:
             model, tokenizer = embedded.load(tags) if name == EMBEDDED else _open(name, tags)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise BaseModelUnavailable(f"The base model {name} has no fast tokenizer (tokenizer.json): {hub.REMEDY}.")
+        raise BaseModelUnavailable(f"BASELINE_MODEL_NAME={name} has no fast tokenizer (tokenizer.json): {hub.REMEDY}.")
     _adapt(tokenizer, model)
     return model, tokenizer
 
@@ -58,7 +58,7 @@ def has_same_labels(version: Path, labels: Sequence[str]) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the notes and progress bars of transformers and the hub, which would say that the head is untrained."""
+    """Inside the block, transformers and the hub show no warnings (of an untrained head) and no progress bars."""
     verbosity = transformers.logging.get_verbosity()
     bars, hub_bars = transformers.logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
     transformers.logging.set_verbosity_error()
@@ -74,21 +74,22 @@ def quiet() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _continued(version: Path, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
+def _from_version(version: Path, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
     model, tokenizer = _from_pretrained(version, tags)
-    before = AutoModelForTokenClassification.from_pretrained(version, use_safetensors=True, local_files_only=True)
-    known = [(new, before.config.label2id[tag]) for new, tag in enumerate(tags) if tag in before.config.label2id]
-    rows, places = [new for new, _ in known], [old for _, old in known]
-    head, head_before = _head(model), _head(before)
+    earlier = AutoModelForTokenClassification.from_pretrained(version, use_safetensors=True, local_files_only=True)
+    ids = earlier.config.label2id
+    shared = [(row, ids[tag]) for row, tag in enumerate(tags) if tag in ids]
+    rows, earlier_rows = [row for row, _ in shared], [row for _, row in shared]
+    head = _head(model)
     head.reset_parameters()
     with torch.no_grad():
-        for values, old in zip(head.parameters(), head_before.parameters(), strict=True):
-            values[rows] = old[places]
+        for values, earlier_values in zip(head.parameters(), _head(earlier).parameters(), strict=True):
+            values[rows] = earlier_values[earlier_rows]
     return model, tokenizer
 
 
 def _head(model: PreTrainedModel) -> torch.nn.Linear:
-    """The last linear layer of a token classifier, one row a tag."""
+    """The last linear layer of a token classifier: one row for each tag."""
     return [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
 
 
@@ -96,14 +97,14 @@ def _open(name: str, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or name.startswith((".", "~")):
-            raise BaseModelUnavailable(f"BASELINE_MODEL_NAME={name} is not a folder: {hub.REMEDY}.")
+            raise BaseModelUnavailable(f"BASELINE_MODEL_NAME={name} is a path, but no folder is there: {hub.REMEDY}.")
         folder = hub.fetch(name)
     try:
         return _from_pretrained(folder, tags)
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and more for unusable files
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise BaseModelUnavailable(
-            f"BASELINE_MODEL_NAME={name} holds no encoder that can be opened ({reason}): {hub.REMEDY}."
+            f"BASELINE_MODEL_NAME={name} cannot be loaded as an encoder ({reason}): {hub.REMEDY}."
         ) from error
 
 
@@ -120,7 +121,7 @@ def _from_pretrained(folder: Path, tags: Sequence[str]) -> tuple[PreTrainedModel
         dtype=torch.float32,
         use_safetensors=True,
         local_files_only=True,
-        ignore_mismatched_sizes=True,  # a classifier of other tags may serve as base: its head is replaced
+        ignore_mismatched_sizes=True,  # the base model may be a classifier of other tags: its head is replaced
     )
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if _is_byte_level(tokenizer):
@@ -136,7 +137,7 @@ def _is_byte_level(tokenizer: object) -> bool:
 
 
 def _adapt(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
-    """Make the tokenizer say what this model takes, so that its saved files say it too."""
+    """Set the tokenizer to the model's maximum length and inputs, so that its saved files have them too."""
     tokenizer.model_max_length = min(MAX_LENGTH, tokenizer.model_max_length, _positions(model))
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
@@ -147,7 +148,7 @@ def _adapt(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
 
 
 def _positions(model: PreTrainedModel) -> int:
-    """Longest input the position embeddings allow; RoBERTa and its kin number positions from the padding id on."""
+    """Longest input that the position embeddings allow; RoBERTa models number positions from the padding id on."""
     config = model.config
     limit = getattr(config, "max_position_embeddings", None) or MAX_LENGTH
     counts_from_padding = config.model_type in {"roberta", "xlm-roberta", "camembert", "longformer"}

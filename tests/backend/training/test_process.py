@@ -34,16 +34,18 @@ def run_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
     ("script", "death"),
     [
         ("exit 0", None),
-        ("exit 1", "The training process ended with exit code 1; its log says why."),
+        ("exit 1", "The training process ended with exit code 1: its log has the reason."),
         ("kill -KILL $$", "The training process was killed, most likely because memory ran out"),
-        ("kill -SEGV $$", "The training process was ended by SIGSEGV."),
-        ("kill -TERM $$", "The training process was ended by SIGTERM."),
+        ("kill -SEGV $$", "The training process was ended by the signal SIGSEGV."),
+        ("kill -TERM $$", "The training process was ended by the signal SIGTERM."),
     ],
 )
-def test_death_is_told_in_one_sentence(script: str, death: str | None, run_process: Script, tmp_path: Path) -> None:
+def test_death_is_described_in_one_sentence(
+    script: str, death: str | None, run_process: Script, tmp_path: Path
+) -> None:
     run_process(script)
-    told = RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log")
-    assert told is None if death is None else (told or "").startswith(death)
+    sentence = RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log")
+    assert sentence is None if death is None else (sentence or "").startswith(death)
 
 
 def test_process_gets_its_run_its_settings_and_its_log(
@@ -105,21 +107,21 @@ STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"
     ],
     ids=["plain", "deaf", "child", "child in a session of its own", "deaf child in a session of its own"],
 )
-def test_process_that_is_not_wanted_is_gone_with_all_it_started_in_five_seconds(
+def test_process_that_should_not_continue_is_gone_with_all_it_started_in_five_seconds(
     script: str, run_process: Script, tmp_path: Path
 ) -> None:
     pids = [tmp_path / "pid"] + [tmp_path / "child"] * ("child" in script)
     run_process(f"echo $$ > {tmp_path}/pid; {script.replace('{folder}', str(tmp_path))}")
-    unwanted_at: list[float] = []
+    stopped_at: list[float] = []
 
-    def wanted() -> bool:
+    def should_continue() -> bool:
         if all(pid.exists() and pid.read_text() for pid in pids):
-            unwanted_at.append(time.monotonic())
-        return not unwanted_at
+            stopped_at.append(time.monotonic())
+        return not stopped_at
 
-    death = RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log", should_continue=wanted)
+    death = RunProcesses().run("abc", environment={}, log_file=tmp_path / "run.log", should_continue=should_continue)
     assert death is None
-    assert time.monotonic() - unwanted_at[0] < 4
+    assert time.monotonic() - stopped_at[0] < 4
     assert not any(is_running(pid) for pid in pids)
 
 

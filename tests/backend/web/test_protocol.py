@@ -115,7 +115,7 @@ def test_extra_params_may_come_as_typed_text(
     [
         ("epochs=5", "must be a JSON object"),
         ([5], "must be a JSON object"),
-        ({"epoch": 5}, "epoch is not known, use epochs, learning_rate"),
+        ({"epoch": 5}, "epoch is not a training parameter, use epochs, learning_rate"),
         ({"epochs": 0}, "epochs: input should be greater than 0"),
         ({"learning_rate": "fast", "seed": -1}, "learning_rate: input should be a valid number"),
     ],

@@ -38,7 +38,7 @@ print("hg" in flags.get("[heap]", []))
 
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be told")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only glibc has tunables")
 
 
 def used(environment: dict[str, str]) -> tuple[int, bool]:
@@ -65,6 +65,6 @@ def test_other_processes_give_it_back() -> None:
 
 def test_what_the_operator_has_set_stays() -> None:
     mine = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0", "GOMP_SPINCOUNT": "5", "HOME": "/somewhere"}
-    told = training_environment(mine)
-    assert told["GLIBC_TUNABLES"].endswith(":glibc.malloc.hugetlb=0")  # the last one counts
-    assert (told["GOMP_SPINCOUNT"], told["HOME"]) == ("5", "/somewhere")
+    environment = training_environment(mine)
+    assert environment["GLIBC_TUNABLES"].endswith(":glibc.malloc.hugetlb=0")  # the last one counts
+    assert (environment["GOMP_SPINCOUNT"], environment["HOME"]) == ("5", "/somewhere")

@@ -29,9 +29,9 @@ def test_hidden_states_equal_those_of_the_original(text: str) -> None:
     inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=512)
     with torch.no_grad():
         expected = original(**inputs).last_hidden_state
-        found = model.eval().distilbert(**inputs).last_hidden_state
-    assert found.shape == expected.shape
-    assert (found - expected).abs().max() < 1e-5
+        states = model.eval().distilbert(**inputs).last_hidden_state
+    assert states.shape == expected.shape
+    assert (states - expected).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -52,7 +52,7 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"something else")
     monkeypatch.setattr(embedded, "_located", lambda name: weights)
-    with pytest.raises(BaseModelUnavailable, match="are not the known ones"):
+    with pytest.raises(BaseModelUnavailable, match="are damaged or changed"):
         embedded.load(["O"])
 
 

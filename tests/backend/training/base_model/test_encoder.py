@@ -57,8 +57,8 @@ def test_same_random_state_gives_the_same_head() -> None:
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nowhere", "~/no-such-folder-here"])
-def test_missing_folder_is_not_asked_of_the_hub(name: str) -> None:
-    with pytest.raises(BaseModelUnavailable, match="is not a folder"):
+def test_missing_folder_is_not_looked_for_on_the_hub(name: str) -> None:
+    with pytest.raises(BaseModelUnavailable, match="is a path, but no folder is there"):
         load_classifier(name, LABELS)
 
 
@@ -66,7 +66,7 @@ def test_missing_folder_is_not_asked_of_the_hub(name: str) -> None:
 def test_folder_without_a_model_is_explained_in_one_line(tmp_path: Path, content: dict[str, object]) -> None:
     for name, values in content.items():
         (tmp_path / name).write_text(json.dumps(values))
-    with pytest.raises(BaseModelUnavailable, match="holds no encoder that can be opened") as caught:
+    with pytest.raises(BaseModelUnavailable, match="cannot be loaded as an encoder") as caught:
         load_classifier(str(tmp_path), LABELS)
     assert "\n" not in str(caught.value)
 
@@ -76,7 +76,7 @@ def test_pickled_weights_are_refused(saved: Path, tmp_path: Path) -> None:
         if file.suffix == ".json":
             (tmp_path / file.name).write_bytes(file.read_bytes())
     torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(BaseModelUnavailable, match="holds no encoder"):
+    with pytest.raises(BaseModelUnavailable, match="cannot be loaded as an encoder"):
         load_classifier(str(tmp_path), LABELS)
 
 
@@ -98,14 +98,14 @@ def version_of(tmp_path: Path, labels: tuple[str, ...]) -> Path:
         ("Dish", "Kitchen", "Location"),  # one renamed
     ],
 )
-def test_going_on_from_a_version_keeps_what_it_knows_of_each_label(tmp_path: Path, labels: tuple[str, ...]) -> None:
+def test_training_from_a_version_keeps_the_head_of_each_label(tmp_path: Path, labels: tuple[str, ...]) -> None:
     folder = version_of(tmp_path, LABELS)
-    before, _ = load_classifier("embedded", LABELS, start=folder)
+    earlier, _ = load_classifier("embedded", LABELS, start=folder)
     model, _ = load_classifier("embedded", labels, start=folder)
     assert model.config.id2label == dict(enumerate(tag_set(labels)))
     for tag, row in model.config.label2id.items():
-        known = before.config.label2id.get(tag)
-        same = [bool(torch.equal(model.classifier.weight[row], each)) for each in before.classifier.weight]
-        assert same == [index == known for index in range(len(same))]
-    encoder = before.distilbert.transformer.layer[0].ffn.lin1.weight
+        earlier_row = earlier.config.label2id.get(tag)
+        same = [bool(torch.equal(model.classifier.weight[row], weights)) for weights in earlier.classifier.weight]
+        assert same == [index == earlier_row for index in range(len(same))]
+    encoder = earlier.distilbert.transformer.layer[0].ffn.lin1.weight
     assert torch.equal(model.distilbert.transformer.layer[0].ffn.lin1.weight, encoder)

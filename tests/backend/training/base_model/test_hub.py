@@ -26,7 +26,7 @@ except BaseModelUnavailable as error:
 
 
 def fetch(name: str, *, endpoint: str, home: Path) -> tuple[str, float]:
-    """Fetch a model in a process whose hub is ``endpoint``; return what it complained about, and the seconds."""
+    """Fetch a model in a process whose hub is ``endpoint``; return its error message, and the seconds."""
     environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
     for proxy in ("http_proxy", "https_proxy", "all_proxy"):
         environment |= {proxy: "", proxy.upper(): ""}
@@ -47,7 +47,7 @@ def silent_server() -> Iterator[str]:
 
 def test_refused_connection_is_one_clear_line(tmp_path: Path) -> None:
     message, seconds = fetch("distilbert/distilbert-base-uncased", endpoint="http://127.0.0.1:9", home=tmp_path)
-    assert "BASELINE_MODEL_NAME=distilbert/distilbert-base-uncased cannot be fetched" in message
+    assert "BASELINE_MODEL_NAME=distilbert/distilbert-base-uncased cannot be downloaded" in message
     assert "http://127.0.0.1:9" in message
     assert "`embedded`" in message
     assert seconds < 45
@@ -55,12 +55,12 @@ def test_refused_connection_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_silent_hub_is_given_up(tmp_path: Path, silent_server: str) -> None:
     message, seconds = fetch("distilbert/distilbert-base-uncased", endpoint=silent_server, home=tmp_path)
-    assert "no answer for 2 s" in message
+    assert "nothing received for 2 s" in message
     assert seconds < 30
 
 
 @pytest.mark.parametrize("name", ["no//name", "../../etc", "a/b/c", "with space", "", "-"])
 def test_impossible_name_is_not_asked_of_the_hub(name: str) -> None:
-    with pytest.raises(BaseModelUnavailable, match="neither a folder here nor a possible name") as caught:
+    with pytest.raises(BaseModelUnavailable, match="neither a folder here nor a valid model name") as caught:
         hub.fetch(name)
-    assert f"BASELINE_MODEL_NAME={name} cannot be fetched" in str(caught.value)
+    assert f"BASELINE_MODEL_NAME={name} cannot be downloaded" in str(caught.value)

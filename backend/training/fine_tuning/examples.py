@@ -1,4 +1,4 @@
-"""Labelled documents become training examples, through the very words and windows that serving uses."""
+"""Turns tagged documents into training examples, with the same words and windows as in serving."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from converters.bio import tag_set
 from converters.tagged import TaggedDocument
 
 IGNORED = -100
-"""PyTorch's cross-entropy skips this label: later pieces of a word, special tokens, words another window decides."""
+"""PyTorch's cross-entropy skips this label: later pieces of a word, special tokens, words decided by other windows."""
 
 Example = dict[str, list[int]]
 
@@ -24,8 +24,8 @@ Example = dict[str, list[int]]
 class Examples:
     """Windows of documents with their labels.
 
-    ``items`` is what a trainer reads: ``input_ids`` and ``labels`` of each window. ``windows`` holds, for each, the
-    index of its document and of the words it decides; ``gold`` the tag ids of every word of every document.
+    ``items`` are the ``input_ids`` and ``labels`` of each window. ``windows`` has, for each, the index of its document
+    and the indices of the words it decides; ``gold`` has the tag ids of all words of each document.
     """
 
     items: list[Example]
@@ -34,7 +34,7 @@ class Examples:
 
 
 def window_encoder(tokenizer: PreTrainedTokenizerFast) -> WindowEncoder:
-    """The encoder that serving will build from the saved tokenizer."""
+    """The same encoder as serving builds from the saved tokenizer."""
     return WindowEncoder(tokenizer.backend_tokenizer, max_length=tokenizer.model_max_length)
 
 
@@ -58,7 +58,7 @@ def make_examples(
 
 @dataclass(frozen=True, slots=True)
 class Collator:
-    """Pads a batch of examples to its longest; ``pad_id`` fills ``input_ids``, the attention mask hides it."""
+    """Pads a batch of examples to its longest: ``input_ids`` with ``pad_id``, which the attention mask excludes."""
 
     pad_id: int
 

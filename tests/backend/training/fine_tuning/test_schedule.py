@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.training.schedule import MAX_PIECES, default_epochs, epoch_batches, lr_factor
+from backend.training.fine_tuning.schedule import MAX_PIECES, default_epochs, epoch_batches, lr_factor
 
 
 @given(st.lists(st.integers(2, 512), max_size=300), st.integers(1, 40), st.text(max_size=3))

@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from backend.evaluation.evaluate import score
 from backend.inference.decode import Ints, Viterbi
-from backend.training.devices import Devices
-from backend.training.emissions import Emissions
-from backend.training.examples import Collator, Examples
+from backend.training.fine_tuning.devices import Devices
+from backend.training.fine_tuning.emissions import Emissions
+from backend.training.fine_tuning.examples import Collator, Examples
 from converters.bio import starts, tag_set, transitions
 
 

@@ -8,10 +8,10 @@ import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerFast
 
 from backend.inference.tagger import Tagger
-from backend.training import emissions as module
-from backend.training.devices import Devices
-from backend.training.emissions import Emissions
-from backend.training.examples import Collator, make_examples
+from backend.training.fine_tuning import emissions as module
+from backend.training.fine_tuning.devices import Devices
+from backend.training.fine_tuning.emissions import Emissions
+from backend.training.fine_tuning.examples import Collator, make_examples
 from converters.bio import tag_set
 from converters.tagged import TaggedDocument
 from tests.samples import LABELS, tagged

@@ -4,7 +4,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from backend.training.base_model.encoder import load_classifier
-from backend.training.examples import IGNORED, Collator, make_examples
+from backend.training.fine_tuning.examples import IGNORED, Collator, make_examples
 from tests.samples import LABELS, tagged
 
 

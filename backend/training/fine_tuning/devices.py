@@ -1,4 +1,4 @@
-"""What a fine-tuning run computes on: the processes that share it, their device, and the precision it is good at."""
+"""The hardware of a fine-tuning run: its processes, their device, and the precision of their matrix products."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """This process's ``device``, its ``rank`` among ``processes``, and whether it multiplies matrices in bfloat16."""
+    """This process's ``device``, its ``rank`` among ``processes``, and whether matrix products are in bfloat16."""
 
     device: torch.device
     rank: int
@@ -24,9 +24,9 @@ class Devices:
 
     @classmethod
     def detect(cls) -> Devices:
-        """A GPU for each process where there is one, else the CPU; several processes under ``accelerate launch``.
+        """A GPU for each process if there is one, else the CPU; several processes under ``accelerate launch``.
 
-        bfloat16 is used where the hardware has it: half the time on such a CPU, and the same F1.
+        bfloat16 is used if the hardware supports it: on such a CPU it takes half the time, with the same F1.
         """
         state = processes()
         device = torch.device(state.device)
@@ -41,24 +41,25 @@ class Devices:
         return "bf16" if self.bf16 else "fp32"
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Inside, matrix products are computed in bfloat16 where that is fast."""
+        """Inside the block, matrix products are computed in bfloat16 if the hardware supports it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def share(self, batch: Sequence[int]) -> Sequence[int]:
-        """This process's part of a batch; empty where the batch has fewer examples than there are processes."""
+        """This process's part of a batch; empty if the batch has fewer examples than there are processes."""
         return batch[self.rank :: self.processes]
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Make every process's gradients the sum of all processes'."""
+        """Replace the gradients by their sum over all processes."""
         if self.processes == 1:
             return
-        for each in parameters:  # a process without an example in this batch has no gradients yet
-            if each.grad is None:
-                each.grad = torch.zeros_like(each)
-        flat = torch.cat([each.grad.flatten() for each in parameters if each.grad is not None])
+        for parameter in parameters:  # a process without an example in this batch has no gradients yet
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([parameter.grad.flatten() for parameter in parameters if parameter.grad is not None])
         distributed.all_reduce(flat)
-        for each, summed in zip(parameters, flat.split([each.numel() for each in parameters]), strict=True):
-            each.grad = summed.view_as(each)
+        sizes = [parameter.numel() for parameter in parameters]
+        for parameter, summed in zip(parameters, flat.split(sizes), strict=True):
+            parameter.grad = summed.view_as(parameter)
 
     def sum(self, value: torch.Tensor) -> float:
         """The sum of a scalar over all processes."""
@@ -68,7 +69,7 @@ class Devices:
 
 
 def processes() -> PartialState:
-    """The processes that `accelerate launch` started together, this one alone where there was none."""
+    """The processes of one `accelerate launch`; without it, this one alone."""
     return PartialState(cpu=not torch.accelerator.is_available())
 
 

@@ -16,12 +16,12 @@ from transformers import DistilBertForTokenClassification
 from backend.errors import RunCancelled
 from backend.recipe import Recipe
 from backend.training.acceleration.dropout import QuickDropout
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.fine_tune import fine_tune
 from converters.document import Document
 from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 RECIPE = Recipe(base="embedded", epochs=2, batch_size=8)
 
 
@@ -162,10 +162,10 @@ import json, sys
 from pathlib import Path
 from accelerate import PartialState
 from backend.recipe import Recipe
-from backend.training.distributed import Job, OtherRanks, is_rank_0, receive_job
+from backend.training.fine_tuning.distributed import Job, OtherRanks, is_rank_0, receive_job
 from backend.training.acceleration.dropout import QuickDropout
 from backend.training.run import join_fine_tuning
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.fine_tune import fine_tune
 from tests.samples import LABELS, tagged_documents
 
 QuickDropout.forward = lambda self, values: values  # processes draw different random numbers

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from accelerate.utils import broadcast_object_list
 
 from backend.recipe import Recipe
-from backend.training.devices import processes
+from backend.training.fine_tuning.devices import processes
 from converters.tagged import TaggedDocument
 
 
 class Job(NamedTuple):
-    """The arguments of `backend.training.fine_tune.fine_tune`."""
+    """The arguments of `backend.training.fine_tuning.fine_tune.fine_tune`."""
 
     train: Sequence[TaggedDocument]
     validation: Sequence[TaggedDocument]

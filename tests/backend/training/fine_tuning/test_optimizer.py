@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForTokenClassification, DistilBertConfig, DistilBertForTokenClassification
 
-from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_lr
+from backend.training.fine_tuning.optimizer import LAYER_DECAY, Optimizer, peak_lr
 
 SMALL = DistilBertConfig(dim=8, hidden_dim=16, n_layers=2, n_heads=2, vocab_size=20, num_labels=3)
 

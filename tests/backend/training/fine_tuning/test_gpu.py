@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.recipe import Recipe
-from backend.training.fine_tune import fine_tune
+from backend.training.fine_tuning.fine_tune import fine_tune
 from converters.document import Document
 from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS

@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 from backend.inference.batches import length_sorted
 from backend.inference.decode import Floats, Ints, gather
 from backend.inference.session import log_softmax
-from backend.training.devices import Devices
-from backend.training.examples import IGNORED, Collator, Examples
+from backend.training.fine_tuning.devices import Devices
+from backend.training.fine_tuning.examples import IGNORED, Collator, Examples
 from converters.bio import OUTSIDE, tag_set
 
 _PIECES = 8192

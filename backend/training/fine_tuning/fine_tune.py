@@ -19,12 +19,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from backend.recipe import Recipe
 from backend.training.acceleration.dropout import quick_dropout
 from backend.training.acceleration.embeddings import compact_embeddings
-from backend.training.average import Average
 from backend.training.base_model.encoder import has_same_labels, load_classifier
-from backend.training.devices import Devices
-from backend.training.examples import IGNORED, Collator, Example, make_examples
-from backend.training.optimizer import LAYER_DECAY, Optimizer, peak_lr
-from backend.training.schedule import (
+from backend.training.fine_tuning.average import Average
+from backend.training.fine_tuning.devices import Devices
+from backend.training.fine_tuning.examples import IGNORED, Collator, Example, make_examples
+from backend.training.fine_tuning.optimizer import LAYER_DECAY, Optimizer, peak_lr
+from backend.training.fine_tuning.schedule import (
     FIRST_EVALUATION,
     MAX_EVALUATION_STEPS,
     WARMUP,
@@ -32,7 +32,7 @@ from backend.training.schedule import (
     epoch_batches,
     lr_factor,
 )
-from backend.training.validation import Validation, ValidationScore
+from backend.training.fine_tuning.validation import Validation, ValidationScore
 from converters.tagged import TaggedDocument
 
 LABEL_SMOOTHING = 0.1

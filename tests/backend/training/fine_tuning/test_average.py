@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.training.average import Average
+from backend.training.fine_tuning.average import Average
 
 
 def test_the_average_follows_and_the_parameters_stay_what_they_are() -> None:
