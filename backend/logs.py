@@ -1,4 +1,4 @@
-"""What every process of this service writes to its log."""
+"""Logging, the same for every process of this service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 
 def configure_logging(level: str) -> None:
-    """Log to standard error; libraries that report every request are heard only when something is wrong."""
+    """Log to standard error; libraries that log every request log warnings only, unless the level is DEBUG."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if level != "DEBUG":
         for chatty in ("httpx", "huey"):

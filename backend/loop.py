@@ -14,9 +14,12 @@ from typing import Any
 from backend.errors import Conflict
 from backend.inference.suggest import suggest
 from backend.inference.tagger import Tagging
+from backend.label_studio.api import PredictionStore
+from backend.label_studio.preannotate import preannotate_project
+from backend.label_studio.sync import OnProgress, SyncResult
 from backend.queue import Queue
 from backend.recipe import parse_overrides
-from backend.registry import Registry, checked_uid
+from backend.registry import UNTRAINED, Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.lease import Lease
@@ -25,9 +28,6 @@ from backend.store.overview import Overview, read_overview
 from converters.document import Span
 
 log = logging.getLogger(__name__)
-
-UNTRAINED = "untrained"
-"""The model version that Label Studio is told while a project has none."""
 
 _ENDED = {"finished": "finished", "failed": "failed", "cancelled": "was cancelled"}
 
@@ -254,6 +254,12 @@ class Loop:
     def sync_lease(self, uid: str) -> Lease:
         """The lease that a process needs to bring a project's predictions to Label Studio."""
         return Lease(self.store.leases, "sync", uid)
+
+    def preannotate(
+        self, uid: str, label_studio: PredictionStore, lease: Lease, *, on_progress: OnProgress = lambda _: None
+    ) -> SyncResult | None:
+        """Bring the current version's predictions to Label Studio now (`preannotate_project`)."""
+        return preannotate_project(self.store, self.registry, label_studio, uid, lease, on_progress=on_progress)
 
     def request_sync(self, uid: str) -> None:
         """Ask a worker to bring the current version's predictions to Label Studio."""

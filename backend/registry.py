@@ -30,6 +30,9 @@ _VERSION_NAME = re.compile(r"ner-v[1-9][0-9]{0,8}")
 
 _LOG_BYTES = 64 * 1024
 
+UNTRAINED = "untrained"
+"""The model version that Label Studio is told while a project has none."""
+
 
 class Registry:
     """The versions below one ``MODEL_DIR``; safe to share between threads.

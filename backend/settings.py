@@ -25,22 +25,22 @@ class Settings(BaseSettings):
 
     # Label Studio
     label_studio_url: AnyHttpUrl = Field(
-        AnyHttpUrl("http://localhost:8080"), description="Address of Label Studio as this service reaches it."
+        AnyHttpUrl("http://localhost:8080"), description="Address at which this service reaches Label Studio."
     )
     label_studio_public_url: AnyHttpUrl | None = Field(
-        None, description="Address of Label Studio as people's browsers reach it, where that is another one."
+        None, description="Address of Label Studio in people's browsers, if it differs from LABEL_STUDIO_URL."
     )
     label_studio_api_key: SecretStr | None = Field(
         None, description="Access token of a Label Studio user who may read and change the projects."
     )
 
-    # Doors
+    # Web server
     port: int = Field(9090, ge=0, le=65535, description="Port of the web server.")
     host: str = Field("0.0.0.0", description="Address the web server binds to.")  # noqa: S104
     workers: int = Field(2, ge=1, description="Web server processes.")
     threads: int = Field(8, ge=1, description="Threads of each web server process.")
-    basic_auth_user: str | None = Field(None, description="User name asked of every caller, /health excepted.")
-    basic_auth_pass: SecretStr | None = Field(None, description="Password that goes with BASIC_AUTH_USER.")
+    basic_auth_user: str | None = Field(None, description="User name that every request needs, except to /health.")
+    basic_auth_pass: SecretStr | None = Field(None, description="Password for BASIC_AUTH_USER.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     # State
@@ -53,71 +53,76 @@ class Settings(BaseSettings):
         ge=0,
         description="Newest versions of a project that keep their files, besides the current and pinned ones; 0: all.",
     )
-    model_cache: int = Field(4, ge=1, description="Model versions one web process keeps open.")
+    model_cache: int = Field(4, ge=1, description="Model versions that one web process keeps in memory.")
 
     # Serving
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where models answer: on a GPU (`cuda`), on the `cpu`, or on a GPU if there is one."
+        "auto",
+        description="Where models predict: on a GPU (`cuda`), on the `cpu`, or on a GPU if there is one (`auto`).",
     )
     precision: Literal["auto", "fp32"] = Field(
-        "auto", description="`fp32` never serves the int8 model of a version, though it was found to be as good."
+        "auto",
+        description="`fp32` never uses a version's int8 model; `auto` uses it where it was measured to be as good.",
     )
 
     # Training
     baseline_model_name: str = Field(
         "distilbert/distilbert-base-uncased",
-        description="Encoder a first version starts from: a Hugging Face name, a local folder, or `embedded`.",
+        description="Encoder that a first version starts from: a Hugging Face name, a local folder, or `embedded`.",
     )
     start_training_each_n_updates: int = Field(
-        10, ge=0, description="Changed tasks that start a training run; 0 leaves training to the button."
+        10, ge=0, description="Changed tasks that start a training run; 0: only the button and `train` start one."
     )
     learning_rate: float | None = Field(
-        None, gt=0, le=1, description="Peak learning rate; by default 5e-5, for narrow encoders (embedded) 5e-4."
+        None, gt=0, le=1, description="Peak learning rate; by default 5e-5, for small encoders (`embedded`) 5e-4."
     )
     num_train_epochs: float | None = Field(
         None, gt=0, description="Passes over the training documents; by default 3, more when they are few."
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
     train_batch_size: int = Field(32, ge=1, le=4096, description="Training examples per optimiser step.")
-    warm_start: bool = Field(True, description="Go on from the current version; false: from the base model each time.")
+    warm_start: bool = Field(
+        True, description="Start training from the current version; false: always from the base model."
+    )
     train_seed: int = Field(42, ge=0, description="Seed of every random choice in a training run.")
     promotion_tolerance: float = Field(
         0.005,
         ge=0,
         le=1,
-        description="F1 a candidate may certainly lose on the held-out documents and still be promoted.",
+        description="Loss of F1 on the held-out documents with which a new version is still promoted.",
     )
     label_issues: bool = Field(
         True,
         validation_alias=AliasChoices("label_issues", "suspects"),
-        description="Look for labels that are probably mistakes after each training run (earlier name: SUSPECTS).",
+        description="Search for labels that are probably mistakes after each training run (earlier name: SUSPECTS).",
     )
-    run_attempts: int = Field(3, ge=1, description="Times a training run whose process died is tried.")
+    run_attempts: int = Field(3, ge=1, description="How often a training run is tried when its process dies.")
     accelerate_config: Path | None = Field(
-        None, description="File made by `accelerate config`: runs are started by `accelerate launch` as it says."
+        None,
+        description="File written by `accelerate config`; training runs are then started with `accelerate launch`.",
     )
 
     @field_validator("log_level")
     @classmethod
-    def _known_level(cls, value: str) -> str:
+    def _check_level(cls, value: str) -> str:
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("use DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
     @field_validator("accelerate_config")
     @classmethod
-    def _existing_file(cls, value: Path | None) -> Path | None:
+    def _check_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError(f"there is no file {value}: make it with `accelerate config --config_file {value}`")
+            raise ValueError(f"there is no file {value}: create it with `accelerate config --config_file {value}`")
         return value
 
     @field_validator("device", "precision", mode="before")
     @classmethod
-    def _lower(cls, value: object) -> object:
+    def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _auth_is_a_pair(self) -> Settings:
+    def _check_credentials(self) -> Settings:
         if (self.basic_auth_user is None) != (self.basic_auth_pass is None):
             raise ValueError("set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither")
         return self
@@ -129,11 +134,11 @@ class Settings(BaseSettings):
 
     @cached_property
     def label_studio_shown(self) -> str:
-        """Label Studio's address for links, without a trailing slash."""
+        """Label Studio's address for links that people open, without a trailing slash."""
         return str(self.label_studio_public_url or self.label_studio_url).rstrip("/")
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a process that is to read the same ones."""
+        """These settings as environment variables, for a child process that needs the same ones."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {
             name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
@@ -142,18 +147,18 @@ class Settings(BaseSettings):
         }
 
     def is_label_studio(self, hostname: str | None) -> bool:
-        """Whether an address named by a caller is the configured Label Studio."""
+        """Whether an address that a request contains is the configured Label Studio's."""
         if not hostname:
             return False
         try:
-            theirs, ours = urlsplit(hostname), urlsplit(self.label_studio_base)
+            given, configured = urlsplit(hostname), urlsplit(self.label_studio_base)
         except ValueError:  # for instance half an IPv6 address
             return False
-        return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+        return (given.scheme, given.netloc) == (configured.scheme, configured.netloc)
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the environment; raise `SettingsError` with one line per variable that is wrong."""
+    """Read the environment; raises `SettingsError`, which names every variable that is wrong."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -14,7 +14,6 @@ from backend.errors import BackendError, Conflict, LabelStudioError, ProjectRepl
 from backend.label_studio.api import LabelStudioAPI
 from backend.label_studio.card import Cards
 from backend.label_studio.client import open_label_studio
-from backend.label_studio.preannotate import preannotate_project
 from backend.label_studio.reconcile import lost_changes
 from backend.loop import Loop
 from backend.service import open_service
@@ -45,7 +44,7 @@ class Worker:
         self._reviews = RunProcesses(module="backend.training.review")
         self._training = threading.Lock()
         self._current_run: str | None = None
-        self.cards = Cards(loop, label_studio, lambda: self._current_run)
+        self.cards = Cards(loop.settings, loop.store, label_studio, lambda: self._current_run)
 
     def train_queued_runs(self) -> None:
         """Execute queued runs until none is left, then reviews that are due; return at once if another thread does so.
@@ -156,7 +155,7 @@ class Worker:
     def _sync_while_pending(self, uid: str, lease: Lease) -> None:
         while lease.renew() and self._store.syncs.pending(uid) is not None:
             label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
-            if result := preannotate_project(self._loop, label_studio, uid, lease):
+            if result := self._loop.preannotate(uid, label_studio, lease):
                 log.info("project %s: %s predictions stored", uid, result.stored)
 
     def reconcile(self) -> None:

@@ -1,1 +1,1 @@
-"""``python -m backend``, one module a theme; `backend.__main__` gathers them."""
+"""The commands of ``python -m backend``, one module per topic; `backend.__main__` collects them."""

@@ -1,6 +1,6 @@
-"""What the commands share: options, the project a number means, the loop, and how failures are said.
+"""What the commands share: options, how a project is named, how the loop is opened, how errors are shown.
 
-Nothing here loads a model library, Label Studio's library or SQLAlchemy before a command needs it: ``--help`` answers
+Nothing here imports a model library, Label Studio's library or SQLAlchemy before a command needs it: ``--help`` answers
 at once, and ``serve`` must not inherit ONNX Runtime through its fork.
 """
 
@@ -15,17 +15,17 @@ from backend.settings import Settings
 from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
-    from backend.label_studio.client import LabelStudio
+    from backend.label_studio.api import LabelStudioAPI
     from backend.loop import Loop
     from backend.store.models import Project
 
 
 _EARLIER_NAMES = {"suspects": "label-issues"}
-"""Commands that were renamed; scripts may still call them by the earlier name."""
+"""Earlier names of commands; scripts may still use them."""
 
 
 class CommandGroup(click.Group):
-    """Lists its commands in the order they were added, and shows a foreseen failure as one sentence, exit code 1."""
+    """Lists its commands in the order they were added, and shows an expected error as one sentence, exit code 1."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, _EARLIER_NAMES.get(cmd_name, cmd_name))
@@ -36,26 +36,32 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (BackendError, UnsupportedLabelConfig) as error:
-            raise click.ClickException(str(error)) from None
-        except OSError as error:
-            if error.filename is None:
-                raise
-            raise click.ClickException(f"{error.filename}: {error.strerror}") from None
         except Exception as error:
-            if not type(error).__module__.startswith("sqlalchemy."):
+            sentence = error_sentence(error)
+            if sentence is None:
                 raise
-            reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise click.ClickException(f"The database does not answer ({reason}): check DATABASE_URL.") from None
+            raise click.ClickException(sentence) from None
 
 
-_PROJECT_HELP = "Number of the project in Label Studio (it is in its address)."
+def error_sentence(error: Exception) -> str | None:
+    """The sentence that explains an expected error to the user; ``None`` for an error of this program."""
+    if isinstance(error, BackendError | UnsupportedLabelConfig):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if type(error).__module__.startswith("sqlalchemy."):
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        return f"The database does not answer ({reason}): check DATABASE_URL."
+    return None
+
+
+_PROJECT_HELP = "Number of the project in Label Studio (it is in the project's address)."
 
 project_option = click.option("--project", required=True, metavar="ID", help=_PROJECT_HELP)
 
 any_project_option = click.option("--project", metavar="ID", help=f"{_PROJECT_HELP}  [default: all projects]")
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one object a row.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one object per row.")
 
 
 def open_loop(settings: Settings) -> Loop:
@@ -64,31 +70,32 @@ def open_loop(settings: Settings) -> Loop:
     return open_service(settings).loop
 
 
-def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:
+def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudioAPI:
     from backend.label_studio.client import open_label_studio
 
     return open_label_studio(settings, project)
 
 
-def number_of(project: str) -> int:
-    """The number that was given as ``--project``, by itself or as the beginning of a key."""
+def project_number(project: str) -> int:
+    """The project's number in Label Studio, from ``--project 7`` or from the whole uid, ``--project 7.1795221978``."""
     if not project.partition(".")[0].isdecimal():
         raise click.BadParameter(f"{project!r} is not a project number.", param_hint="--project")
     return int(project.partition(".")[0])
 
 
-def uid_of(settings: Settings, loop: Loop, project: str) -> str:
-    """The project's key here; a project this service has not met yet is looked up in Label Studio."""
-    number = number_of(project)
-    known = [each.uid for each in loop.store.projects.all() if each.id == number and project in (each.uid, str(number))]
-    if known:
-        return max(known, key=lambda uid: int(uid.partition(".")[2] or 0))
+def project_uid(settings: Settings, loop: Loop, project: str) -> str:
+    """The project's uid; a project that is not registered yet is looked up in Label Studio and registered."""
+    number = project_number(project)
+    registered = loop.store.projects.all()
+    uids = [row.uid for row in registered if row.id == number and project in (row.uid, str(number))]
+    if uids:
+        return max(uids, key=lambda uid: int(uid.partition(".")[2] or 0))
     remote = open_label_studio(settings).project(number)
     return loop.register_project(remote.uid, title=remote.title, label_config=remote.label_config).uid
 
 
-def uids_of(settings: Settings, loop: Loop, project: str | None) -> list[str]:
-    """The key of the project that was named, or those of all projects."""
+def project_uids(settings: Settings, loop: Loop, project: str | None) -> list[str]:
+    """The uid of the named project, or the uids of all projects."""
     if project is not None:
-        return [uid_of(settings, loop, project)]
-    return [each.uid for each in loop.store.projects.all()]
+        return [project_uid(settings, loop, project)]
+    return [row.uid for row in loop.store.projects.all()]

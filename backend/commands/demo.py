@@ -1,4 +1,4 @@
-"""The demonstration."""
+"""``demo``: the demonstration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import click
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Run unattended: act as an annotator, check the loop, report, exit.")
+@click.option(
+    "--once", is_flag=True, help="Run without a person: label as an annotator would, check the loop, report, exit."
+)
 @click.option("--port", default=9090, show_default=True, help="Port of the ML backend.")
 @click.option("--label-studio-port", default=8080, show_default=True, help="Port of Label Studio.")
 @click.option(
@@ -16,11 +18,13 @@ import click
     type=click.Path(path_type=Path),
     default=Path(".venv-label-studio/bin/label-studio"),
     show_default=True,
-    help="The label-studio program.",
+    help="Path of the label-studio program.",
 )
-@click.option("--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True, help="Its data.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True, help="Folder for its data."
+)
 def demo(once: bool, port: int, label_studio_port: int, label_studio: Path, folder: Path) -> None:
-    """Show the whole loop on this machine: Label Studio, this service, a project of restaurant queries."""
+    """Show the whole loop on this machine: Label Studio, this service, and a project with restaurant queries."""
     from backend.demo.show import run_demo
 
     raise SystemExit(

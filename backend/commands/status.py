@@ -1,4 +1,4 @@
-"""Every project's loop at a glance."""
+"""``status``: where each project stands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backend.commands.common import any_project_option, json_option, open_loop, uids_of
-from backend.commands.tables import fields_of, iso, moment, plain, show_facts, show_json, show_table
-from backend.commands.training import state_in_words
+from backend.commands.common import any_project_option, json_option, open_loop, project_uids
+from backend.commands.model_versions import version_fields
+from backend.commands.output import fields_of, iso, moment, plain, show_facts, show_json, show_table
+from backend.commands.training import describe_state
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.overview import Overview
+    from backend.store.overview import Overview
 
 
 @click.command()
@@ -20,87 +21,99 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def status(settings: Settings, project: str | None, as_json: bool) -> None:
-    """Show where each project stands: labels, training, the serving version and its score, label issues, trouble."""
-    from backend.overview import overview
-
+    """Show where each project stands: labels, training, the current version and its score, label issues, errors."""
     loop = open_loop(settings)
-    seen = [overview(loop, uid) for uid in uids_of(settings, loop, project)]
+    overviews = [loop.overview(uid) for uid in project_uids(settings, loop, project)]
     if as_json:
-        show_json(map(_fields, seen))
-    elif not seen:
+        show_json(map(_fields, overviews))
+    elif not overviews:
         click.echo("No project yet: run `python -m backend connect --project ID`.")
     elif project is not None:
-        show_facts(_title(seen[0]), _facts(seen[0]))
+        show_facts(_title(overviews[0]), _facts(overviews[0]))
     else:
         headings = ("project", "labelled", "changed", "training", "version", "F1", "label issues")
-        show_table(headings, map(_row, seen))
-        for each in seen:
-            if each.project.sync_error:
-                click.echo(f"Project {each.project.id}: {plain(each.project.sync_error)}")
+        show_table(headings, map(_row, overviews))
+        for row in (overview.project for overview in overviews):
+            if row.sync_error:
+                click.echo(f"Project {row.id}: {plain(row.sync_error)}")
 
 
-def _row(seen: Overview) -> tuple[object, ...]:
-    version = seen.current.name if seen.current else "none yet"
-    f1 = f"{seen.f1:.3f}" if seen.f1 is not None else "–"
-    return _title(seen), f"{seen.labelled:,}", _changed(seen), _training(seen), version, f1, f"{seen.label_issues:,}"
+def _row(overview: Overview) -> tuple[object, ...]:
+    return (
+        _title(overview),
+        f"{overview.labelled:,}",
+        _changed(overview),
+        _training(overview),
+        overview.current.name if overview.current else "none yet",
+        _f1(overview),
+        f"{overview.label_issues:,}",
+    )
 
 
-def _facts(seen: Overview) -> list[tuple[str, object]]:
-    from backend.scores import f1_in_words
+def _f1(overview: Overview) -> str:
+    if overview.current is None:
+        return "–"
+    score = overview.score
+    return f"unknown: {score.unknown}" if score.f1 is None else f"{score.f1:.3f}"
+
+
+def _facts(overview: Overview) -> list[tuple[str, object]]:
+    from backend.evaluation.gate import describe
 
     facts: list[tuple[str, object]] = [
-        ("labelled tasks", f"{seen.labelled:,}"),
-        ("changed since the last run", _changed(seen)),
-        ("training", _training(seen)),
+        ("labelled tasks", f"{overview.labelled:,}"),
+        ("changed since the last run", _changed(overview)),
+        ("training", _training(overview)),
     ]
-    if seen.last:
-        ended = f"{seen.last.id} {seen.last.state} {moment(seen.last.finished_at)}"
-        facts.append(("latest run", f"{ended}: {seen.last.error}" if seen.last.error else ended))
-    if seen.current:
-        facts += [("version", seen.current.name), ("score", f1_in_words(seen.current.metrics))]
-        facts.append(("verdict", seen.current.verdict))
+    if run := overview.last:
+        ended = f"{run.id} {run.state} {moment(run.finished_at)}"
+        facts.append(("latest run", f"{ended}: {run.error}" if run.error else ended))
+    if overview.current:
+        facts += [("version", overview.current.name), ("score", overview.score.sentence)]
+        facts.append(("verdict", describe(overview.current)))
     else:
         facts.append(("version", "none yet"))
-    facts += [("versions with files", seen.versions), ("label issues", f"{seen.label_issues:,}")]
-    facts.append(("compared with Label Studio", moment(seen.project.synced_at)))
-    if seen.project.sync_error:
-        facts.append(("trouble", seen.project.sync_error))
+    facts += [("versions with files", overview.versions), ("label issues", f"{overview.label_issues:,}")]
+    facts.append(("compared with Label Studio", moment(overview.project.synced_at)))
+    if overview.project.sync_error:
+        facts.append(("error", overview.project.sync_error))
     return facts
 
 
-def _title(seen: Overview) -> str:
-    return f"{seen.project.id} {seen.project.title}".strip()
+def _title(overview: Overview) -> str:
+    return f"{overview.project.id} {overview.project.title}".strip()
 
 
-def _changed(seen: Overview) -> str:
-    return f"{seen.changed:,} of {seen.threshold:,}" if seen.threshold else f"{seen.changed:,}"
+def _changed(overview: Overview) -> str:
+    return f"{overview.changed:,} of {overview.threshold:,}" if overview.threshold else f"{overview.changed:,}"
 
 
-def _training(seen: Overview) -> str:
-    if seen.running:
-        return state_in_words(seen.running)
-    if seen.due_in is None:
-        return "only by hand"
-    return f"after {seen.due_in:,} more" if seen.due_in else "due"
+def _training(overview: Overview) -> str:
+    if overview.running:
+        return describe_state(overview.running)
+    if overview.due_in is None:
+        return "only on request"
+    return f"after {overview.due_in:,} more" if overview.due_in else "due"
 
 
-def _fields(seen: Overview) -> dict[str, Any]:
-    project = seen.project
+def _fields(overview: Overview) -> dict[str, Any]:
+    project = overview.project
     return {
         "project": project.uid,
         "id": project.id,
         "title": project.title,
-        "labelled": seen.labelled,
-        "changed": seen.changed,
-        "threshold": seen.threshold,
-        "due_in": seen.due_in,
-        "running": fields_of(seen.running) if seen.running else None,
-        "last": fields_of(seen.last) if seen.last else None,
-        "current": fields_of(seen.current) if seen.current else None,
-        "f1": seen.f1,
-        "versions": seen.versions,
-        "label_issues": seen.label_issues,
-        "review": fields_of(seen.review) if seen.review else None,
+        "labelled": overview.labelled,
+        "changed": overview.changed,
+        "threshold": overview.threshold,
+        "due_in": overview.due_in,
+        "running": fields_of(overview.running) if overview.running else None,
+        "last": fields_of(overview.last) if overview.last else None,
+        "current": version_fields(overview.current) if overview.current else None,
+        "f1": overview.score.f1,
+        "score": overview.score.to_dict(),
+        "versions": overview.versions,
+        "label_issues": overview.label_issues,
+        "review": fields_of(overview.review) if overview.review else None,
         "sync_error": project.sync_error,
         "synced_at": iso(project.synced_at),
     }

@@ -20,9 +20,10 @@ from backend.errors import BackendError
 from backend.evaluation.gate import describe
 from backend.label_studio.api import Backends, LabelStudioAPI, RemoteBackend
 from backend.label_studio.identity import same_project
-from backend.loop import UNTRAINED, Loop
+from backend.registry import UNTRAINED
 from backend.scores import Score
 from backend.settings import Settings
+from backend.store import Store
 from backend.store.models import LIVE, Project, Run, Version
 
 log = logging.getLogger(__name__)
@@ -108,11 +109,13 @@ class Cards:
 
     def __init__(
         self,
-        loop: Loop,
+        settings: Settings,
+        store: Store,
         label_studio: Callable[[Settings, Project], LabelStudioAPI],
         current_run: Callable[[], str | None],
     ) -> None:
-        self._loop = loop
+        self._settings = settings
+        self._store = store
         self._label_studio = label_studio
         self._current_run = current_run
         self._confirmed: dict[str, Card] = {}
@@ -136,7 +139,7 @@ class Cards:
 
     def update(self) -> None:
         """Write every card whose state is not the current one."""
-        for project in self._loop.store.projects.all():
+        for project in self._store.projects.all():
             if time.monotonic() < self._paused_until.get(project.uid, 0.0):
                 continue
             try:
@@ -145,11 +148,10 @@ class Cards:
                 self._pause(project, str(error))
 
     def _update_project(self, project: Project) -> None:
-        store = self._loop.store
-        runs = store.runs.latest(project=project.uid, limit=10)
+        runs = self._store.runs.latest(project=project.uid, limit=10)
         if any(run.state == "started" and run.id != self._current_run() for run in runs):
             return
-        versions = store.versions.of(project.uid)
+        versions = self._store.versions.of(project.uid)
         current = next((version for version in versions if version.name == project.current_version), None)
         card = card_of(current, runs, next(iter(versions), None))
         if card != self._confirmed.get(project.uid) and self._is_written(project, card):
@@ -161,7 +163,7 @@ class Cards:
         A card just written is confirmed by the next update only: Label Studio saves whole rows, so a settings page that
         was opened before puts back the text it had read.
         """
-        label_studio = self._label_studio(self._loop.settings, project)
+        label_studio = self._label_studio(self._settings, project)
         same_project(label_studio, project.uid)
         backend = _this_service(label_studio, project)
         if backend is None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from backend.label_studio.api import PredictionStore
 from backend.label_studio.identity import same_project
 from backend.label_studio.sync import OnProgress, SyncResult, sync_predictions
-from backend.loop import Loop
+from backend.registry import Registry
+from backend.store import Store
 from backend.store.lease import Lease
 from label_config import LabelConfig
 
 
 def preannotate_project(
-    loop: Loop,
+    store: Store,
+    registry: Registry,
     label_studio: PredictionStore,
     uid: str,
     lease: Lease,
@@ -23,27 +25,33 @@ def preannotate_project(
     The caller has acquired the ``lease``. The result is not complete when another version was promoted or the lease was
     lost meanwhile. Raises `ProjectReplaced`.
     """
-    request = loop.store.syncs.pending(uid)
-    version = loop.store.projects.get(uid).current_version
-    result = _sync(loop, label_studio, uid, version, lease, on_progress) if version else None
+    request = store.syncs.pending(uid)
+    version = store.projects.get(uid).current_version
+    result = _sync(store, registry, label_studio, uid, version, lease, on_progress) if version else None
     if request is not None and (result is None or result.complete):
-        loop.store.syncs.complete(uid, request)
+        store.syncs.complete(uid, request)
     return result
 
 
 def _sync(
-    loop: Loop, label_studio: PredictionStore, uid: str, version: str, lease: Lease, on_progress: OnProgress
+    store: Store,
+    registry: Registry,
+    label_studio: PredictionStore,
+    uid: str,
+    version: str,
+    lease: Lease,
+    on_progress: OnProgress,
 ) -> SyncResult:
     project = same_project(label_studio, uid)
 
     def is_current() -> bool:
-        return loop.store.projects.current_version(uid) == version and lease.renew()
+        return store.projects.current_version(uid) == version and lease.renew()
 
     return sync_predictions(
         label_studio,
         project.id,
         version=version,
-        tagger=loop.registry.tagger(uid, version),
+        tagger=registry.tagger(uid, version),
         config=LabelConfig.from_xml(project.label_config),
         keep_going=is_current,
         on_progress=on_progress,

@@ -1,4 +1,4 @@
-"""create_app: the map of the web service."""
+"""The web application: Label Studio's protocol, the dashboard, authentication, errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.errors import BackendError
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
-from backend.web.dashboard import install
+from backend.web.dashboard import register_dashboard
 from backend.web.protocol import protocol
 from label_config import UnsupportedLabelConfig
 
@@ -22,37 +22,37 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, loop: Loop | None = None) -> Flask:
-    """The WSGI application: what Label Studio calls and the dashboard, behind Basic auth where that is configured."""
+    """Create the WSGI application; with BASIC_AUTH_USER and BASIC_AUTH_PASS every route but `/health` asks for them."""
     app = Flask(__name__, static_folder=None)
     app.extensions["loop"] = loop = loop or open_service(settings).loop
-    _ask_for_credentials(app, settings)
+    _require_credentials(app, settings)
     app.register_blueprint(protocol)
-    install(app, loop)
-    app.register_error_handler(Exception, _explain)
+    register_dashboard(app, loop)
+    app.register_error_handler(Exception, _error_response)
     return app
 
 
-def _ask_for_credentials(app: Flask, settings: Settings) -> None:
+def _require_credentials(app: Flask, settings: Settings) -> None:
     if settings.basic_auth_user is None or settings.basic_auth_pass is None:
         return
     pair = f"{settings.basic_auth_user}:{settings.basic_auth_pass.get_secret_value()}"
-    # RFC 7617 asks for UTF-8; the library Label Studio calls with sends Latin-1 where it can.
+    # RFC 7617 demands UTF-8; the HTTP library of Label Studio sends Latin-1 where it can.
     accepted = [pair.encode("utf-8")]
     with suppress(UnicodeEncodeError):
         accepted.append(pair.encode("latin-1"))
 
     @app.before_request
     def check() -> Response | None:
-        given = _credentials(request.headers.get("Authorization", ""))
-        if request.path == "/health" or any(hmac.compare_digest(given, each) for each in accepted):
+        sent = _credentials(request.headers.get("Authorization", ""))
+        if request.path == "/health" or any(hmac.compare_digest(sent, credentials) for credentials in accepted):
             return None
-        answer = _sentence("This service asks for BASIC_AUTH_USER and BASIC_AUTH_PASS.", 401)
+        answer = _sentence("This service requires a user name and a password (BASIC_AUTH_USER, BASIC_AUTH_PASS).", 401)
         answer.headers["WWW-Authenticate"] = 'Basic realm="label-studio-ner-backend", charset="UTF-8"'
         return answer
 
 
 def _credentials(header: str) -> bytes:
-    """The ``user:password`` of a Basic Authorization header, empty where it is none."""
+    """The ``user:password`` of a Basic Authorization header, empty for any other header."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return b""
@@ -62,8 +62,8 @@ def _credentials(header: str) -> bytes:
         return b""
 
 
-def _explain(error: Exception) -> Response:
-    """Every failure becomes one sentence; what was not foreseen goes to the log with its trace."""
+def _error_response(error: Exception) -> Response:
+    """One sentence for every error; unexpected errors are logged with their traceback."""
     if isinstance(error, UnsupportedLabelConfig):
         return _sentence(str(error), 400)
     if isinstance(error, BackendError):
@@ -73,12 +73,12 @@ def _explain(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _sentence(error.description or error.name, error.code or 500)
     log.exception("%s %s failed", request.method, request.path)
-    return _sentence("Internal error: the service's log says more.", 500)
+    return _sentence("Internal error: see the service's log.", 500)
 
 
 def _sentence(text: str, status: int) -> Response:
     answer = jsonify(error=text)
-    # Label Studio shows its users the status line of a failed call, never the body.
+    # Label Studio shows its users the status line of a failed request, never the body.
     reason = text.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
     answer.status = f"{status} {reason[:300]}"
     return answer

@@ -1,4 +1,4 @@
-"""The bodies Label Studio sends, as far as they concern this service; recorded in ``tests/traffic``."""
+"""The request bodies of Label Studio, with the fields this service uses; examples are in ``tests/traffic``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _storable(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-"""A string that any database takes."""
+"""A string that every database can store."""
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -41,16 +41,16 @@ class Setup(Message):
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """What ``extra_params`` ask of training; the form in Label Studio sends its text as it was typed."""
-        asked = self.extra_params or {}
-        if isinstance(asked, str):
+        """The training parameters in ``extra_params``; the form in Label Studio sends its text unparsed."""
+        params = self.extra_params or {}
+        if isinstance(params, str):
             try:
-                asked = orjson.loads(asked) if asked.strip() else {}
+                params = orjson.loads(params) if params.strip() else {}
             except orjson.JSONDecodeError:
-                asked = None
-        if not isinstance(asked, dict):
+                params = None
+        if not isinstance(params, dict):
             raise InvalidRequest('extra_params must be a JSON object, for example {"epochs": 5}.')
-        return asked
+        return params
 
 
 class Predict(Message):
@@ -62,13 +62,13 @@ class Predict(Message):
 
     @property
     def marked(self) -> object:
-        """The results in the context of an interactive request: what the annotator has just marked."""
+        """The results in the context of an interactive request: the regions the annotator has just marked."""
         context = self.params.get("context") if isinstance(self.params, dict) else None
         return context.get("result") if isinstance(context, dict) else None
 
 
 class ProjectInfo(Message):
-    """The project as webhooks carry it, whole."""
+    """The project in the body of a webhook."""
 
     id: Id
     created_at: AwareDatetime
@@ -77,7 +77,7 @@ class ProjectInfo(Message):
 
     @property
     def uid(self) -> str:
-        """The same key that `/setup` and `/predict` carry."""
+        """The project's uid, as `/setup` and `/predict` send it."""
         return f"{self.id}.{int(self.created_at.timestamp())}"
 
 
@@ -97,7 +97,7 @@ class TaskInfo(Message):
 
 
 class Event(Message):
-    """What every webhook has, whatever else an unknown action brings."""
+    """The field that every webhook has, also one with an unknown action."""
 
     action: str = Field(min_length=1)
 
@@ -125,7 +125,7 @@ class Versions(Message):
 def parse(kind: type[Body], raw: bytes) -> Body:
     """Read a JSON body; raise `InvalidRequest` with one sentence that names the field and the remedy.
 
-    Lone surrogates pass: one odd text must not cost the other tasks of its request their answers.
+    Lone surrogates are accepted: one such text must not fail the other tasks of its request.
     """
     try:
         body = _read(raw)
@@ -145,11 +145,11 @@ def _read(raw: bytes) -> object:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return json.loads(raw)  # knows lone surrogates, and says better what is wrong
+        return json.loads(raw)  # accepts lone surrogates, and its error messages are better
 
 
 def to_json(value: object) -> bytes:
-    """Write JSON in UTF-8; a text with lone surrogates, which have no UTF-8, is escaped as ASCII."""
+    """Write JSON in UTF-8; a text with lone surrogates, which UTF-8 cannot encode, is escaped as ASCII."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -161,7 +161,7 @@ _REMEDIES = {
     "project": 'Send the project as Label Studio names it, for example "7.1795221978".',
     "schema": "Send the labelling configuration's XML.",
     "label_config": "Send the labelling configuration's XML.",
-    "job": "Send the id that training answered.",
+    "job": "Send the id of a training run.",
     "action": "Send the name of a Label Studio webhook action.",
 }
 

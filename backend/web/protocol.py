@@ -1,4 +1,4 @@
-"""What Label Studio calls: requests parsed, the loop called, answers written. Nothing is decided here."""
+"""The protocol of Label Studio: parses requests, calls the loop, writes answers. All decisions are the loop's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
 from backend.inference.tagger import Tagging
-from backend.loop import UNTRAINED, Loop
+from backend.loop import Loop
+from backend.registry import UNTRAINED
 from backend.store.models import Run
 from backend.web.messages import Event, JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse, to_json
 from converters import Span, read_regions, regions, task_text
@@ -33,15 +34,15 @@ def health() -> Response:
 
 @protocol.post("/setup")
 def setup() -> Response:
-    """Label Studio asks on connect, on every look at its model page and before every prediction."""
+    """Called by Label Studio on connect, whenever its model page is opened and before every prediction."""
     body = parse(Setup, request.get_data())
     LabelConfig.from_xml(body.label_config)
     loop = _loop()
-    ours = loop.settings.is_label_studio(body.hostname)
+    is_ours = loop.settings.is_label_studio(body.hostname)
     project = loop.register_project(
         body.project,
         label_config=body.label_config,
-        access_token=body.access_token if ours else None,
+        access_token=body.access_token if is_ours else None,
         extra_params=body.overrides,
     )
     return jsonify(model_version=project.current_version or UNTRAINED)
@@ -49,21 +50,21 @@ def setup() -> Response:
 
 @protocol.post("/predict")
 def predict() -> Response:
-    """One result a task, in order; a task without a usable text gets an empty one.
+    """One result per task, in order; a task without a usable text gets an empty one.
 
-    50,000 tasks and more may come in one request: what is no longer needed of it is let go of, and the answer is
-    written in pieces, each while the model computes the next.
+    A request may hold 50,000 tasks and more: parts that are no longer needed are freed, and each part of the answer is
+    written while the model computes the next.
     """
-    asked = _asked()
-    version, parts = _answer(_loop(), asked)
-    results = b"".join(_results(asked, version, parts))
+    call = _read_call()
+    version, parts = _predict(_loop(), call)
+    results = b"".join(_results(call, version, parts))
     return Response(b'{"results":[' + results + b"]}\n", mimetype="application/json")
 
 
-class _Asked(NamedTuple):
-    """What a call of ``/predict`` asks for; ``texts`` are those of its tasks, in order, where they have one.
+class _PredictCall(NamedTuple):
+    """A parsed request to ``/predict``: ``texts`` are those of its tasks, in order, ``None`` for a task without one.
 
-    ``marked`` are the regions that an annotator has just drawn on the only one, with Auto-Annotation on.
+    ``marked`` are the regions that an annotator has just drawn on the only task, with Auto-Annotation on.
     """
 
     project: str
@@ -73,31 +74,31 @@ class _Asked(NamedTuple):
     marked: tuple[Span, ...]
 
 
-def _answer(loop: Loop, asked: _Asked) -> tuple[str, Iterable[Sequence[Tagging]]]:
-    # A task without a text costs the model nothing as an empty one.
-    texts = [text or "" for text in asked.texts]
-    if asked.marked:
-        answer = loop.suggest(asked.project, texts[0], asked.marked, version=asked.version)
+def _predict(loop: Loop, call: _PredictCall) -> tuple[str, Iterable[Sequence[Tagging]]]:
+    # An empty text costs the model nothing.
+    texts = [text or "" for text in call.texts]
+    if call.marked:
+        answer = loop.suggest(call.project, texts[0], call.marked, version=call.version)
         return answer.version, [answer.taggings]
-    return loop.predict_parts(asked.project, texts, version=asked.version)
+    return loop.predict_parts(call.project, texts, version=call.version)
 
 
-def _asked() -> _Asked:
+def _read_call() -> _PredictCall:
     body = parse(Predict, request.get_data(cache=False))
     config = _read_config(body.label_config or _stored_config(_loop(), body.project))
     texts = [task_text(task, config) if isinstance(task, dict) else None for task in body.tasks]
-    _report_bad(body, texts, config)
+    _log_missing(body, texts, config)
     if all(text is None for text in texts):
         raise InvalidRequest(
-            f"None of the {len(texts)} tasks has a text in `data.{config.text_field}`: it must be a string there, "
-            "because the labelling configuration reads the text from that field."
+            f"None of the {len(texts)} tasks has a text in `data.{config.text_field}`: put a string there, since the "
+            "labelling configuration reads the text from that field."
         )
     only = texts[0] if len(texts) == 1 else None
     marked = read_regions(body.marked, only, config) if only else ()
-    return _Asked(body.project, config, texts, body.model_version, marked)
+    return _PredictCall(body.project, config, texts, body.model_version, marked)
 
 
-# Label Studio sends the whole configuration with every task that is opened.
+# Label Studio sends the whole configuration with every opened task.
 _read_config = lru_cache(maxsize=64)(LabelConfig.from_xml)
 
 
@@ -108,7 +109,7 @@ def _stored_config(loop: Loop, uid: str) -> str:
     return project.label_config
 
 
-def _report_bad(body: Predict, texts: list[str | None], config: LabelConfig) -> None:
+def _log_missing(body: Predict, texts: list[str | None], config: LabelConfig) -> None:
     for task, text in zip(body.tasks, texts, strict=True):
         if text is None:
             name = task.get("id") if isinstance(task, dict) else task
@@ -118,12 +119,12 @@ def _report_bad(body: Predict, texts: list[str | None], config: LabelConfig) -> 
             )  # fmt: skip
 
 
-def _results(asked: _Asked, version: str, parts: Iterable[Sequence[Tagging]]) -> Iterator[bytes]:
+def _results(call: _PredictCall, version: str, parts: Iterable[Sequence[Tagging]]) -> Iterator[bytes]:
     """The results as JSON, separated by commas."""
-    texts = iter(asked.texts)
+    texts = iter(call.texts)
     comma = b""
     for part in parts:
-        results = [_result(text, tagging, version, asked.config) for tagging, text in zip(part, texts, strict=False)]
+        results = [_result(text, tagging, version, call.config) for tagging, text in zip(part, texts, strict=False)]
         yield comma + to_json(results)[1:-1]
         comma = b","
 
@@ -136,7 +137,7 @@ def _result(text: str | None, tagging: Tagging, version: str, config: LabelConfi
 
 @protocol.post("/webhook")
 def webhook() -> tuple[Response, int]:
-    """A project event. What the loop does not care about is answered like what it does."""
+    """A project event. Events that the loop does not use are answered with success too."""
     handler = _HANDLERS.get(parse(Event, request.get_data()).action)
     if handler is None:
         return jsonify(status="ignored"), 200
@@ -149,16 +150,16 @@ def webhook() -> tuple[Response, int]:
 
 
 def _annotation_saved(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
-    saved = [event.annotation] if event.annotation else event.annotations
-    owners = {each.id: each.task for each in saved if each.task is not None}
-    if len(owners) != len(saved) or not saved:
+    annotations = [event.annotation] if event.annotation else event.annotations
+    owners = {annotation.id: annotation.task for annotation in annotations if annotation.task is not None}
+    if len(owners) != len(annotations) or not annotations:
         raise InvalidRequest(f"Field `annotation.task` is missing from the {event.action} event: send the task's id.")
     loop.annotations_saved(project.uid, owners)
     return {"status": "counted"}
 
 
 def _annotations_deleted(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
-    loop.annotations_deleted(project.uid, [each.id for each in event.annotations])
+    loop.annotations_deleted(project.uid, [annotation.id for annotation in event.annotations])
     return {"status": "counted"}
 
 
@@ -177,7 +178,7 @@ def _tasks_deleted(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str
 
 
 def _project_updated(_loop: Loop, _project: ProjectInfo, _event: Webhook) -> dict[str, Any]:
-    return {"status": "noted"}  # every event carries the project, and it has been remembered already
+    return {"status": "noted"}  # `webhook` has stored the project already, as for every event
 
 
 def _start_training(loop: Loop, project: ProjectInfo, _event: Webhook) -> dict[str, Any]:
@@ -198,7 +199,7 @@ _HANDLERS = {
 
 @protocol.post("/train")
 def train() -> tuple[Response, int]:
-    """What Label Studio before 1.12 calls for "Start Training"."""
+    """Called by Label Studio before 1.12 for "Start Training"."""
     body = parse(Train, request.get_data())
     loop = _loop()
     if body.label_config:
@@ -214,10 +215,10 @@ def job_status() -> tuple[Response, int]:
         run = _loop().run(body.job)
     except UnknownRun as error:
         return jsonify(error=str(error), job_status="removed"), 410  # Label Studio drops the job on 410
-    return jsonify(_shown(run)), 200
+    return jsonify(_job(run)), 200
 
 
-def _shown(run: Run) -> dict[str, Any]:
+def _job(run: Run) -> dict[str, Any]:
     return {
         "job_status": "failed" if run.state == "cancelled" else run.state,
         "phase": run.phase,
@@ -234,7 +235,7 @@ def _shown(run: Run) -> dict[str, Any]:
 
 @protocol.route("/versions", methods=["GET", "POST"])
 def versions() -> Response:
-    """Names of the versions, newest first; of one project where the caller names it."""
+    """Names of all versions, newest first, or only those of the project in the request."""
     raw = request.get_data()
     body = parse(Versions, raw) if raw.strip() else Versions(project=request.args.get("project"))
     names = [version.name for version in _loop().versions(body.project, usable=True)]

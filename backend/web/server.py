@@ -13,14 +13,14 @@ from gunicorn.app.base import BaseApplication
 from backend.settings import Settings
 from backend.store import Store
 
-# Label Studio waits 100 s for predictions; a worker that is silent for longer is replaced.
+# Label Studio waits 100 s for predictions; gunicorn replaces a process that is stuck for longer.
 _TIMEOUT_SECONDS = 120
 
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 class Server(BaseApplication):
-    """gunicorn without its command line; every process builds its own application after the fork."""
+    """gunicorn without its command line; every process creates its own application after the fork."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,21 +42,21 @@ class Server(BaseApplication):
             "proc_name": "label-studio-ner-backend",
             "loglevel": self._settings.log_level.lower(),
             "control_socket_disable": True,
-            # Touched at every request, which a disk would delay by half a millisecond.
+            # gunicorn touches a file there at every request; on a disk that takes half a millisecond.
             "worker_tmp_dir": str(_IN_MEMORY) if os.access(_IN_MEMORY, os.W_OK) else None,
         }
 
     def load(self) -> Flask:
-        # Imported after the fork: a process that inherits ONNX Runtime from its parent hangs when it is to exit.
+        # Imported after the fork: a process that inherits ONNX Runtime from its parent hangs at exit.
         from backend.web.app import create_app
 
         app = create_app(self._settings)
         gc.collect()
-        gc.freeze()  # what is loaded by now stays: looking through it for garbage would delay a request now and then
+        gc.freeze()  # objects loaded by now are never garbage: checking them would delay a request now and then
         return app
 
 
 def serve(settings: Settings) -> None:
     """Answer Label Studio until SIGTERM or SIGINT."""
-    Store(settings.database_url).close()  # an unusable one is named here, once; every process opens its own
+    Store(settings.database_url).close()  # so that an unusable DATABASE_URL is reported once, not by every process
     Server(settings).run()

@@ -18,8 +18,8 @@ from backend.errors import (
     UnknownVersion,
     VersionPruned,
 )
-from backend.loop import UNTRAINED, Loop
-from backend.registry import Registry
+from backend.loop import Loop
+from backend.registry import UNTRAINED, Registry
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Change, LabelIssue, Version

@@ -13,8 +13,8 @@ from backend.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # no .env of a developer
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # without a developer's .env
 
 
 def test_defaults_work_without_any_variable() -> None:
@@ -31,7 +31,7 @@ def test_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.port, settings.workers) == (2222, 3)
 
 
-def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "LEARNING_RATE", "BASIC_AUTH_USER", "BASIC_AUTH_PASS"):
         monkeypatch.setenv(name, "")
     settings = load_settings()
@@ -75,9 +75,11 @@ def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
-def test_missing_accelerate_config_says_how_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_accelerate_config_says_how_to_create_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_CONFIG", "gpus.yaml")
-    with pytest.raises(SettingsError, match=r"no file gpus\.yaml: make it with `accelerate config --config_file gpus"):
+    with pytest.raises(
+        SettingsError, match=r"no file gpus\.yaml: create it with `accelerate config --config_file gpus"
+    ):
         load_settings()
     Path("gpus.yaml").touch()
     assert load_settings().accelerate_config == Path("gpus.yaml")
@@ -97,7 +99,7 @@ def test_secrets_are_not_shown(make_settings: Callable[..., Settings]) -> None:
 
 
 @pytest.mark.parametrize("level", ["debug", "Info", "WARNING", "error"])
-def test_log_level_is_known_in_any_case(level: str, make_settings: Callable[..., Settings]) -> None:
+def test_log_level_is_accepted_in_any_case(level: str, make_settings: Callable[..., Settings]) -> None:
     assert make_settings(log_level=level).log_level == level.upper()
 
 
@@ -107,7 +109,7 @@ def test_label_studio_url_loses_its_trailing_slash(url: str, make_settings: Call
 
 
 @pytest.mark.parametrize(
-    ("hostname", "ours"),
+    ("hostname", "accepted"),
     [
         ("http://studio:8085", True),
         ("http://studio:8085/", True),
@@ -125,9 +127,9 @@ def test_label_studio_url_loses_its_trailing_slash(url: str, make_settings: Call
     ],
 )
 def test_only_the_configured_host_is_label_studio(
-    hostname: str | None, ours: bool, make_settings: Callable[..., Settings]
+    hostname: str | None, accepted: bool, make_settings: Callable[..., Settings]
 ) -> None:
-    assert make_settings(label_studio_url="http://studio:8085").is_label_studio(hostname) is ours
+    assert make_settings(label_studio_url="http://studio:8085").is_label_studio(hostname) is accepted
 
 
 def test_another_process_reads_the_same_settings(
@@ -152,3 +154,24 @@ def test_links_use_the_address_that_browsers_reach(monkeypatch: pytest.MonkeyPat
     settings = load_settings(_env_file=None)
     assert settings.label_studio_shown == "https://labels.example.com"
     assert settings.label_studio_base == "http://label-studio:8080"
+
+
+@pytest.mark.parametrize("name", ["LABEL_ISSUES", "SUSPECTS"])
+def test_search_for_label_issues_is_switched_off_by_either_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().label_issues is True
+    monkeypatch.setenv(name, "false")
+    assert load_settings().label_issues is False
+
+
+def test_new_name_wins_over_the_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUSPECTS", "false")
+    monkeypatch.setenv("LABEL_ISSUES", "true")
+    assert load_settings().label_issues is True
+
+
+def test_child_process_reads_the_earlier_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUSPECTS", "false")
+    for name, value in load_settings().environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SUSPECTS", "true")
+    assert load_settings().label_issues is False

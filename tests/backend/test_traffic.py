@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from backend.loop import UNTRAINED, Loop
-from backend.registry import Registry
+from backend.loop import Loop
+from backend.registry import UNTRAINED, Registry
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Change, Version

@@ -66,7 +66,7 @@ def serve(site: Site, built: Built) -> Callable[[str], Served]:
             site.loop.registry.publish(
                 project.uid, version, staged, run="0123456789ab", labels=built.labels, metrics=metrics
             )
-            site.loop.promote(project.uid, version)
+            site.loop.promote(project.uid, version, actor="dashboard")
             site.wait(f"predictions of {version}", lambda: site.is_shown(project, version), seconds=90)
 
         publish("ner-v1")

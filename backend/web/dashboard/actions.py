@@ -1,4 +1,4 @@
-"""What the buttons do: every one posts, and is answered by the page it stands on with a sentence."""
+"""What the buttons do: each posts a form and is answered by its page again, with one sentence on top."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from werkzeug.wrappers import Response
 
 from backend.errors import BackendError, Conflict
 from backend.loop import Loop
-from backend.web.dashboard.blueprint import dashboard, the_loop
+from backend.web.dashboard.blueprint import current_loop, dashboard
 
 
 @dashboard.post("/projects/<uid>/train")
 def train(uid: str) -> Response:
     def start(loop: Loop) -> str:
-        waiting = loop.store.runs.latest(project=uid, states=("queued",), limit=1)
+        queued = loop.store.runs.latest(project=uid, states=("queued",), limit=1)
         run = loop.train(uid, reason="dashboard")
-        return f"Run {run.id} waits already." if waiting else f"Run {run.id} is queued."
+        return f"Run {run.id} is queued already." if queued else f"Run {run.id} is queued."
 
-    return _carry_out(uid, start)
+    return _perform(uid, start)
 
 
 @dashboard.post("/projects/<uid>/runs/<run_id>/cancel")
@@ -29,16 +29,16 @@ def cancel(uid: str, run_id: str) -> Response:
             raise Conflict(f"Run {run_id} belongs to another project.")
         return f"Run {loop.cancel(run_id).id} is cancelled."
 
-    return _carry_out(uid, end)
+    return _perform(uid, end)
 
 
 @dashboard.post("/projects/<uid>/versions/<name>/promote")
 def promote(uid: str, name: str) -> Response:
     def serve(loop: Loop) -> str:
-        loop.promote(uid, name)
-        return f"{name} serves now; its predictions are on their way to Label Studio."
+        loop.promote(uid, name, actor="dashboard")
+        return f"{name} serves now; its predictions are being sent to Label Studio."
 
-    return _carry_out(uid, serve, "versions")
+    return _perform(uid, serve, "versions")
 
 
 @dashboard.post("/projects/<uid>/versions/<name>/pin")
@@ -49,7 +49,7 @@ def pin(uid: str, name: str) -> Response:
         loop.pin(uid, name, pinned)
         return f"{name} is pinned: its files stay." if pinned else f"{name} is not pinned any more."
 
-    return _carry_out(uid, keep, "versions")
+    return _perform(uid, keep, "versions")
 
 
 @dashboard.post("/projects/<uid>/versions/<name>/delete")
@@ -58,12 +58,13 @@ def delete(uid: str, name: str) -> Response:
         loop.delete_version(uid, name)
         return f"The files of {name} are deleted; its figures stay."
 
-    return _carry_out(uid, remove, "versions")
+    return _perform(uid, remove, "versions")
 
 
-def _carry_out(uid: str, action: Callable[[Loop], str], section: str | None = None) -> Response:
-    loop = the_loop()
-    loop.store.projects.get(uid)  # an unknown one has no page to go back to
+def _perform(uid: str, action: Callable[[Loop], str], section: str | None = None) -> Response:
+    """Do what the button says and go back to ``section`` of the project's page; ``action`` returns the sentence."""
+    loop = current_loop()
+    loop.store.projects.get(uid)  # an unknown project has no page to go back to: its error is answered directly
     try:
         flash(action(loop), "done")
     except BackendError as error:

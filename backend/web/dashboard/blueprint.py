@@ -1,8 +1,9 @@
-"""The dashboard's blueprint and what holds for all its pages: CSRF protection, headers, failures as pages."""
+"""The dashboard's blueprint and what all its pages share: CSRF protection, headers, errors as pages."""
 
 from __future__ import annotations
 
 import logging
+import time
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -10,6 +11,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
 from backend.errors import BackendError
+from backend.evaluation.gate import describe
 from backend.loop import Loop
 from backend.web.dashboard import charts, formatting
 from label_config import UnsupportedLabelConfig
@@ -20,17 +22,17 @@ dashboard = Blueprint(
     "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
 )
 
-_MOST_BYTES = 1 << 20
-"""Of a form: a text to try is far shorter."""
+_MAX_FORM_BYTES = 1 << 20
+"""Far more than the longest text that may be tried."""
 
 _csrf = CSRFProtect()
 
 
-def install(app: Flask, loop: Loop) -> None:
-    """Make the dashboard part of an application. All that Label Studio posts to needs no CSRF token."""
+def register_dashboard(app: Flask, loop: Loop) -> None:
+    """Add the dashboard to an application. Label Studio's own requests need no CSRF token."""
     app.config.update(
-        SECRET_KEY=loop.store.secrets.get("dashboard"),
-        SESSION_COOKIE_NAME="ner_backend",  # cookies do not tell ports apart: Label Studio is on the same host
+        SECRET_KEY=loop.dashboard_secret(),
+        SESSION_COOKIE_NAME="ner_backend",  # cookies ignore the port, and Label Studio may be on the same host
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,  # pages stay open all day
@@ -40,24 +42,25 @@ def install(app: Flask, loop: Loop) -> None:
     app.register_blueprint(dashboard)
 
 
-def the_loop() -> Loop:
+def current_loop() -> Loop:
+    """The `Loop` of the application that answers this request."""
     loop: Loop = current_app.extensions["loop"]
     return loop
 
 
 def wants_html() -> bool:
-    """Whether a browser asks, which names HTML; Label Studio takes anything."""
-    return any(kind == "text/html" for kind, _ in request.accept_mimetypes)
+    """Whether the client asks for HTML by name, as browsers do; Label Studio accepts any type."""
+    return any(mime_type == "text/html" for mime_type, _ in request.accept_mimetypes)
 
 
 @dashboard.before_request
 def _check_token() -> None:
-    request.max_content_length = _MOST_BYTES
+    request.max_content_length = _MAX_FORM_BYTES
     _csrf.protect()
 
 
 @dashboard.after_request
-def _secure(answer: Response) -> Response:
+def _add_security_headers(answer: Response) -> Response:
     answer.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -71,8 +74,8 @@ def _secure(answer: Response) -> Response:
 
 
 @dashboard.errorhandler(Exception)
-def _explain(error: Exception) -> Response:
-    """A failure is a page with one sentence; what was not foreseen goes to the log with its trace."""
+def _error_page(error: Exception) -> Response:
+    """A page with one sentence; unexpected errors are logged with their traceback."""
     if isinstance(error, CSRFError):
         return _page("This page was open for too long, or not opened here: go back, reload it, and try again.", 400)
     if isinstance(error, UnsupportedLabelConfig):
@@ -82,7 +85,7 @@ def _explain(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _page(error.description or error.name, error.code or 500)
     log.exception("%s %s failed", request.method, request.path)
-    return _page("Internal error: the service's log says more.", 500)
+    return _page("Internal error: see the service's log.", 500)
 
 
 def _page(sentence: str, status: int) -> Response:
@@ -90,5 +93,5 @@ def _page(sentence: str, status: int) -> Response:
 
 
 @dashboard.context_processor
-def _known_to_templates() -> dict[str, object]:
-    return {"formatting": formatting, "bar": charts.bar}
+def _template_globals() -> dict[str, object]:
+    return {"formatting": formatting, "bar": charts.bar, "describe": describe, "now": time.time}

@@ -1,6 +1,6 @@
-"""Charts as SVG. They are as wide as their box: positions across are percentages, so that text keeps its size.
+"""Charts as SVG, as wide as their container: horizontal positions are percentages, so that text keeps its size.
 
-Colours and fonts are the style sheet's, by class. A chart's numbers stand in the text or in a table beside it as well.
+Colours and fonts come from the style sheet, by class. Every number of a chart is also in the text or a table beside it.
 """
 
 from __future__ import annotations
@@ -14,71 +14,73 @@ import svg
 from markupsafe import Markup, escape
 
 from backend.evaluation.learning_curve import Forecast, Point
+from backend.scores import Interval
 from backend.web.dashboard import formatting
 
 _HEIGHT = 240
 _TOP, _BOTTOM = 18, 30
 _LEFT, _RIGHT = 11.0, 97.0
-"""Percent of the width that data may take; the scale's numbers stand left of it."""
+"""Percent of the width between which data is drawn; the numbers of the scale are on its left."""
 
-_MOST_VERSIONS = 20
+_MAX_VERSIONS = 20
 
 _WHOLE = svg.Length(100, "%")
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A version's score on the chart of versions."""
+    """A version's score in the chart of versions; ``current`` marks the version that serves."""
 
     version: str
     f1: float
-    interval: tuple[float, float] | None
-    serves: bool
+    interval: Interval | None
+    current: bool
 
 
 def versions_chart(bars: Sequence[Bar], *, title: str) -> Markup:
-    """F1 of the latest versions with their intervals, from left to right as they were made."""
-    shown = bars[-_MOST_VERSIONS:]
-    scale = _Scale.over([value for bar in shown for value in (bar.f1, *(bar.interval or ()))])
+    """F1 of the latest versions with their intervals, oldest on the left."""
+    latest = bars[-_MAX_VERSIONS:]
+    scale = _Scale.covering([value for bar in latest for value in (bar.f1, *(bar.interval or ()))])
     elements = list(_grid(scale))
-    step = (_RIGHT - _LEFT) / max(len(shown), 4)
-    each = ceil(len(shown) / 7)
-    for place, bar in enumerate(shown):
-        x = _LEFT + step * (place + 0.5)
-        state = ["serves"] if bar.serves else []
-        elements += _measured(x, bar.f1, bar.interval, scale, state, f"{bar.version}: F1 {formatting.score(bar.f1)}")
-        if (len(shown) - 1 - place) % each == 0:
-            elements.append(_text(x, _HEIGHT - 8, bar.version.removeprefix("ner-"), ["tick", *state]))
-    return _drawn(elements, title)
+    step = (_RIGHT - _LEFT) / max(len(latest), 4)
+    label_every = ceil(len(latest) / 7)
+    for index, bar in enumerate(latest):
+        x = _LEFT + step * (index + 0.5)
+        classes = ["current"] if bar.current else []
+        tooltip = f"{bar.version}: F1 {formatting.score(bar.f1)}"
+        elements += _dot(x, bar.f1, bar.interval, scale, classes, tooltip)
+        if (len(latest) - 1 - index) % label_every == 0:
+            elements.append(_text(x, _HEIGHT - 8, bar.version.removeprefix("ner-"), ["tick", *classes]))
+    return _render(elements, title)
 
 
 def learning_chart(points: Sequence[Point], forecast: Forecast, *, title: str) -> Markup:
-    """F1 against labelled tasks, the fitted curve, and beyond the last version what it foretells, dashed."""
-    tasks = [*(each.documents for each in points), *(tasks for tasks, _ in forecast.line)]
-    most = max(tasks) or 1
-    scores = [value for each in points for value in (each.f1, *(each.interval or ()))]
-    scale = _Scale.over([*scores, *(f1 for _, f1 in forecast.line)])
+    """F1 against labelled tasks and the fitted curve; beyond the last version it is a forecast, and dashed."""
+    tasks = [*(point.documents for point in points), *(tasks for tasks, _ in forecast.line)]
+    max_tasks = max(tasks) or 1
+    scores = [value for point in points for value in (point.f1, *(point.interval or ()))]
+    scale = _Scale.covering([*scores, *(f1 for _, f1 in forecast.line)])
 
-    def across(number: float) -> float:
-        return _LEFT + (_RIGHT - _LEFT) * number / most
+    def x(tasks: float) -> float:
+        return _LEFT + (_RIGHT - _LEFT) * tasks / max_tasks
 
     elements = list(_grid(scale))
-    last = max(each.documents for each in points)
-    for number, ((start, low), (end, high)) in enumerate(pairwise(forecast.line)):
-        if end <= last or number % 2:  # a gap after each piece makes a dashed line
-            kind = "curve" if end <= last else "foretold"
-            elements.append(_line(across(start), scale.y(low), across(end), scale.y(high), [kind]))
-    for tick in _ticks(0, most, 5):
-        if 0 < tick <= most * 0.97:
-            elements.append(_text(across(tick), _HEIGHT - 8, f"{tick:,.0f}", ["tick"]))
-    for each in points:
-        known = f"{each.version}: {formatting.count(each.documents, 'task')}, F1 {formatting.score(each.f1)}"
-        elements += _measured(across(each.documents), each.f1, each.interval, scale, [], known)
-    return _drawn(elements, title)
+    last = max(point.documents for point in points)
+    for index, ((start, start_f1), (end, end_f1)) in enumerate(pairwise(forecast.line)):
+        if end <= last or index % 2:  # leaving out every other piece makes a dashed line
+            css = "curve" if end <= last else "forecast"
+            elements.append(_line(x(start), scale.y(start_f1), x(end), scale.y(end_f1), [css]))
+    for tick in _ticks(0, max_tasks, 5):
+        if 0 < tick <= max_tasks * 0.97:
+            elements.append(_text(x(tick), _HEIGHT - 8, f"{tick:,.0f}", ["tick"]))
+    for point in points:
+        tooltip = f"{point.version}: {formatting.count(point.documents, 'task')}, F1 {formatting.score(point.f1)}"
+        elements += _dot(x(point.documents), point.f1, point.interval, scale, [], tooltip)
+    return _render(elements, title)
 
 
 def bar(share: float) -> Markup:
-    """A thin bar, filled by a share in [0, 1]; the number stands beside it, so it is hidden from screen readers."""
+    """A thin bar, filled by a share in [0, 1]; hidden from screen readers, since the number is written beside it."""
     filled = svg.Rect(width=_percent(100 * min(max(share, 0.0), 1.0)), height=_WHOLE, rx=2, class_=["filled"])
     empty = svg.Rect(width=_WHOLE, height=_WHOLE, rx=2, class_=["empty"])
     return Markup(svg.SVG(elements=[empty, filled], class_=["bar"], height=4, extra={"aria-hidden": "true"}))  # noqa: S704
@@ -86,13 +88,13 @@ def bar(share: float) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """The part of the scores that a chart shows, a tenth at least."""
+    """The range of scores that a chart shows, at least 0.1 wide."""
 
     low: float
     high: float
 
     @classmethod
-    def over(cls, values: Sequence[float]) -> _Scale:
+    def covering(cls, values: Sequence[float]) -> _Scale:
         low, high = floor(min(values) * 20 - 0.4) / 20, ceil(max(values) * 20 + 0.2) / 20
         low, high = max(low, 0.0), min(high, 1.0)
         return cls(max(0.0, min(low, high - 0.1)), high)
@@ -109,21 +111,21 @@ def _grid(scale: _Scale) -> Iterator[svg.Element]:
 
 
 def _ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers from ``low`` to ``high``, no more than ``about`` and one."""
-    rough = (high - low) / about
-    unit = 10 ** floor(log10(rough))
-    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * 0.999)
+    """Round numbers from ``low`` to ``high``, at most ``about`` + 1 of them."""
+    exact = (high - low) / about
+    unit = 10 ** floor(log10(exact))
+    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= exact * 0.999)
     return [number * step for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
 
 
-def _measured(
-    x: float, value: float, interval: tuple[float, float] | None, scale: _Scale, state: list[str], title: str
+def _dot(
+    x: float, f1: float, interval: Interval | None, scale: _Scale, classes: list[str], tooltip: str
 ) -> Iterator[svg.Element]:
-    parts: list[svg.Element] = [_titled(title)]
+    parts: list[svg.Element] = [_title(tooltip)]
     if interval:
         parts.append(_line(x, scale.y(interval[0]), x, scale.y(interval[1]), ["whisker"]))
-    parts.append(svg.Circle(cx=_percent(x), cy=scale.y(value), r=5, class_=["dot"]))
-    yield svg.G(elements=parts, class_=["measured", *state])
+    parts.append(svg.Circle(cx=_percent(x), cy=scale.y(f1), r=5, class_=["dot"]))
+    yield svg.G(elements=parts, class_=["measured", *classes])
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, css: list[str]) -> svg.Element:
@@ -131,11 +133,11 @@ def _line(x1: float, y1: float, x2: float, y2: float, css: list[str]) -> svg.Ele
 
 
 def _text(x: float, y: float, text: str, css: list[str]) -> svg.Element:
-    # The library writes text as it is.
+    # The library does not escape text.
     return svg.Text(x=_percent(x), y=y, text_anchor="middle", class_=css, text=str(escape(text)))
 
 
-def _titled(text: str) -> svg.Element:
+def _title(text: str) -> svg.Element:
     return svg.Title(elements=[], text=str(escape(text)))
 
 
@@ -143,11 +145,11 @@ def _percent(number: float) -> svg.Length:
     return svg.Length(round(number, 2), "%")
 
 
-def _drawn(elements: Sequence[svg.Element], title: str) -> Markup:
+def _render(elements: Sequence[svg.Element], title: str) -> Markup:
     drawing = svg.SVG(
         height=_HEIGHT,
         class_=["chart"],
-        elements=[_titled(title), *elements],
+        elements=[_title(title), *elements],
         extra={"role": "img", "aria-label": str(escape(title))},
     )
-    return Markup(drawing)  # noqa: S704 - made here, and what is not a number is escaped
+    return Markup(drawing)  # noqa: S704 - made of numbers and escaped text only

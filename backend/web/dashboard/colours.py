@@ -1,4 +1,4 @@
-"""The project's own label colours, with text on them that can be read."""
+"""The label colours of a project, each with black or white for readable text on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from label_config.generate import colours
 
 @dataclass(frozen=True, slots=True)
 class LabelColour:
-    """A label's colour, ``#rrggbb``, and the one of text on it; ``css`` is the class that has both."""
+    """A label's ``background`` and ``text`` colours, ``#rrggbb``; ``css`` is the class that sets both."""
 
     label: str
     css: str
@@ -23,25 +23,25 @@ class LabelColour:
 
 
 def label_colours(config: LabelConfig | None, labels: Sequence[str] = ()) -> dict[str, LabelColour]:
-    """A label_colour for each label of a configuration, and for further ``labels`` that only versions know.
+    """The colour of each label of a configuration, and of further ``labels`` that only versions have.
 
-    A label without a colour, or with one that is none, gets one of its own.
+    A label without a valid colour gets a generated one.
     """
     details = [label for control in (config.controls if config else ()) for label in control.details]
-    given = {label.name: _hex(label.background) for label in reversed(details)}
+    configured = {label.name: _hex(label.background) for label in reversed(details)}
     names = list(dict.fromkeys([*(config.labels if config else ()), *labels]))
-    own = islice(colours(), len(names))
+    generated = islice(colours(), len(names))
     return {
-        name: _paint(name, number, given.get(name) or colour)
-        for number, (name, colour) in enumerate(zip(names, own, strict=True))
+        name: _label_colour(name, number, configured.get(name) or colour)
+        for number, (name, colour) in enumerate(zip(names, generated, strict=True))
     }
 
 
-def _paint(label: str, number: int, background: str) -> LabelColour:
-    """Black or white, whichever is easier to read: one of them always has a contrast of 4.58 or more."""
+def _label_colour(label: str, number: int, background: str) -> LabelColour:
+    """Choose black or white text, whichever has more contrast: one of them always has 4.58 or more."""
     light = luminance(background)
-    dark_is_better = (light + 0.05) / 0.05 >= 1.05 / (light + 0.05)
-    return LabelColour(label, f"label-{number}", background, "#000000" if dark_is_better else "#ffffff")
+    black_is_better = (light + 0.05) / 0.05 >= 1.05 / (light + 0.05)
+    return LabelColour(label, f"label-{number}", background, "#000000" if black_is_better else "#ffffff")
 
 
 def luminance(colour: str) -> float:
@@ -52,11 +52,11 @@ def luminance(colour: str) -> float:
 
 
 def _hex(colour: str | None) -> str | None:
-    """``#rrggbb`` of a colour as label configurations write them: a name, or three or six digits."""
-    written = (colour or "").strip()
+    """Read a colour of a labelling configuration, a name or three or six digits, as ``#rrggbb``."""
+    value = (colour or "").strip()
     try:
-        if written.startswith("#"):
-            return webcolors.normalize_hex(written)
-        return webcolors.name_to_hex(written)
+        if value.startswith("#"):
+            return webcolors.normalize_hex(value)
+        return webcolors.name_to_hex(value)
     except ValueError:
         return None

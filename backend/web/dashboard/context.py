@@ -1,4 +1,4 @@
-"""What every page about a project shows around its own matter."""
+"""The template variables that every page about one project needs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 from backend.loop import Loop
 from backend.store.models import Version
 from backend.web.dashboard.colours import LabelColour, label_colours
-from backend.web.dashboard.summary import Summary, glance
+from backend.web.dashboard.summary import Summary, summarize
 
 
-def frame(loop: Loop, uid: str) -> dict[str, Any]:
+def page_context(loop: Loop, uid: str) -> dict[str, Any]:
     """The variables of ``dashboard/base_project.html``; raises `UnknownProject`."""
-    seen, versions = glance(loop, uid), loop.versions(uid)
-    project = seen.seen.project
+    summary, versions = summarize(loop, uid), loop.versions(uid)
+    project = summary.overview.project
     return {
-        "glance": seen,
-        "seen": seen.seen,
+        "summary": summary,
+        "overview": summary.overview,
         "project": project,
-        "label_colours": _label_colours(seen, versions),
+        "label_colours": _label_colours(summary, versions),
         "versions": versions,
         "settings": loop.settings,
         "label_studio": f"{loop.settings.label_studio_shown}/projects/{project.id}",
@@ -26,5 +26,6 @@ def frame(loop: Loop, uid: str) -> dict[str, Any]:
     }
 
 
-def _label_colours(seen: Summary, versions: list[Version]) -> dict[str, LabelColour]:
-    return label_colours(seen.config, list(dict.fromkeys(label for version in versions for label in version.labels)))
+def _label_colours(summary: Summary, versions: list[Version]) -> dict[str, LabelColour]:
+    labels = dict.fromkeys(label for version in versions for label in version.labels)
+    return label_colours(summary.config, list(labels))

@@ -1,4 +1,4 @@
-"""What a version's metrics say, as rows for tables. Metrics of older releases may hold less."""
+"""A version's metrics as rows for charts and tables. Metrics of earlier releases may lack some of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.scores import Interval, Score
 from backend.store.models import Version
 from backend.web.dashboard.charts import Bar
 
-_SHADES = (0.005, 0.05, 0.15, 0.35, 0.65)
-"""Shares of a row from which on a cell is shaded one step deeper."""
+_INTENSITY_STEPS = (0.005, 0.05, 0.15, 0.35, 0.65)
+"""Shares of a row at which a cell's intensity rises by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,21 @@ class LabelRow:
     precision: float
     recall: float
     support: int
-    interval: tuple[float, float] | None
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How often; ``shade`` from 0 to 5 is its share of the row, ``right`` tells whether that is as it should be."""
+    """A count of the matrix; ``intensity``, 0 to 5, is its share of the row, ``correct`` marks the diagonal."""
 
-    number: int
-    shade: int = 0
-    right: bool = False
+    count: int
+    intensity: int = 0
+    correct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """What became of the held-out entities: a row for each label, and what was found where nothing is."""
+    """The confusion matrix of held-out entities: a row per label, and the predictions where there is no entity."""
 
     labels: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
@@ -44,71 +45,72 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """The most frequent confusion of two labels."""
+class Confusion:
+    """Entities of ``label`` that were predicted as another label, and how many."""
 
     label: str
-    taken_for: str
-    number: int
+    predicted: str
+    count: int
+
+
+def score_of(version: Version) -> Score:
+    """A version's score on its held-out tasks."""
+    return Score.from_metrics(version.metrics)
 
 
 def bars(versions: Sequence[Version], current: str | None) -> list[Bar]:
-    """The versions with a score, oldest first."""
-    scored = [each for each in reversed(versions) if f1_of(each) is not None]
-    return [Bar(each.name, each.metrics["f1"], interval_of(each), each.name == current) for each in scored]
-
-
-def f1_of(version: Version) -> float | None:
-    """F1 in [0, 1]; ``None`` where no held-out task had regions."""
-    return version.metrics.get("f1") if version.metrics.get("support") != 0 else None
-
-
-def interval_of(version: Version) -> tuple[float, float] | None:
-    """Its 95 % interval, where there is one."""
-    return _pair((version.metrics.get("intervals") or {}).get("f1"))
+    """The versions whose score is known, oldest first."""
+    scores = ((version, score_of(version)) for version in reversed(versions))
+    return [
+        Bar(version.name, score.f1, score.interval, version.name == current)
+        for version, score in scores
+        if score.f1 is not None
+    ]
 
 
 def label_rows(metrics: Mapping[str, Any]) -> list[LabelRow]:
-    """Scores by label, the weakest first; labels of which nothing was held out come last."""
+    """Scores by label, the weakest first; labels without held-out entities come last."""
     rows = [
-        LabelRow(label, each["f1"], each["precision"], each["recall"], each["support"], _pair(each.get("interval")))
-        for label, each in (metrics.get("per_label") or {}).items()
+        LabelRow(label, row["f1"], row["precision"], row["recall"], row["support"], _interval(row.get("interval")))
+        for label, row in (metrics.get("per_label") or {}).items()
     ]
     return sorted(rows, key=lambda row: (not row.support, row.f1, row.label))
 
 
 def matrix(metrics: Mapping[str, Any]) -> Matrix | None:
-    """Confusion between labels; ``None`` where it was not recorded or there is nothing to confuse."""
+    """The confusion matrix; ``None`` where it was not recorded or there are no labels."""
     confusion, labels = metrics.get("confusion"), tuple(metrics.get("per_label") or {})
     if not confusion or not labels:
         return None
-    rows = []
-    for label in labels:
-        found = confusion["found_as"].get(label, {})
-        numbers = [found.get(each, 0) for each in labels]
-        numbers += [confusion["boundaries"].get(label, 0), confusion["missed"].get(label, 0)]
-        whole = sum(numbers) or 1
-        cells = [Cell(each, _shade(each / whole), labels[at : at + 1] == (label,)) for at, each in enumerate(numbers)]
-        rows.append((label, tuple(cells)))
+    rows = tuple((label, _cells(confusion, label, labels)) for label in labels)
     spurious = tuple(Cell(confusion["spurious"].get(label, 0)) for label in labels)
-    return Matrix(labels, tuple(rows), spurious)
+    return Matrix(labels, rows, spurious)
 
 
-def worst_mistake(metrics: Mapping[str, Any]) -> Mistake | None:
+def _cells(confusion: Mapping[str, Any], label: str, labels: Sequence[str]) -> tuple[Cell, ...]:
+    predicted = confusion["found_as"].get(label, {})
+    counts = [predicted.get(other, 0) for other in labels]
+    counts += [confusion["boundaries"].get(label, 0), confusion["missed"].get(label, 0)]
+    total = sum(counts) or 1
+    diagonal = labels.index(label)
+    return tuple(Cell(count, _intensity(count / total), column == diagonal) for column, count in enumerate(counts))
+
+
+def worst_confusion(metrics: Mapping[str, Any]) -> Confusion | None:
     """The pair of labels that is confused most often."""
-    found = (metrics.get("confusion") or {}).get("found_as") or {}
-    mistakes = [
-        Mistake(label, other, number)
-        for label, row in found.items()
-        for other, number in row.items()
-        if other != label and number
+    predicted = (metrics.get("confusion") or {}).get("found_as") or {}
+    confusions = [
+        Confusion(label, other, count)
+        for label, row in predicted.items()
+        for other, count in row.items()
+        if other != label and count
     ]
-    return max(mistakes, key=lambda each: each.number, default=None)
+    return max(confusions, key=lambda confusion: confusion.count, default=None)
 
 
-def _shade(share: float) -> int:
-    return sum(share >= least for least in _SHADES)
+def _intensity(share: float) -> int:
+    return sum(share >= step for step in _INTENSITY_STEPS)
 
 
-def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
-    return (values[0], values[1]) if values else None
+def _interval(bounds: Sequence[float] | None) -> Interval | None:
+    return (bounds[0], bounds[1]) if bounds else None

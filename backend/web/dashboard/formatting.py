@@ -1,4 +1,4 @@
-"""Numbers and times as people say them."""
+"""Numbers and times as people write them."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ def duration(seconds: float) -> str:
     return count(int(seconds // _DAY), "day")
 
 
-def ago(moment: float, now: float | None = None) -> str:
-    """``"just now"``, ``"3 min ago"``, ``"2 days ago"``; how long ago a Unix time was."""
-    passed = (time.time() if now is None else now) - moment
-    if passed < _MINUTE:
+def ago(timestamp: float, now: float | None = None) -> str:
+    """``"just now"``, ``"3 min ago"``, ``"2 days ago"``: the time since a Unix time."""
+    seconds = (time.time() if now is None else now) - timestamp
+    if seconds < _MINUTE:
         return "just now"
-    if passed < _HOUR:
-        return f"{int(passed // _MINUTE)} min ago"
-    if passed < _DAY:
-        return f"{int(passed // _HOUR)} h ago"
-    return f"{count(int(passed // _DAY), 'day')} ago"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    return f"{count(int(seconds // _DAY), 'day')} ago"
 
 
-def moment(seconds: float) -> str:
+def moment(timestamp: float) -> str:
     """``"21 Nov 2026, 14:05 UTC"``"""
-    return f"{datetime.fromtimestamp(seconds, UTC):%-d %b %Y, %H:%M} UTC"
+    return f"{datetime.fromtimestamp(timestamp, UTC):%-d %b %Y, %H:%M} UTC"
 
 
-def iso(seconds: float) -> str:
-    """For the ``datetime`` of a ``<time>``."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+def iso(timestamp: float) -> str:
+    """ISO 8601, for the ``datetime`` attribute of ``<time>``."""
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
 
 
 def left(seconds: float | None) -> str:
-    """``"about 2 min left"``, empty where nobody knows."""
+    """``"about 2 min left"``; empty where no estimate exists."""
     return "" if seconds is None else f"about {duration(seconds)} left"
 
 
 def score(value: float | None) -> str:
-    """``"0.871"``; a dash where it is not known."""
-    return "–" if value is None else f"{value:.3f}"
+    """``"0.871"``, or ``"unknown"``."""
+    return "unknown" if value is None else f"{value:.3f}"
 
 
-def interval(pair: list[float] | tuple[float, float] | None) -> str:
-    """``"0.843 to 0.899"``"""
-    return f"{pair[0]:.3f} to {pair[1]:.3f}" if pair else ""
+def interval(bounds: list[float] | tuple[float, float] | None) -> str:
+    """``"0.843 to 0.899"``; empty for an unknown interval."""
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else ""

@@ -36,4 +36,4 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> FakeLabelStudio:
 @pytest.fixture
 def met(store: Store) -> str:
     """A project this service knows."""
-    return store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
+    return store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG).uid

@@ -108,3 +108,10 @@ def test_help_loads_no_library_that_it_does_not_need() -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert seen.stdout == "set()\n"
+
+
+def test_earlier_name_of_a_command_still_works(command: Command, met: str) -> None:
+    earlier = command("suspects", "--project", "7")
+    assert earlier.exit_code == 0
+    assert earlier.output == command("label-issues", "--project", "7").output
+    assert "suspects" not in command("--help").output

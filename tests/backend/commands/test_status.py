@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from backend.evaluation.gate import GateDecision, explain
 from backend.store import Store
 from backend.store.models import Version
 from tests.backend.commands.conftest import Command
@@ -41,20 +42,21 @@ def test_project_that_trains_and_serves(command: Command, publish: Publish, stor
     ]  # fmt: skip
 
 
-def test_trouble_is_told_below_the_table(command: Command, met: str, store: Store) -> None:
+def test_error_is_printed_below_the_table(command: Command, met: str, store: Store) -> None:
     store.projects.note_comparison(UID, "Label Studio [does] not answer.")
     assert command("status").output.splitlines()[-1] == "Project 7: Label Studio [does] not answer."
 
 
 def test_one_project_in_full(command: Command, publish: Publish, store: Store) -> None:
-    publish("ner-v1", metrics={"f1": 0.5, "documents": 84})
+    decision = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
+    publish("ner-v1", metrics={"f1": 0.5, "documents": 84}, decision=decision)
     run, _ = store.runs.queue(UID, "button")
     store.runs.end(run.id, "failed", error="No labels.")
     shown = command("status", "--project", "7").output
     assert shown.startswith("7 Restaurants\n")
     for fact in (
         r"labelled tasks +0", r"training +after 3 more", r"version +ner-v1", r"score +F1 0.500 on 84 held-out tasks",
-        rf"latest run +{run.id} failed 20.* UTC: No labels.", r"verdict +promoted: it is the first",
+        rf"latest run +{run.id} failed 20.* UTC: No labels.", rf"verdict +{re.escape(explain(decision))}",
     ):  # fmt: skip
         assert re.search(f"^{fact}$", shown, re.MULTILINE), fact
 
@@ -62,9 +64,18 @@ def test_one_project_in_full(command: Command, publish: Publish, store: Store) -
 def test_everything_as_json(command: Command, publish: Publish, store: Store) -> None:
     publish("ner-v1", metrics={"f1": 0.5})
     run, _ = store.runs.queue(UID, "button")
-    seen: dict[str, Any]
-    [seen] = json.loads(command("status", "--json").stdout)
-    assert (seen["project"], seen["id"], seen["title"], seen["f1"]) == (UID, 7, "Restaurants", 0.5)
-    assert (seen["running"]["id"], seen["last"], seen["current"]["name"]) == (run.id, None, "ner-v1")
-    assert (seen["labelled"], seen["changed"], seen["threshold"], seen["due_in"]) == (0, 0, 3, None)
-    assert "access_token" not in json.dumps(seen)
+    fields: dict[str, Any]
+    [fields] = json.loads(command("status", "--json").stdout)
+    assert (fields["project"], fields["id"], fields["title"], fields["f1"]) == (UID, 7, "Restaurants", 0.5)
+    assert (fields["running"]["id"], fields["last"], fields["current"]["name"]) == (run.id, None, "ner-v1")
+    assert (fields["labelled"], fields["changed"], fields["threshold"], fields["due_in"]) == (0, 0, 3, None)
+    assert "access_token" not in json.dumps(fields)
+
+
+def test_unknown_score_is_not_shown_as_a_figure(command: Command, publish: Publish) -> None:
+    publish("ner-v1", metrics={"f1": 1.0, "documents": 4, "support": 3})
+    assert row(command)[5] == "unknown: only 4 held-out tasks, 26 more are needed"
+    [fields] = json.loads(command("status", "--json").stdout)
+    assert fields["f1"] is None
+    assert "26 more are needed" in fields["score"]["unknown"]
+    assert "F1 unknown" in command("status", "--project", "7").output

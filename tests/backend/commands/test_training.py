@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from backend.commands import training as module
+from backend.evaluation.gate import GateDecision, explain
 from backend.loop import Loop
 from backend.store import Store
 from backend.store.models import Run, Version
@@ -29,9 +30,10 @@ def test_train_queues_a_run(command: Command, met: str, store: Store) -> None:
 def test_train_waits_for_the_end_of_the_run(
     state: str, command: Command, met: str, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish("ner-v1")
+    decision = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
+    publish("ner-v1", decision=decision)
 
-    def carry_out() -> None:
+    def execute() -> None:
         until = time.monotonic() + 10
         while (run := store.runs.claim()) is None and time.monotonic() < until:
             time.sleep(0.02)
@@ -41,14 +43,14 @@ def test_train_waits_for_the_end_of_the_run(
         else:
             store.runs.end(run.id, "failed", error="There are 0 labelled tasks.")
 
-    worker = threading.Thread(target=carry_out)
+    worker = threading.Thread(target=execute)
     worker.start()
     result = command("train", "--project", "7", "--wait")
     worker.join()
     (run,) = store.runs.latest()
     if state == "finished":
         assert result.exit_code == 0
-        assert f"Run {run.id} finished: version ner-v1, promoted: it is the first." in result.output
+        assert f"Run {run.id} finished: version ner-v1, {explain(decision)}." in result.output
     else:
         assert result.exit_code == 1
         assert f"Error: Run {run.id} failed: There are 0 labelled tasks." in result.output

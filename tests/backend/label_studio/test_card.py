@@ -10,7 +10,8 @@ from backend.errors import LabelStudioError, LabelStudioUnreachable
 from backend.label_studio import card as module
 from backend.label_studio.api import RemoteBackend
 from backend.label_studio.card import Card, Cards, card_of
-from backend.loop import UNTRAINED, Loop
+from backend.loop import Loop
+from backend.registry import UNTRAINED
 from backend.store import Store
 from backend.store.models import Decision, Project, Run, Version
 from tests.backend.fakes import UID, FakeLabelStudio
@@ -128,7 +129,9 @@ def current_run() -> list[str]:
 
 @pytest.fixture
 def cards(loop: Loop, studio: Studio, current_run: list[str]) -> Cards:
-    return Cards(loop, lambda settings, project: studio, lambda: current_run[0] if current_run else None)
+    return Cards(
+        loop.settings, loop.store, lambda settings, project: studio, lambda: current_run[0] if current_run else None
+    )
 
 
 def shown(studio: Studio) -> tuple[str, str]:
@@ -177,7 +180,7 @@ def test_nothing_is_written_twice(cards: Cards, studio: Studio, loop: Loop) -> N
     cards.update()
     assert studio.writes == 1
     studio.down = None
-    Cards(loop, lambda settings, project: studio, lambda: None).update()
+    Cards(loop.settings, loop.store, lambda settings, project: studio, lambda: None).update()
     assert studio.writes == 1
 
 
@@ -252,5 +255,5 @@ def test_project_without_a_token_is_skipped(loop: Loop, store: Store) -> None:
     from backend.label_studio.client import open_label_studio
 
     store.projects.save(UID)
-    Cards(loop, open_label_studio, lambda: None).update()
+    Cards(loop.settings, loop.store, open_label_studio, lambda: None).update()
     assert isinstance(store.projects.get(UID), Project)

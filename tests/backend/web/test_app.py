@@ -115,7 +115,7 @@ def test_crash_is_logged_and_not_shown(
     monkeypatch.setattr(loop, "versions", crash)
     answer = app.test_client().get("/versions")
     assert answer.status_code == 500
-    assert answer.json == {"error": "Internal error: the service's log says more."}
+    assert answer.json == {"error": "Internal error: see the service's log."}
     assert "s3cret" not in str(answer.headers)
     assert "the s3cret detail" in caplog.text
 

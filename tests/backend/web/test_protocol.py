@@ -1,4 +1,4 @@
-"""What a caller of the HTTP interface sees; what the loop then does is in ``test_loop.py``."""
+"""The HTTP interface as its clients see it; what the loop does is in ``test_loop.py``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from backend.errors import ModelError
 from backend.inference.tagger import Tagging
-from backend.loop import UNTRAINED, Loop
-from backend.registry import Registry
+from backend.loop import Loop
+from backend.registry import UNTRAINED, Registry
 from backend.service import open_service
 from backend.settings import Settings
 from backend.store import Store
@@ -50,8 +50,8 @@ def post(client: FlaskClient, body: dict[str, Any]) -> dict[str, Any]:
     """The answer to a webhook."""
     answer = client.post("/webhook", json=body)
     assert answer.status_code == HTTPStatus.OK, answer.text
-    sent: dict[str, Any] = answer.json
-    return sent
+    content: dict[str, Any] = answer.json
+    return content
 
 
 def assert_explained(answer: TestResponse, status: int, *words: str) -> None:
@@ -69,7 +69,7 @@ def assert_explained(answer: TestResponse, status: int, *words: str) -> None:
 @pytest.fixture
 def met(store: Store) -> str:
     """A project this service knows."""
-    return store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
+    return store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
 
 
 # Health and setup
@@ -102,7 +102,7 @@ def test_setup_names_the_version_and_opens_no_model(
         ('{"learning_rate": 1e-4, "warm_start": false}', {"learning_rate": 1e-4, "warm_start": False}),
     ],
 )
-def test_extra_params_may_come_as_typed_text(
+def test_extra_params_may_be_sent_as_text(
     client: FlaskClient, store: Store, extra_params: object, kept: dict[str, object]
 ) -> None:
     body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params}
@@ -120,7 +120,7 @@ def test_extra_params_may_come_as_typed_text(
         ({"learning_rate": "fast", "seed": -1}, "learning_rate: input should be a valid number"),
     ],
 )
-def test_extra_params_that_training_cannot_meet_are_refused_with_a_sentence(
+def test_unusable_extra_params_are_refused_with_a_sentence(
     client: FlaskClient, store: Store, extra_params: object, sentence: str
 ) -> None:
     answer = client.post("/setup", json={"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params})
@@ -231,12 +231,12 @@ def test_real_version_answers_a_mixed_batch(client: FlaskClient, publish: Publis
     results = predict(client, *tasks)
     assert {result["model_version"] for result in results} == {"ner-v1"}
     assert all(0 <= result["score"] <= 1 for result in results)
-    found = [[region["value"]["text"] for region in result["result"]] for result in results]
-    assert "sushi" in found[0]
-    assert found[1:5] == [[], [], [], []]
-    assert len(found[5]) > 100
-    assert "sushi" in found[6]
-    assert "Thai" in found[7]
+    texts = [[region["value"]["text"] for region in result["result"]] for result in results]
+    assert "sushi" in texts[0]
+    assert texts[1:5] == [[], [], [], []]
+    assert len(texts[5]) > 100
+    assert "sushi" in texts[6]
+    assert "Thai" in texts[7]
     for sent, result in zip(tasks, results, strict=True):
         for region in result["result"]:
             value = region["value"]
@@ -245,9 +245,7 @@ def test_real_version_answers_a_mixed_batch(client: FlaskClient, publish: Publis
 
 def test_any_text_is_answered_with_exact_offsets(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
     publish("ner-v1", files=version_folder)
-    texts = [
-        odd + between for odd in samples.ODD_TEXTS.values() for between in ("", " the best sushi for kids", "\r\n")
-    ]
+    texts = [odd + suffix for odd in samples.ODD_TEXTS.values() for suffix in ("", " the best sushi for kids", "\r\n")]
     results = predict(client, *map(task, texts))
     for text, result in zip(texts, results, strict=True):
         assert 0 <= result["score"] <= 1
@@ -262,12 +260,12 @@ def test_large_request_is_answered_in_order(client: FlaskClient, publish: Publis
     tasks = [task(None if number % 7 == 0 else good[number % 3], number) for number in range(1500)]
     results = predict(client, *tasks)
     for number, result in enumerate(results):
-        found = [region["value"]["text"] for region in result["result"]]
-        assert found == ([] if number % 7 == 0 or number % 3 == 0 else ["Thai"])
+        texts = [region["value"]["text"] for region in result["result"]]
+        assert texts == ([] if number % 7 == 0 or number % 3 == 0 else ["Thai"])
         assert (result["score"] == 0) is (number % 7 == 0)
 
 
-def test_text_that_has_no_utf8_is_sent_back_as_it_came(
+def test_text_that_utf8_cannot_encode_is_sent_back_unchanged(
     client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Everything(SushiTagger):
@@ -281,7 +279,7 @@ def test_text_that_has_no_utf8_is_sent_back_as_it_came(
     assert [result["result"][0]["value"]["text"] for result in results] == texts
 
 
-def test_failure_half_way_through_a_large_request_is_an_error(
+def test_error_in_the_middle_of_a_large_request_fails_the_request(
     client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(SushiTagger):
@@ -305,9 +303,9 @@ def test_promotion_is_visible_on_the_next_request_to_another_process(
     assert predict(other, task("sushi"))[0]["model_version"] == UNTRAINED
     publish("ner-v1")
     publish("ner-v2")
-    assert [predict(each, task("sushi"))[0]["model_version"] for each in (client, other)] == ["ner-v2", "ner-v2"]
-    loop.promote(UID, "ner-v1")
-    assert [predict(each, task("sushi"))[0]["model_version"] for each in (client, other)] == ["ner-v1", "ner-v1"]
+    assert [predict(web, task("sushi"))[0]["model_version"] for web in (client, other)] == ["ner-v2", "ner-v2"]
+    loop.promote(UID, "ner-v1", actor="test")
+    assert [predict(web, task("sushi"))[0]["model_version"] for web in (client, other)] == ["ner-v1", "ner-v1"]
     assert other.post("/setup", json={"project": UID, "schema": LABEL_CONFIG}).json == {"model_version": "ner-v1"}
     other_loop.store.close()
 
@@ -340,8 +338,8 @@ LONE = "\ud800"
         ("/predict", {**PREDICT, "label_config": NO_PAIR}, 400, ["<Labels>"]),
         ("/predict", {**PREDICT, "label_config": "<View"}, 400, ["not well-formed XML"]),
         ("/predict", {**PREDICT, "label_config": LONE}, 400, ["not well-formed XML"]),
-        ("/predict", {**PREDICT, "label_config": None}, 404, [f"'{UID}' is unknown"]),
-        ("/predict", {**PREDICT, "label_config": "", "project": "../etc"}, 404, ["'../etc' is unknown"]),
+        ("/predict", {**PREDICT, "label_config": None}, 404, [f"'{UID}' is not connected"]),
+        ("/predict", {**PREDICT, "label_config": "", "project": "../etc"}, 404, ["'../etc' is not connected"]),
         ("/predict", {**PREDICT, "model_version": "ner-v9"}, 404, ["'ner-v9'", "none yet"]),
         ("/predict", {**PREDICT, "model_version": "../ner-v1"}, 404, ["'../ner-v1'"]),
         ("/predict", {**PREDICT, "model_version": 9}, 400, ["`model_version`"]),
@@ -364,12 +362,12 @@ LONE = "\ud800"
         ("/webhook", {"action": "PROJECT_UPDATED", "project": {"id": 7}}, 400, ["`project.created_at`"]),
         ("/webhook", event("PROJECT_UPDATED", uid=f"{10**18}.1"), 400, ["is not a project name"]),
         ("/train", {}, 400, ["`project`"]),
-        ("/train", {"project": UID}, 404, [f"'{UID}' is unknown"]),
+        ("/train", {"project": UID}, 404, [f"'{UID}' is not connected"]),
         ("/train", {"project": UID, "label_config": NO_PAIR}, 400, ["<Labels>"]),
         ("/job_status", {}, 400, ["`job`"]),
         ("/job_status", {"job": 5}, 400, ["`job`"]),
         ("/job_status", {"job": LONE}, 400, ["`job`"]),
-        ("/versions", {"project": UID}, 404, [f"'{UID}' is unknown"]),
+        ("/versions", {"project": UID}, 404, [f"'{UID}' is not connected"]),
         ("/versions", {"project": 7}, 400, ["`project`"]),
         ("/versions", b"[]", 400, ["JSON list"]),
     ],
@@ -393,7 +391,7 @@ def test_sentence_in_the_status_line_is_ascii_and_one_line(client: FlaskClient) 
     assert "für" in answer.json["error"]
 
 
-def test_version_whose_files_are_gone_is_explained(client: FlaskClient, publish: Publish, loop: Loop) -> None:
+def test_missing_files_of_a_version_are_explained(client: FlaskClient, publish: Publish, loop: Loop) -> None:
     publish("ner-v1")
     loop.registry.folder(UID, "ner-v1").rmdir()
     answer = client.post("/predict", json=PREDICT)
@@ -412,7 +410,7 @@ def test_version_whose_files_are_gone_is_explained(client: FlaskClient, publish:
         {"action": "annotation_created"},
     ],
 )
-def test_unknown_action_is_answered_like_a_known_one(body: dict[str, Any], client: FlaskClient, store: Store) -> None:
+def test_unknown_action_is_answered_with_success(body: dict[str, Any], client: FlaskClient, store: Store) -> None:
     assert post(client, body) == {"status": "ignored"}
     assert store.projects.all() == []
 
@@ -471,23 +469,25 @@ def test_project_renamed_in_label_studio_is_renamed_here(client: FlaskClient, st
 # Training
 
 
-def test_train_of_older_label_studios_answers_the_run(client: FlaskClient, met: str, store: Store) -> None:
+def test_train_request_of_older_label_studios_is_answered_with_the_run(
+    client: FlaskClient, met: str, store: Store
+) -> None:
     answer = client.post("/train", json={"project": met})
     assert (answer.status_code, answer.json) == (HTTPStatus.CREATED, {"job": store.runs.latest()[0].id})
 
 
-def test_train_with_a_configuration_introduces_the_project(client: FlaskClient, store: Store) -> None:
+def test_train_request_with_a_configuration_registers_the_project(client: FlaskClient, store: Store) -> None:
     answer = client.post("/train", json={"project": UID, "label_config": LABEL_CONFIG})
     assert answer.status_code == HTTPStatus.CREATED
     assert store.projects.get(UID).label_config == LABEL_CONFIG
 
 
-def test_job_status_tells_the_state_of_a_run(client: FlaskClient, met: str, store: Store) -> None:
+def test_job_status_is_the_state_of_a_run(client: FlaskClient, met: str, store: Store) -> None:
     def status() -> dict[str, Any]:
         answer = client.post("/job_status", json={"job": run.id})
         assert answer.status_code == HTTPStatus.OK
-        told: dict[str, Any] = answer.json
-        return told
+        content: dict[str, Any] = answer.json
+        return content
 
     run, _ = store.runs.queue(met, "button")
     assert status()["job_status"] == "queued"
@@ -525,25 +525,25 @@ def test_unknown_run_is_removed_for_label_studio(client: FlaskClient) -> None:
 # Versions
 
 
-def test_versions_are_told_to_get_and_to_post(client: FlaskClient, publish: Publish) -> None:
+def test_versions_are_listed_by_get_and_by_post(client: FlaskClient, publish: Publish) -> None:
     assert client.get("/versions").json == {"versions": []}
     publish("ner-v1")
     publish("ner-v2")
     publish("ner-v1", uid="8.1")
     publish("ner-v7", uid="8.1")
-    asked = [
+    answers = [
         client.get("/versions"),
         client.get("/versions", query_string={"project": UID}),
         client.post("/versions", json={"project": UID}),
         client.post("/versions"),
         client.post("/versions", json={}),
     ]
-    every = ["ner-v2", "ner-v1", "ner-v7"]
-    assert [answer.json["versions"] for answer in asked] == [every, every[:2], every[:2], every, every]
+    names = ["ner-v2", "ner-v1", "ner-v7"]
+    assert [answer.json["versions"] for answer in answers] == [names, names[:2], names[:2], names, names]
 
 
 def test_versions_of_an_unknown_project_are_refused(client: FlaskClient) -> None:
-    assert_explained(client.get("/versions?project=9.1"), 404, "'9.1' is unknown")
+    assert_explained(client.get("/versions?project=9.1"), 404, "'9.1' is not connected")
 
 
 def marked(start: int, end: int, label: str = "Dish") -> dict[str, Any]:
@@ -553,19 +553,19 @@ def marked(start: int, end: int, label: str = "Dish") -> dict[str, Any]:
     return {"context": {"result": [region]}}
 
 
-def found(results: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def region_texts(results: list[dict[str, Any]]) -> list[tuple[str, str]]:
     values = [region["value"] for region in results[0]["result"]]
     return [(value["text"], value["labels"][0]) for value in values]
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_marked_region_is_suggested_wherever_its_words_stand(
+def test_marked_region_is_suggested_wherever_its_words_occur(
     trained: bool, client: FlaskClient, publish: Publish, fake_models: list[str]
 ) -> None:
     if trained:
         publish("ner-v1")
     results = predict(client, task("thai in Boston, sushi or Thai in town"), params=marked(0, 4, "Cuisine"))
-    assert found(results) == [("sushi", "Dish")] * trained + [("Thai", "Cuisine")]
+    assert region_texts(results) == [("sushi", "Dish")] * trained + [("Thai", "Cuisine")]
     assert results[0]["model_version"] == ("ner-v1" if trained else UNTRAINED)
 
 
@@ -581,7 +581,7 @@ def test_marked_region_is_suggested_wherever_its_words_stand(
         marked(0, 4, "Nope"),
     ],
 )
-def test_context_that_says_nothing_leaves_the_answer_as_it_is(
+def test_unusable_context_does_not_change_the_answer(
     params: Any, client: FlaskClient, publish: Publish, fake_models: list[str]
 ) -> None:
     publish("ner-v1")
@@ -589,7 +589,7 @@ def test_context_that_says_nothing_leaves_the_answer_as_it_is(
     assert predict(client, text, params=params) == predict(client, text)
 
 
-def test_context_is_of_one_task(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
+def test_context_is_ignored_for_several_tasks(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
     publish("ner-v1")
     tasks = [task("thai, thai", 1), task("thai, thai", 2)]
     assert predict(client, *tasks, params=marked(0, 4)) == predict(client, *tasks)

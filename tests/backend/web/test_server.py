@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.loop import UNTRAINED, Loop
+from backend.loop import Loop
+from backend.registry import UNTRAINED
 from backend.settings import Settings
 from backend.store.models import Version
 from tests.backend.fakes import LABEL_CONFIG, UID
@@ -102,7 +103,7 @@ def test_every_process_answers_from_a_promoted_version_at_once(
     assert each_process_answers(server, settings) == ["ner-v1", "ner-v1"]
     publish("ner-v2", files=version_folder)
     assert each_process_answers(server, settings) == ["ner-v2", "ner-v2"]
-    loop.promote(UID, "ner-v1")
+    loop.promote(UID, "ner-v1", actor="dashboard")
     assert each_process_answers(server, settings) == ["ner-v1", "ner-v1"]
 
     began = time.monotonic()

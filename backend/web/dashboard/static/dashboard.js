@@ -1,31 +1,31 @@
-// Keeps an open page up to date and saves reloads. Everything works without it.
+// Updates an open page without a reload. Everything works without it.
 "use strict";
 
 const project = document.querySelector("[data-live]");
 
-function every(selector, act, root = document) {
-  root.querySelectorAll(selector).forEach(act);
+function forEach(selector, action, root = document) {
+  root.querySelectorAll(selector).forEach(action);
 }
 
-// The loop at a glance: texts and the bar as they change; all parts of the page when something has happened.
+// The state of the loop: texts and bars are updated as they change, the sections when the signature changes.
 
-async function look() {
+async function update() {
   const answer = await fetch(project.dataset.live, { headers: { Accept: "application/json" } });
   if (!answer.ok) return false;
   const live = await answer.json();
-  if (live.signature !== project.dataset.signature) await renew();
-  every("[data-text]", (element) => {
+  if (live.signature !== project.dataset.signature) await replaceSections();
+  forEach("[data-text]", (element) => {
     const text = live.texts[element.dataset.text];
     if (text !== undefined && element.textContent !== text) element.textContent = text;
   });
   const bar = document.getElementById("progress");
   if (bar && live.progress !== null) bar.value = live.progress;
-  every("#share .filled", (part) => part.setAttribute("width", `${100 * live.share}%`));
+  forEach("#share .filled", (rectangle) => rectangle.setAttribute("width", `${100 * live.share}%`));
   return bar !== null;
 }
 
-// What is being typed or read (Try it, an open question) stays as it is.
-async function renew() {
+// Sections without data-part (Try it) and open questions stay as they are: somebody is typing or reading there.
+async function replaceSections() {
   if (document.querySelector(":popover-open")) return;
   const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
@@ -34,56 +34,60 @@ async function renew() {
   if (names(page) !== names(document)) return location.reload();
   const focused = document.activeElement && document.activeElement.id;
   const opened = [...document.querySelectorAll("[data-part]")].filter((part) => part.querySelector("details[open]"));
-  every("[data-part]", (part) => {
-    const fresh = page.getElementById(part.id);
-    if (!fresh) return;
-    if (opened.includes(part)) every("details", (each) => { each.open = true; }, fresh);
-    part.replaceWith(document.adoptNode(fresh));
+  forEach("[data-part]", (part) => {
+    const replacement = page.getElementById(part.id);
+    if (!replacement) return;
+    if (opened.includes(part)) forEach("details", (details) => { details.open = true; }, replacement);
+    part.replaceWith(document.adoptNode(replacement));
   });
-  if (focused && document.activeElement === document.body) {
-    const again = document.getElementById(focused) || document.querySelector("#loop h1");
-    if (again) {
-      if (again.tagName === "H1") again.tabIndex = -1;
-      again.focus({ preventScroll: true });
-    }
-  }
-  const fresh = page.querySelector("[data-live]");
-  if (fresh) project.dataset.signature = fresh.dataset.signature;
+  restoreFocus(focused);
+  const updated = page.querySelector("[data-live]");
+  if (updated) project.dataset.signature = updated.dataset.signature;
 }
 
-async function keepLooking() {
+function restoreFocus(id) {
+  if (!id || document.activeElement !== document.body) return;
+  const element = document.getElementById(id) || document.querySelector("#loop h1");
+  if (!element) return;
+  if (element.tagName === "H1") element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+}
+
+const RUNNING_INTERVAL = 1500;
+const IDLE_INTERVAL = 6000;
+
+async function poll() {
   let running = false;
   if (!document.hidden) {
     try {
-      running = await look();
+      running = await update();
     } catch {
-      // The service is being restarted: the next look may succeed.
+      // The service is restarting: the next update may succeed.
     }
   }
-  setTimeout(keepLooking, running ? 1500 : 6000);
+  setTimeout(poll, running ? RUNNING_INTERVAL : IDLE_INTERVAL);
 }
 
-if (project) setTimeout(keepLooking, document.getElementById("progress") ? 1500 : 6000);
+if (project) setTimeout(poll, document.getElementById("progress") ? RUNNING_INTERVAL : IDLE_INTERVAL);
 
 // Try it, without leaving the page.
 
 const form = document.getElementById("try-form");
-const tried = document.getElementById("tried");
+const results = document.getElementById("try-results");
 
-if (form && tried) {
+if (form && results) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
-    const asked = new FormData(form);
-    asked.set("fragment", "yes");
+    const fields = new FormData(form);
+    fields.set("fragment", "yes");
     button.disabled = true;
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(asked) });
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const found = answer.ok ? page.body : page.querySelector("main .lead");
-      tried.replaceChildren(...(answer.ok ? found.childNodes : [found]));
+      results.replaceChildren(...(answer.ok ? page.body.childNodes : [page.querySelector("main .lead")]));
     } catch {
-      tried.textContent = "The service does not answer: try again in a moment.";
+      results.textContent = "The service does not answer: try again in a moment.";
     }
     button.disabled = false;
     button.focus();
@@ -92,7 +96,7 @@ if (form && tried) {
 
 // Exports take a while before the download starts.
 
-every("[data-waits]", (group) => {
+forEach("[data-waits]", (group) => {
   group.addEventListener("submit", () => {
     document.getElementById("waiting").textContent = group.dataset.waits;
   });

@@ -1,4 +1,4 @@
-"""A browser as the dashboard's pages see it: it asks for HTML, and posts with the token of the page before."""
+"""A stand-in for a browser: it asks for HTML, and posts with the CSRF token of the page before."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Lead:
         return self.client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, buffered=True)
 
     def read(self, path: str = PAGE) -> str:
-        """A page that opens, without its tags, every run of spaces one space."""
+        """The text of a page that opens, without tags, whitespace collapsed."""
         answer = self.get(path)
         assert answer.status_code == 200, answer.text
         return plain(answer.text)
 
     @property
     def token(self) -> str:
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get().text)
-        assert found
-        return found[1]
+        field = re.search(r'name="csrf_token" value="([^"]+)"', self.get().text)
+        assert field
+        return field[1]
 
     def post(self, path: str, **fields: Any) -> TestResponse:
         return self.client.post(PAGE + path, data={"csrf_token": self.token, **fields}, buffered=True)
 
     def press(self, path: str, **fields: Any) -> str:
-        """What the page says after a button was pressed."""
+        """The message on the page after a button was pressed."""
         answer = self.post(path, **fields)
         assert answer.status_code == 303, answer.text
         assert answer.location.partition("#")[0] == PAGE
@@ -64,5 +64,5 @@ def lead(client: FlaskClient) -> Lead:
 
 @pytest.fixture
 def met(store: Store) -> str:
-    """A project this service knows, with labels it can learn."""
-    return store.projects.remember(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
+    """A registered project with a supported labelling configuration."""
+    return store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG).uid

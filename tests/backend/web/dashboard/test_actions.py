@@ -63,11 +63,11 @@ def test_what_label_studio_posts_needs_no_token(client: FlaskClient, loop: Loop)
 
 
 def test_start_training_queues_one_run(lead: Lead, met: str, loop: Loop, queue: FakeQueue) -> None:
-    said = lead.press("train")
+    message = lead.press("train")
     (run,) = loop.runs(UID)
-    assert (run.reason, run.state, said) == ("dashboard", "queued", f"Run {run.id} is queued.")
+    assert (run.reason, run.state, message) == ("dashboard", "queued", f"Run {run.id} is queued.")
     assert queue.trainings == 1
-    assert lead.press("train") == f"Run {run.id} waits already."
+    assert lead.press("train") == f"Run {run.id} is queued already."
     assert len(loop.runs(UID)) == 1
 
 
@@ -89,8 +89,8 @@ def test_another_projects_run_is_not_cancelled(lead: Lead, met: str, loop: Loop)
 def test_promote_and_roll_back(lead: Lead, publish: Callable[..., Version], loop: Loop, queue: FakeQueue) -> None:
     publish("ner-v1")
     publish("ner-v2")
-    said = lead.press("versions/ner-v1/promote")
-    assert said == "ner-v1 serves now; its predictions are on their way to Label Studio."
+    message = lead.press("versions/ner-v1/promote")
+    assert message == "ner-v1 serves now; its predictions are being sent to Label Studio."
     assert loop.store.projects.get(UID).current_version == "ner-v1"
     assert queue.syncs == [UID]
     assert "has no model version 'ner-v9'" in lead.press("versions/ner-v9/promote")
@@ -119,4 +119,4 @@ def test_odd_version_names_are_refused(name: str, lead: Lead, publish: Callable[
 def test_an_unknown_projects_button_is_a_page(lead: Lead, met: str) -> None:
     answer = lead.client.post("/projects/9.9/train", data={"csrf_token": lead.token})
     assert answer.status_code == 404
-    assert "is unknown here" in answer.text
+    assert "is not connected to this service" in answer.text

@@ -9,9 +9,9 @@ from label_config import LabelConfig
 
 
 def config(*labels: str) -> LabelConfig:
-    inside = "".join(f"<Label {label}/>" for label in labels)
+    elements = "".join(f"<Label {label}/>" for label in labels)
     return LabelConfig.from_xml(
-        f'<View><Labels name="l" toName="t">{inside}</Labels><Text name="t" value="$text"/></View>'
+        f'<View><Labels name="l" toName="t">{elements}</Labels><Text name="t" value="$text"/></View>'
     )
 
 
@@ -31,20 +31,21 @@ def test_colours_are_the_projects_own(written: str, background: str, text: str) 
 
 
 @pytest.mark.parametrize("written", ["", "none", "url(javascript:alert(1))", "red}body{display:none", "#12", "&#34;"])
-def test_what_is_no_colour_becomes_one(written: str) -> None:
-    found = label_colours(config(f'value="Dish" background="{written}"', 'value="Price"'))
+def test_invalid_colour_is_replaced_by_a_generated_one(written: str) -> None:
+    labels = label_colours(config(f'value="Dish" background="{written}"', 'value="Price"'))
     assert all(
-        len(label_colour.background) == 7 and label_colour.background.startswith("#") for label_colour in found.values()
+        len(label_colour.background) == 7 and label_colour.background.startswith("#")
+        for label_colour in labels.values()
     )
-    assert found["Dish"].background != found["Price"].background
+    assert labels["Dish"].background != labels["Price"].background
 
 
-def test_labels_that_only_versions_know_have_a_colour_too() -> None:
+def test_labels_that_only_versions_have_get_a_colour_too() -> None:
     assert list(label_colours(config('value="Dish"'), ["Price", "Dish"])) == ["Dish", "Price"]
     assert list(label_colours(None, ["Price"])) == ["Price"]
 
 
-def test_text_on_any_colour_can_be_read() -> None:
+def test_text_is_readable_on_any_colour() -> None:
     chance = random.Random(2)
     for _ in range(500):
         colour = f"#{chance.randrange(1 << 24):06x}"

@@ -7,11 +7,11 @@ from backend.evaluation.learning_curve import Point, forecast
 from backend.store.models import Version
 from backend.web.dashboard import formatting
 from backend.web.dashboard.charts import Bar, bar, learning_chart, versions_chart
-from backend.web.dashboard.figures import bars, f1_of, interval_of, label_rows, matrix, worst_mistake
+from backend.web.dashboard.figures import bars, label_rows, matrix, score_of, worst_confusion
 
 GOLD = [["B-Dish", "I-Dish", "O"], ["B-Price", "O", "B-Dish"], ["O", "B-Hours", "O"]]
-FOUND = [["B-Dish", "O", "O"], ["B-Dish", "O", "B-Dish"], ["B-Price", "O", "O"]]
-METRICS = score(GOLD, FOUND).to_dict()
+PREDICTED = [["B-Dish", "O", "O"], ["B-Dish", "O", "B-Dish"], ["B-Price", "O", "O"]]
+METRICS = score(GOLD, PREDICTED).to_dict()
 
 
 def version(**metrics: object) -> Version:
@@ -24,17 +24,17 @@ def test_labels_come_weakest_first_and_those_without_support_last() -> None:
     assert (rows[2].support, rows[2].interval) == (2, None)
 
 
-def test_matrix_says_what_became_of_each_entity() -> None:
-    found = matrix(METRICS)
-    assert found is not None
-    assert found.labels == ("Dish", "Hours", "Price")
-    table = {label: [cell.number for cell in cells] for label, cells in found.rows}
+def test_matrix_counts_what_each_entity_was_predicted_as() -> None:
+    confusion_matrix = matrix(METRICS)
+    assert confusion_matrix is not None
+    assert confusion_matrix.labels == ("Dish", "Hours", "Price")
+    table = {label: [cell.count for cell in cells] for label, cells in confusion_matrix.rows}
     assert table == {"Dish": [1, 0, 0, 1, 0], "Hours": [0, 0, 0, 0, 1], "Price": [1, 0, 0, 0, 0]}
-    assert [cell.number for cell in found.spurious] == [0, 0, 1]
-    assert [cell.right for cell in found.rows[1][1]] == [False, True, False, False, False]
-    mistake = worst_mistake(METRICS)
-    assert mistake is not None
-    assert (mistake.label, mistake.taken_for, mistake.number) == ("Price", "Dish", 1)
+    assert [cell.count for cell in confusion_matrix.spurious] == [0, 0, 1]
+    assert [cell.correct for cell in confusion_matrix.rows[1][1]] == [False, True, False, False, False]
+    confusion = worst_confusion(METRICS)
+    assert confusion is not None
+    assert (confusion.label, confusion.predicted, confusion.count) == ("Price", "Dish", 1)
 
 
 def test_metrics_of_older_releases_may_hold_less() -> None:
@@ -45,17 +45,17 @@ def test_metrics_of_older_releases_may_hold_less() -> None:
         {"confusion": None, "per_label": METRICS["per_label"]},
     ):
         assert matrix(metrics) is None
-        assert worst_mistake(metrics) is None
+        assert worst_confusion(metrics) is None
     assert label_rows({"f1": 0.5}) == []
-    assert interval_of(version(f1=0.5)) is None
+    assert score_of(version(f1=0.5)).interval is None
 
 
-def test_score_of_nothing_is_unknown() -> None:
-    assert f1_of(version(f1=1.0, support=0)) is None
+def test_version_with_an_unknown_score_has_no_bar() -> None:
+    assert score_of(version(f1=1.0, support=0)).f1 is None
     assert bars([version(f1=1.0, support=0), version()], None) == []
 
 
-def test_charts_carry_their_numbers_and_escape_what_they_are_given() -> None:
+def test_charts_contain_their_numbers_and_escape_text() -> None:
     drawn = versions_chart([Bar("<b>", 0.5, None, True), Bar("ner-v2", 1.0, (0.9, 1.0), False)], title='"<b>')
     assert isinstance(drawn, Markup)
     assert "<b>" not in drawn
@@ -75,13 +75,13 @@ def test_charts_of_one_point_and_of_extremes_are_drawn() -> None:
     assert many.count("<circle") == 20
 
 
-def test_numbers_and_times_as_people_say_them() -> None:
-    assert [formatting.duration(each) for each in (0.2, 59, 61, 3600, 7500, 86400, 200000)] == [
+def test_numbers_and_times_as_people_write_them() -> None:
+    assert [formatting.duration(seconds) for seconds in (0.2, 59, 61, 3600, 7500, 86400, 200000)] == [
         "1 s", "59 s", "1 min", "1 h", "2 h 5 min", "1 day", "2 days",
     ]  # fmt: skip
-    assert [formatting.ago(0, each) for each in (0, 59, 60, 7200, 86400 * 3)] == [
+    assert [formatting.ago(0, seconds) for seconds in (0, 59, 60, 7200, 86400 * 3)] == [
         "just now", "just now", "1 min ago", "2 h ago", "3 days ago",
     ]  # fmt: skip
     assert (formatting.left(None), formatting.left(90)) == ("", "about 2 min left")
-    assert (formatting.score(None), formatting.score(0.5), formatting.interval(None)) == ("–", "0.500", "")
+    assert (formatting.score(None), formatting.score(0.5), formatting.interval(None)) == ("unknown", "0.500", "")
     assert (formatting.moment(0), formatting.iso(0)) == ("1 Jan 1970, 00:00 UTC", "1970-01-01T00:00:00+00:00")

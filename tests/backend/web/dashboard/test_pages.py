@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.errors import LabelStudioUnreachable
+from backend.evaluation.gate import GateDecision
 from backend.label_studio.client import LabelStudio
 from backend.loop import Loop
 from backend.registry import Registry
@@ -24,8 +25,8 @@ HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
 
 def issue(task: str = "11", **known: object) -> LabelIssue:
-    said = {"text": "sushi", "given": "Location", "kind": "wrong label", "view": "Dish 0.97", "score": 0.93}
-    return LabelIssue(project=UID, task=task, start=0, end=5, found=[], **{**said, **known})
+    columns = {"text": "sushi", "given": "Location", "kind": "wrong label", "view": "Dish 0.97", "score": 0.93}
+    return LabelIssue(project=UID, task=task, start=0, end=5, found=[], **{**columns, **known})
 
 
 def review(store: Store, *label_issues: LabelIssue) -> None:
@@ -34,7 +35,7 @@ def review(store: Store, *label_issues: LabelIssue) -> None:
     store.reviews.finish(begun.id, label_issues, tasks=40, revision=9)
 
 
-# The door
+# All projects, and what holds for every page
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, */*"])
@@ -94,7 +95,7 @@ def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, met:
     answer = lead.get(path)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
-    assert "is unknown here" in answer.text or "There is no training run" in answer.text
+    assert "is not connected to this service" in answer.text or "There is no training run" in answer.text
 
 
 def test_a_crash_shows_no_detail(lead: Lead, met: str, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +105,7 @@ def test_a_crash_shows_no_detail(lead: Lead, met: str, loop: Loop, monkeypatch: 
     monkeypatch.setattr(loop, "versions", crash)
     answer = lead.get()
     assert answer.status_code == 500
-    assert "log says more" in answer.text
+    assert "see the service&#39;s log" in answer.text
     assert "s3cret" not in answer.text
 
 
@@ -114,13 +115,13 @@ def test_a_crash_shows_no_detail(lead: Lead, met: str, loop: Loop, monkeypatch: 
 def test_before_any_label_the_page_says_how_many_tasks_are_missing(lead: Lead, met: str) -> None:
     page = lead.read()
     assert "No model yet, and no labelled task: label the first ones in Label Studio." in page
-    assert "3 labelled tasks until the first training starts by itself." in page
+    assert "3 labelled tasks until the first training starts automatically." in page
     assert "What comes next" in page
 
 
 def test_with_some_labels_the_page_counts_down(lead: Lead, met: str, loop: Loop) -> None:
     loop.annotations_saved(UID, {11: 1, 12: 2})
-    assert "No model yet. 1 more labelled or changed task until the first training starts by itself." in lead.read()
+    assert "No model yet. 1 more labelled or changed task until the first training starts automatically." in lead.read()
 
 
 def test_without_a_threshold_the_button_is_named(
@@ -131,45 +132,43 @@ def test_without_a_threshold_the_button_is_named(
 
 
 def test_an_unsupported_label_config_is_explained(lead: Lead, store: Store) -> None:
-    store.projects.remember(UID, title="Pictures", label_config='<View><Image name="i" value="$image"/></View>')
+    store.projects.save(UID, title="Pictures", label_config='<View><Image name="i" value="$image"/></View>')
     page = lead.read()
-    assert "labelling configuration cannot be learned" in page
+    assert "labelling configuration is not supported" in page
     assert 'add <Labels name="label" toName="text">' in page
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "error",
     [
         "Label Studio at http://ls does not answer (refused): check that it runs and that LABEL_STUDIO_URL is right.",
         "Label Studio at http://ls refuses the access token (401: no): set LABEL_STUDIO_API_KEY to a token.",
     ],
 )
-def test_trouble_with_label_studio_is_said_with_its_remedy(trouble: str, lead: Lead, store: Store, met: str) -> None:
-    store.projects.note_comparison(UID, trouble)
-    assert f"The last look into Label Studio failed {trouble}" in lead.read()
-    assert "The last look into Label Studio failed." in lead.read("/")
+def test_error_of_label_studio_is_shown_with_its_remedy(error: str, lead: Lead, store: Store, met: str) -> None:
+    store.projects.note_comparison(UID, error)
+    assert f"The last comparison with Label Studio failed {error}" in lead.read()
+    assert "The last comparison with Label Studio failed." in lead.read("/")
     store.projects.note_comparison(UID, None)
     assert "failed" not in lead.read()
 
 
-def test_what_a_worker_hears_of_label_studio_is_on_the_page(lead: Lead, met: str, loop: Loop) -> None:
-    trouble = "Label Studio at http://ls does not answer: check that it runs."
-    away = FakeLabelStudio(down=LabelStudioUnreachable(trouble))
+def test_error_that_a_worker_recorded_is_on_the_page(lead: Lead, met: str, loop: Loop) -> None:
+    error = "Label Studio at http://ls does not answer: check that it runs."
+    away = FakeLabelStudio(down=LabelStudioUnreachable(error))
     Worker(loop, lambda settings, project: cast(LabelStudio, away)).reconcile()
-    assert f"The last look into Label Studio failed {trouble}" in lead.read()
+    assert f"The last comparison with Label Studio failed {error}" in lead.read()
     away.down = None
     Worker(loop, lambda settings, project: cast(LabelStudio, away)).reconcile()
     assert "failed" not in lead.read()
 
 
-def test_a_worker_that_is_not_there_is_missed(
-    lead: Lead, store: Store, met: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_worker_is_an_alert(lead: Lead, store: Store, met: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store.projects.note_comparison(UID, None)
     assert "No worker" not in lead.read()
     later = time.time() + 600
     monkeypatch.setattr(time, "time", lambda: later)
-    assert "start it with `python -m backend work`" in lead.read()
+    assert "start one with `python -m backend work`" in lead.read()
 
 
 def test_a_failed_run_is_explained_until_the_next(lead: Lead, met: str, loop: Loop, store: Store) -> None:
@@ -182,7 +181,7 @@ def test_a_failed_run_is_explained_until_the_next(lead: Lead, met: str, loop: Lo
     assert "The last training failed" not in lead.read()
 
 
-# The loop at a glance
+# The state of the loop
 
 
 def test_numbers_of_the_loop(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
@@ -230,21 +229,21 @@ def test_figures_of_the_current_version(lead: Lead, publish: Callable[..., Versi
     page = lead.read()
     assert "ner-v1: 0.600, 95 % 0.529 to 0.671. ner-v2: 0.800" in page
     assert "Labels of ner-v2, the weakest first" in page
-    assert "Most often mixed up: Dish taken for Cuisine, 4×." in page
+    assert "Most often confused: Dish predicted as Cuisine, 4×." in page
     assert "three different numbers of tasks" in page
 
 
 def test_versions_without_a_score_are_shown_without_charts(lead: Lead, publish: Callable[..., Version]) -> None:
     publish(metrics={})
     page = lead.read()
-    assert "No version has a score yet" in page
-    assert "ner-v1 serves –" in page
+    assert "No version has a known F1 yet: no task is held out yet, 30 are needed." in page
+    assert "ner-v1 serves unknown no task is held out yet" in page
 
 
 def test_buttons_fit_the_version(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
     for number in (1, 2, 3, 4):
-        publish(f"ner-v{number}", verdict="promoted: better")
-    loop.promote(UID, "ner-v3")
+        publish(f"ner-v{number}")
+    loop.promote(UID, "ner-v3", actor="dashboard")
     loop.pin(UID, "ner-v2", True)
     loop.delete_version(UID, "ner-v1")
     text = lead.get().text
@@ -279,7 +278,7 @@ def test_another_projects_run_is_not_shown(lead: Lead, met: str, loop: Loop) -> 
     assert lead.get(f"{PAGE}runs/{run.id}").status_code == 404
 
 
-def test_suspects_link_to_their_tasks(
+def test_label_issues_link_to_their_tasks(
     lead: Lead, publish: Callable[..., Version], store: Store, loop: Loop, make_settings: Callable[..., Settings]
 ) -> None:
     loop.settings = make_settings()
@@ -300,19 +299,19 @@ def test_suspects_link_to_their_tasks(
     assert "task=99" not in lead.get().text
 
 
-def test_state_of_the_review_is_said(
+def test_state_of_the_review_is_shown(
     lead: Lead, publish: Callable[..., Version], store: Store, loop: Loop, make_settings: Callable[..., Settings]
 ) -> None:
     publish()
-    assert "switched off" in lead.read()
+    assert "switched off (LABEL_ISSUES=false)" in lead.read()
     loop.settings = make_settings()
     begun = store.reviews.begin(UID)
     assert begun
-    assert "being looked through now" in lead.read()
+    assert "being reviewed now" in lead.read()
     store.reviews.fail(begun.id, "It needs 20 labelled tasks.")
     assert "It needs 20 labelled tasks." in lead.read()
     review(store)
-    assert "Nothing suspicious is left in 40 labelled tasks." in lead.read()
+    assert "No label issue is left in 40 labelled tasks." in lead.read()
 
 
 def test_hostile_names_and_texts_stay_text(
@@ -321,10 +320,13 @@ def test_hostile_names_and_texts_stay_text(
     loop.settings = make_settings()
     figures = metrics(0.7, 60)
     figures["per_label"] = {HOSTILE: figures["per_label"]["Dish"]}
-    publish(metrics=figures, labels=(HOSTILE,), verdict=HOSTILE)
+    decision = GateDecision(
+        promote=True, rule="new_labels", documents=60, f1=0.7, current_f1=0.7, new_labels=(HOSTILE,)
+    )
+    publish(metrics=figures, labels=(HOSTILE,), decision=decision)
     quoted = HOSTILE.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     config = LABEL_CONFIG.replace('value="Dish"', f'value="{quoted}" background="{quoted}"')
-    store.projects.remember(UID, title=HOSTILE, label_config=config)
+    store.projects.save(UID, title=HOSTILE, label_config=config)
     store.projects.note_comparison(UID, HOSTILE)
     run = loop.train(UID, reason=HOSTILE)
     store.runs.end(run.id, "failed", error=HOSTILE)
@@ -338,8 +340,8 @@ def test_hostile_names_and_texts_stay_text(
 
 def test_label_colours_are_a_style_sheet(lead: Lead, store: Store) -> None:
     config = LABEL_CONFIG.replace('value="Dish"', 'value="Dish" background="#ffb53e"')
-    store.projects.remember(UID, title="Restaurants", label_config=config)
+    store.projects.save(UID, title="Restaurants", label_config=config)
     answer = lead.get(f"{PAGE}labels.css")
     assert answer.mimetype == "text/css"
-    assert answer.text.startswith(".label-0 { --paint: #ffb53e; --ink: #000000 }\n")
+    assert answer.text.startswith(".label-0 { --label-background: #ffb53e; --label-text: #000000 }\n")
     assert f'href="{PAGE}labels.css"' in lead.get().text

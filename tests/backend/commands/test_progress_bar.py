@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from backend.commands import progress as module
-from backend.commands.progress import Bar
+from backend.commands import progress_bar as module
+from backend.commands.progress_bar import Bar
 
 
 def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with Bar("Export") as bar:
         bar.show(1, "too soon", total=4)
-        monkeypatch.setattr(module, "_QUIET_SECONDS", 0.0)
+        monkeypatch.setattr(module, "_LINE_SECONDS", 0.0)
         bar.show(2, "half of\x1b[31m it")
         bar.show(4)
     seen = capsys.readouterr()
@@ -23,7 +23,7 @@ def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
 def test_without_a_total_it_tells_what_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_LINE_SECONDS", 0.0)
     with Bar("Export") as bar:
         bar.show(0, "Label Studio collects the tasks")
     assert capsys.readouterr().err == "Export: Label Studio collects the tasks\n"
@@ -47,8 +47,8 @@ def test_terminal_gets_a_bar_that_obeys_no_markup(monkeypatch: pytest.MonkeyPatc
 
 
 def test_each_counts_what_is_through(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(module, "_EVERY", 2)
+    monkeypatch.setattr(module, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_UPDATE_ITEMS", 2)
     with Bar("Export") as bar:
-        assert list(bar.each("abcd", "tasks")) == list("abcd")
+        assert list(bar.track("abcd", "tasks")) == list("abcd")
     assert capsys.readouterr().err == "Export: 0 % 4 tasks\nExport: 50 % 4 tasks\nExport: 100 % 4 tasks\n"

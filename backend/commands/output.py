@@ -1,4 +1,4 @@
-"""Rows for people and for programs: a table, or JSON with ``--json``."""
+"""Prints rows: a table for people, or JSON for programs (``--json``)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from backend.store.models import Base
 
 _PIPE_COLUMNS = 100_000
-"""Width of what is no terminal: a row stays one line, for grep and awk."""
+"""Width where standard output is not a terminal: a row stays one line, for grep and awk."""
 
 _GAP = 3
 _LONG_WORD = 24
-"""Longer words, such as addresses, may be cut into lines."""
+"""Longer words, such as addresses, may be broken into lines."""
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table as wide as the terminal allows, its cells folded between words; in a pipe a line a row.
+    """Print a table as wide as the terminal, its cells wrapped between words; in a pipe one line per row.
 
-    Where the terminal is too narrow for the words side by side, each row becomes lines of its own.
+    Where the terminal is too narrow for the columns side by side, each row is printed as facts, one line per column.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -49,7 +49,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def show_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
-    """Print what is known of one thing, a line each."""
+    """Print names and values, one pair per line."""
     from rich.table import Table
     from rich.text import Text
 
@@ -67,7 +67,7 @@ def show_json(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def fields_of(row: Base, *, without: Sequence[str] = ()) -> dict[str, Any]:
-    """A row under its own field names, its times as ISO 8601 in UTC."""
+    """A row's columns by name, times as ISO 8601 in UTC."""
     names = [column.name for column in row.__table__.columns if column.name not in without]
     return {name: iso(getattr(row, name)) if name.endswith("_at") else getattr(row, name) for name in names}
 
@@ -94,39 +94,39 @@ def duration(seconds: float | None) -> str:
 
 
 def plain(value: object) -> str:
-    """A foreign text in one line that a terminal shows and never obeys: control characters become U+FFFD."""
+    """Make any text safe to print in one line: control characters, which a terminal would obey, become U+FFFD."""
     text = " ".join(str(value).split())
     return "".join("\ufffd" if unicodedata.category(char) in _NOT_SHOWN else char for char in text)
 
 
-# Controls (escape sequences), surrogates, and what turns the direction of writing or is invisible.
+# Controls (escape sequences), surrogates, and characters that are invisible or change the writing direction.
 _NOT_SHOWN = ("Cc", "Cs", "Cf")
 
 
 def _cell(value: object) -> Any:
     from rich.text import Text
 
-    return Text(plain(value))  # a text, so that [brackets] are no markup
+    return Text(plain(value))  # a `Text`, so that [brackets] are not read as markup
 
 
-def _print(*things: object) -> None:
+def _print(*renderables: object) -> None:
     from rich.console import Console
 
     terminal = _is_terminal()
     console = Console(width=None if terminal else _PIPE_COLUMNS, highlight=False, emoji=False)
     with console.capture() as captured:
-        console.print(*things, sep="\n")
+        console.print(*renderables, sep="\n")
     for line in captured.get().rstrip("\n").split("\n"):
         click.echo(line.rstrip() if not terminal else line)
 
 
 def _widths(columns: Sequence[Sequence[str]], available: int) -> list[int] | None:
-    """Widths that break no word, wider where a column has long cells; ``None`` where they do not fit."""
+    """Column widths that break no word, wider for columns with long cells; ``None`` where they do not fit."""
     from rich.cells import cell_len
 
     whole = [max(map(cell_len, column)) for column in columns]
     words = [max(map(cell_len, " ".join(column).split()), default=1) for column in columns]
-    widths = [max(1, min(word, _LONG_WORD, all_of_it)) for word, all_of_it in zip(words, whole, strict=True)]
+    widths = [max(1, min(word, _LONG_WORD, cell)) for word, cell in zip(words, whole, strict=True)]
     left = available - sum(widths) - _GAP * (len(columns) - 1)
     if left < 0:
         return None

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on standard error: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from backend.commands.tables import plain
+from backend.commands.output import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_Thing = TypeVar("_Thing")
+_Item = TypeVar("_Item")
 
-_QUIET_SECONDS = 10.0
-_EVERY = 100
+_LINE_SECONDS = 10.0
+"""Time between two lines where there is no terminal."""
+
+_UPDATE_ITEMS = 100
 
 
 class Bar:
-    """How far something is, out of ``total``; without one it only moves. Standard output stays the result's."""
+    """Shows progress out of ``total``; while the total is unknown, the bar only pulses. Standard output stays free."""
 
     def __init__(self, label: str, *, total: float | None = None) -> None:
         self._label = label
         self._total = total
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._spoken = time.monotonic()
+        self._last_line = time.monotonic()
 
     def __enter__(self) -> Bar:
         if sys.stderr.isatty():
@@ -50,20 +52,20 @@ class Bar:
             self._bar.stop()
 
     def show(self, done: float, detail: str = "", *, total: float | None = None) -> None:
-        """Move to ``done`` and say what goes on; the ``total`` may become known later."""
+        """Move the bar to ``done``; ``detail`` says what is being done, ``total`` may be given late."""
         self._total = total or self._total
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=done, total=self._total, detail=plain(detail))
-        elif time.monotonic() - self._spoken >= _QUIET_SECONDS:
+        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             percent = f" {done / self._total:.0%}".replace("%", " %") if self._total else ""
             click.echo(f"{self._label}:{percent} {plain(detail)}".rstrip(), err=True)
-            self._spoken = time.monotonic()
+            self._last_line = time.monotonic()
 
-    def each(self, things: Sequence[_Thing], noun: str) -> Iterator[_Thing]:
-        """Give the things on and show how many of them are through."""
-        said = f"{len(things):,} {noun}"
-        for done, thing in enumerate(things):
-            if done % _EVERY == 0:
-                self.show(done, said, total=len(things))
-            yield thing
-        self.show(len(things), said)
+    def track(self, items: Sequence[_Item], noun: str) -> Iterator[_Item]:
+        """Yield the items, and show how many have been processed."""
+        detail = f"{len(items):,} {noun}"
+        for done, item in enumerate(items):
+            if done % _UPDATE_ITEMS == 0:
+                self.show(done, detail, total=len(items))
+            yield item
+        self.show(len(items), detail)

@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Callable
 
+from backend.evaluation.gate import GateDecision, explain
 from backend.registry import Registry
+from backend.scores import Score
 from backend.store import Store
 from backend.store.models import Version
 from tests.backend.commands.conftest import Command
@@ -14,26 +16,30 @@ Publish = Callable[..., Version]
 
 
 def test_versions_show_what_serves_and_why(command: Command, publish: Publish, store: Store) -> None:
-    publish("ner-v1", metrics={"f1": 0.5})
-    publish("ner-v2", metrics={}, current=False, verdict="rejected: worse")
+    promoted = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
+    publish("ner-v1", metrics={"f1": 0.5}, decision=promoted)
+    rejected = GateDecision(promote=False, rule="few_documents", documents=12, tolerance=0.1, share_worse=0.97)
+    publish("ner-v2", metrics={}, current=False, decision=rejected)
     result = command("versions", "--project", "7")
     assert result.exit_code == 0
     heading, second, first = (line.split("  ") for line in re.sub("  +", "  ", result.output).splitlines())
     assert heading == ["serves", "project", "version", "made", "score", "verdict", "files"]
     assert (second[:3], second[4:]) == (
-        ["", "7", "ner-v2"], ["F1 unknown: no held-out task has regions", "rejected: worse", "kept"]
+        ["", "7", "ner-v2"], [Score.from_metrics({}).sentence, explain(rejected), "kept"]
     )  # fmt: skip
-    assert (first[:3], first[4:]) == (["*", "7", "ner-v1"], ["F1 0.500", "promoted: it is the first", "kept"])
+    assert (first[:3], first[4:]) == (["*", "7", "ner-v1"], ["F1 0.500", explain(promoted), "kept"])
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", first[3])
 
 
 def test_versions_as_json(command: Command, publish: Publish) -> None:
     metrics = {"f1": 0.5, "documents": 84, "intervals": {"f1": [0.4, 0.6]}}
-    publish("ner-v1", metrics=metrics)
+    decision = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
+    publish("ner-v1", metrics=metrics, decision=decision)
     publish("ner-v2", uid="8.100")
     newest, first = json.loads(command("versions", "--json").stdout)[::-1]
     assert (newest["name"], newest["project"], newest["current"]) == ("ner-v2", "8.100", True)
     assert (first["metrics"], first["pinned"], first["pruned_at"]) == (metrics, False, None)
+    assert first["verdict"] == explain(decision)
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", first["created_at"])
     assert json.loads(command("versions", "--project", "7", "--json").stdout) == [first]
 
@@ -65,9 +71,9 @@ def test_promote_makes_an_earlier_version_serve(command: Command, publish: Publi
     publish("ner-v1")
     publish("ner-v2")
     result = command("promote", "--project", "7", "ner-v1")
-    assert result.output == "ner-v1 serves now; its predictions are on their way to Label Studio.\n"
+    assert result.output == "ner-v1 serves now; its predictions are being sent to Label Studio.\n"
     assert store.projects.get(UID).current_version == "ner-v1"
-    assert store.refreshes.due(UID) == 1
+    assert store.syncs.pending(UID) == 3  # one request per promotion
 
 
 def test_versions_show_which_are_pinned_and_which_have_no_files(command: Command, publish: Publish) -> None:

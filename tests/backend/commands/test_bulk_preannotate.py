@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from backend.commands import preannotate as module
+from backend.commands import bulk_preannotate as module
 from backend.errors import LabelStudioUnreachable
 from backend.label_studio.api import Prediction
 from backend.loop import Loop
@@ -33,13 +33,13 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_unlabelled_task_gets_a_prediction(command: Command, studio: FakeLabelStudio, store: Store) -> None:
-    store.refreshes.want(UID)
+    store.syncs.request(UID)
     result = command("preannotate", "--project", "7")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("9 unlabelled tasks: 9 predictions of ner-v1 stored, in 0 s.\n")
     assert studio.predicted("ner-v1") == set(range(1, 10))
     assert studio.shown == "ner-v1"
-    assert store.refreshes.due(UID) is None
+    assert store.syncs.pending(UID) is None
     assert "0 predictions of ner-v1 stored, 9 were there" in command("preannotate", "--project", "7").stdout
     assert studio.twice == set()
 
@@ -56,14 +56,14 @@ def test_refused_tasks_are_named(command: Command, studio: FakeLabelStudio) -> N
     result = command("preannotate", "--project", "7")
     assert result.exit_code == 1
     assert "7 predictions of ner-v1 stored" in result.stdout
-    assert result.stderr.endswith("Error: Label Studio keeps no prediction of 2 tasks: 3, 5.\n")
+    assert result.stderr.endswith("Error: Label Studio refused the predictions of 2 tasks: 3, 5.\n")
 
 
 @pytest.mark.usefixtures("_small_batches")
-def test_interrupted_it_says_what_stays_and_goes_on_there(
+def test_after_an_interruption_it_says_what_is_stored_and_resumes(
     command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.label_studio.sync.SETTLE_SECONDS", -1.0)
+    monkeypatch.setattr("backend.label_studio.importer.RECOVERY_SECONDS", -1.0)
     original = studio.import_predictions
 
     def store(project_id: int, predictions: Sequence[Prediction]) -> int:
@@ -75,7 +75,8 @@ def test_interrupted_it_says_what_stays_and_goes_on_there(
     result = command("preannotate", "--project", "7")
     assert result.exit_code == 1
     assert result.stderr.endswith(
-        "Error: Label Studio does not answer. 4 predictions are stored and stay; the same command goes on there.\n"
+        "Error: Label Studio does not answer. "
+        "4 predictions are stored and stay there; run the same command again to continue.\n"
     )
     studio.down = None
     monkeypatch.setattr(studio, "import_predictions", original)
@@ -89,20 +90,20 @@ def test_project_without_a_version_says_what_to_do(command: Command, met: str, s
     assert "no model version yet: run `python -m backend train --wait` first" in store_without.stderr
 
 
-def test_project_that_was_created_anew_gets_no_strangers_predictions(command: Command, studio: FakeLabelStudio) -> None:
+def test_project_with_a_reused_number_gets_no_predictions(command: Command, studio: FakeLabelStudio) -> None:
     studio.uid = "7.1800000000"
     result = command("preannotate", "--project", "7")
     assert result.exit_code == 1
-    assert "connect it with `python -m backend connect --project 7`" in result.stderr
+    assert "connect it again with `python -m backend connect --project 7`" in result.stderr
     assert studio.imports == []
 
 
 @pytest.mark.usefixtures("_small_batches")
-def test_worker_that_refreshes_at_the_same_time_doubles_nothing(
+def test_worker_that_syncs_at_the_same_time_duplicates_nothing(
     command: Command, studio: FakeLabelStudio, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
-    store.refreshes.want(UID)
+    monkeypatch.setattr(module, "_ACQUIRE_SECONDS", 0.01)
+    store.syncs.request(UID)
     worker = Worker(loop, lambda settings, project: studio)  # type: ignore[arg-type,return-value]
     refreshing = threading.Thread(target=worker.sync_predictions, args=(UID,))
     original = studio.import_predictions
@@ -123,7 +124,7 @@ def test_worker_that_refreshes_at_the_same_time_doubles_nothing(
 
 
 @pytest.mark.usefixtures("_small_batches")
-def test_version_promoted_meanwhile_is_the_one_that_is_brought(
+def test_version_promoted_meanwhile_is_the_one_that_is_stored(
     command: Command, studio: FakeLabelStudio, publish: Publish, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish("ner-v2", current=False)
@@ -131,7 +132,7 @@ def test_version_promoted_meanwhile_is_the_one_that_is_brought(
 
     def promoting(project_id: int, predictions: Sequence[Prediction]) -> int:
         if not studio.imports:
-            loop.promote(UID, "ner-v2")
+            loop.promote(UID, "ner-v2", actor="dashboard")
         return original(project_id, predictions)
 
     monkeypatch.setattr(studio, "import_predictions", promoting)
@@ -139,9 +140,11 @@ def test_version_promoted_meanwhile_is_the_one_that_is_brought(
     assert studio.shown == "ner-v2"
 
 
-def test_turn_of_a_dead_process_lapses(
+def test_lease_of_a_killed_process_lapses(
     command: Command, studio: FakeLabelStudio, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.05)
-    assert store.refreshes.hold(UID, seconds=0.5, holder="killed")
+    monkeypatch.setattr(module, "_ACQUIRE_SECONDS", 0.05)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backend.store.lease.LEASE_SECONDS", 0.5)
+        assert store.leases.acquire("sync", UID, "killed")
     assert command("preannotate", "--project", "7").exit_code == 0

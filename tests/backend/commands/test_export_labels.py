@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import LabelStudioUnreachable
+from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import FakeLabelStudio
 
@@ -70,3 +70,51 @@ def test_label_studio_that_is_away_is_one_sentence(command: Command, studio: Fak
     result = command("export", "--project", "7", "out.conll")
     assert (result.exit_code, result.output) == (1, "Error: Label Studio does not answer: check that it runs.\n")
     assert not (tmp_path / "out.conll").exists()
+
+
+def test_result_file_holds_the_counts(command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    assert command("export", "--project", "7", "out.conll", "--result", "result.json").exit_code == 0
+    assert json.loads((tmp_path / "result.json").read_text()) == {"documents": 2, "tokens": 5, "entities": 2}
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "kind", "sentence"),
+    [
+        (
+            "out.conll",
+            LabelStudioRefused("Label Studio refuses the access token."),
+            "LabelStudioRefused",
+            "Label Studio",
+        ),
+        ("nowhere/out.conll", None, "FileNotFoundError", "nowhere/"),
+    ],
+)
+def test_result_file_holds_the_error_and_its_kind(
+    target: str, error: LabelStudioError | None, kind: str, sentence: str,
+    command: Command, studio: FakeLabelStudio, tmp_path: Path,
+) -> None:  # fmt: skip
+    studio.down = error
+    result = command("export", "--project", "7", target, "--result", "result.json")
+    assert result.exit_code == 1
+    report = json.loads((tmp_path / "result.json").read_text())
+    assert (report["kind"], set(report)) == (kind, {"kind", "error"})
+    assert report["error"].startswith(sentence)
+    assert result.stderr.endswith(f"Error: {report['error']}\n")
+
+
+def test_unsupported_configuration_is_reported(command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    studio.label_config = "<View/>"
+    assert command("export", "--project", "7", "out.conll", "--result", "result.json").exit_code == 1
+    assert json.loads((tmp_path / "result.json").read_text())["kind"] == "UnsupportedLabelConfig"
+
+
+def test_crash_leaves_no_result_file(
+    command: Command, studio: FakeLabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(studio, "labelled_tasks", crash)
+    result = command("export", "--project", "7", "out.conll", "--result", "result.json")
+    assert isinstance(result.exception, RuntimeError)
+    assert list(tmp_path.glob("*result*")) == []

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from rich.cells import cell_len
 
-from backend.commands.tables import duration, iso, moment, plain, show_facts, show_json, show_table
+from backend.commands.output import duration, iso, moment, plain, show_facts, show_json, show_table
 from backend.store.models import Project
 
 HOSTILE = "[bold red]sale[/] \x1b[31mred\x1b]0;title\x07 \u202egnp.exe :smile:\nnext"

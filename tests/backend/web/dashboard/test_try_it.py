@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.store.models import Version
-from backend.web.dashboard.trying import MOST_CHARACTERS, Piece, pieces
+from backend.web.dashboard.try_it import MAX_CHARACTERS, Segment, segments
 from converters.document import Span
 from tests.backend.web.dashboard.conftest import Lead, plain
 
@@ -15,11 +15,11 @@ TEXT = "🍣 Who makes the best sushi?\r\nThe sushi <b>bar</b>"
 
 def test_a_text_is_cut_at_its_spans() -> None:
     dish, place = Span(3, 6, "Dish", 0.9), Span(6, 8, "Location", None)
-    assert pieces("🍣🍕 abcde", [dish, place]) == (
-        Piece("🍣🍕 "), Piece("abc", dish), Piece("de", place),
+    assert segments("🍣🍕 abcde", [dish, place]) == (
+        Segment("🍣🍕 "), Segment("abc", dish), Segment("de", place),
     )  # fmt: skip
-    assert pieces("", []) == ()
-    assert pieces("ab", [Span(0, 2, "Dish")]) == (Piece("ab", Span(0, 2, "Dish")),)
+    assert segments("", []) == ()
+    assert segments("ab", [Span(0, 2, "Dish")]) == (Segment("ab", Span(0, 2, "Dish")),)
 
 
 @pytest.mark.usefixtures("fake_models")
@@ -32,7 +32,7 @@ def test_regions_are_shown_version_by_version(lead: Lead, publish: Callable[...,
     assert page.index("ner-v2 serves 🍣") < page.index("ner-v1 🍣")
     assert answer.text.count('<mark class="label-0">sushi') == 4
     assert "sushi ( Dish 0.90 )" in page
-    assert "2 regions; sure of the whole text by" in page
+    assert "2 regions; confidence in the whole text" in page
     assert "<b>bar</b>" not in answer.text
     assert "&lt;b&gt;bar&lt;/b&gt;" in answer.text
     assert "Try it" in answer.text
@@ -51,12 +51,12 @@ def test_a_fragment_is_the_regions_alone(lead: Lead, publish: Callable[..., Vers
     [
         ({"text": " \n", "version": "ner-v1"}, "Paste a text"),
         ({"version": "ner-v1"}, "Paste a text"),
-        ({"text": "x" * (MOST_CHARACTERS + 1), "version": "ner-v1"}, "The text has 10,001 characters"),
+        ({"text": "x" * (MAX_CHARACTERS + 1), "version": "ner-v1"}, "The text has 10,001 characters"),
         ({"text": "sushi"}, "Choose at least one version"),
         ({"text": "sushi", "version": [f"ner-v{n}" for n in range(1, 6)]}, "choose at most 4"),
     ],
 )
-def test_what_cannot_be_tried_is_explained(
+def test_invalid_input_is_explained(
     fields: dict[str, object], sentence: str, lead: Lead, publish: Callable[..., Version]
 ) -> None:
     publish()
@@ -72,7 +72,7 @@ def test_a_version_that_cannot_answer_says_so_beside_one_that_can(lead: Lead, pu
     page = plain(lead.post("try", text="sushi", version=["ner-v1", "ner-v2", "ner-v9"]).text)
     assert "were removed to save space" in page
     assert "has no model version 'ner-v9'" in page
-    assert "1 region; sure" in page
+    assert "1 region; confidence" in page
 
 
 def test_a_damaged_version_says_so(lead: Lead, publish: Callable[..., Version]) -> None:
