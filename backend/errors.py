@@ -115,7 +115,8 @@ class AnnotationsLost(LabelStudioError):
         self.tasks = tasks
         super().__init__(
             f"Label Studio imported {created} tasks into project {project_id} but lost {lost} of their {sent} "
-            "annotations (this happens while others annotate): delete these tasks and import them again."
+            "annotations (this happens while others annotate): "
+            "delete these tasks in Label Studio and import them again."
         )
 
 
