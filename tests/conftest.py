@@ -14,7 +14,7 @@ from converters.tagged import TaggedDocument
 from tests import samples
 
 if TYPE_CHECKING:
-    from backend.training.build import Built
+    from backend.training.build import BuiltVersion
     from tests.site import Site
 
 # Threads of torch that wait by spinning take the cores from whatever else runs, three times over.
@@ -32,7 +32,7 @@ def tagged_documents() -> list[TaggedDocument]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Document]) -> Built:
+def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Document]) -> BuiltVersion:
     """One version trained with the embedded encoder, and what building it reported."""
     # Imported here: torch takes seconds to load, and most tests do without.
     from backend.recipe import Recipe
@@ -50,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, sample_documents: list[Docum
 
 
 @pytest.fixture(scope="session")
-def version_folder(built: Built) -> Path:
+def version_folder(built: BuiltVersion) -> Path:
     """Folder of a finished version. Read only: copy it to change it."""
     return built.folder
 

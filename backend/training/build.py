@@ -38,7 +38,7 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltVersion:
     """A finished version.
 
     ``metrics`` are the scores on ``test``, the test set; ``None`` if it is empty. ``info`` is the rest of
@@ -63,7 +63,7 @@ def build_version(
     precision: Precision = "auto",
     start: Path | None = None,
     other_ranks: OtherRanks | None = None,
-) -> Built:
+) -> BuiltVersion:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
     Training continues from the version in the folder ``start``, or starts from the recipe's base model.
@@ -106,7 +106,7 @@ def build_version(
     }
     _write_files(folder, tagged, info, validation=validation, test=test)
     progress("evaluating", 1.0)
-    return Built(folder=folder, labels=tuple(labels), test=subsets.test, metrics=test, info=info)
+    return BuiltVersion(folder=folder, labels=tuple(labels), test=subsets.test, metrics=test, info=info)
 
 
 def _losses(documents: Sequence[TaggedDocument]) -> dict[str, int]:

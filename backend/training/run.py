@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from backend.errors import BackendError, ModelError, RunCancelled
 from backend.evaluation.evaluate import Metrics, evaluate
-from backend.evaluation.gate import decide, explain
+from backend.evaluation.gate import GateDecision, decide, explain
 from backend.label_studio.client import open_label_studio
 from backend.logs import configure_logging
 from backend.recipe import Recipe
@@ -32,6 +32,7 @@ from converters import TaggedDocument
 from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
+    from backend.training.build import BuiltVersion
     from backend.training.fine_tuning.distributed import OtherRanks
 
 log = logging.getLogger(__name__)
@@ -115,15 +116,7 @@ def _train_and_publish(
             start=_start(registry, store.projects.get(project.uid), recipe),
             other_ranks=other_ranks,
         )
-        serving = store.projects.get(project.uid).current_version
-        decision = decide(
-            built.metrics,
-            _metrics_of(serving, registry, project, built.test),
-            labels=built.labels,
-            current_labels=store.versions.get(project.uid, serving).labels if serving else (),
-            tolerance=settings.promotion_tolerance,
-            current_name=serving,
-        )
+        decision = _decide(store, registry, project.uid, built, tolerance=settings.promotion_tolerance)
         progress("publishing", 0.0)
         version = registry.publish(
             project.uid,
@@ -151,18 +144,27 @@ def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
     return folder if metrics["recipe"]["base"] == recipe.base else None
 
 
-def _metrics_of(
-    version: str | None, registry: Registry, project: Project, documents: Sequence[TaggedDocument]
-) -> Metrics | None:
-    """The current version's scores on the candidate's test set; ``None`` if there is none that can be opened."""
-    if version is None:
-        return None
+def _decide(store: Store, registry: Registry, uid: str, built: BuiltVersion, *, tolerance: float) -> GateDecision:
+    """Compare a new version with the current one, on the new version's test set."""
+    current = store.projects.get(uid).current_version
+    return decide(
+        built.metrics,
+        _metrics_of(registry, uid, current, built.test) if current else None,
+        labels=built.labels,
+        current_labels=store.versions.get(uid, current).labels if current else (),
+        tolerance=tolerance,
+        current_name=current,
+    )
+
+
+def _metrics_of(registry: Registry, uid: str, version: str, documents: Sequence[TaggedDocument]) -> Metrics | None:
+    """The scores of a version; ``None`` if it cannot be opened."""
     try:
-        current = registry.open(project.uid, version)
+        tagger = registry.open(uid, version)
     except ModelError as error:
-        log.warning("the current version cannot be compared: %s", error)
+        log.warning("%s is not compared with the new version: %s", version, error)
         return None
-    return evaluate(current, documents)
+    return evaluate(tagger, documents)
 
 
 def _pipe_from_worker() -> int | None:

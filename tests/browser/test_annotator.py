@@ -18,7 +18,7 @@ from tests.browser.service import LABEL_CONFIG
 from tests.site import Site
 
 if TYPE_CHECKING:
-    from backend.training.build import Built
+    from backend.training.build import BuiltVersion
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio, pytest.mark.timeout(600)]
 
@@ -52,7 +52,7 @@ class Served:
 
 
 @pytest.fixture
-def serve(site: Site, built: Built) -> Callable[[str], Served]:
+def serve(site: Site, built: BuiltVersion) -> Callable[[str], Served]:
     """Make a project of `TEXTS`, connect it, and have it served by a real model."""
 
     def serve(title: str) -> Served:

@@ -13,7 +13,7 @@ from backend.evaluation.evaluate import evaluate
 from backend.inference.tagger import Tagger
 from backend.recipe import Recipe
 from backend.training import build as module
-from backend.training.build import Built, build_version
+from backend.training.build import BuiltVersion, build_version
 from backend.training.model_card import model_card
 from backend.training.split import split
 from converters.document import Document, Span
@@ -21,7 +21,7 @@ from converters.tagged import TaggedDocument
 from tests.samples import LABELS, marked
 
 
-def build(documents: Sequence[Document], folder: Path, progress: module.Progress) -> Built:
+def build(documents: Sequence[Document], folder: Path, progress: module.Progress) -> BuiltVersion:
     return build_version(
         documents,
         labels=LABELS,
@@ -32,13 +32,13 @@ def build(documents: Sequence[Document], folder: Path, progress: module.Progress
     )
 
 
-def test_version_has_learnt_its_training_documents(built: Built, tagged_documents: list[TaggedDocument]) -> None:
+def test_version_has_learnt_its_training_documents(built: BuiltVersion, tagged_documents: list[TaggedDocument]) -> None:
     metrics = evaluate(Tagger.load(built.folder), split(tagged_documents).train)
     assert metrics is not None
     assert metrics.f1 > 0.9
 
 
-def test_metrics_file_tells_how_the_version_came_about(built: Built, tagged_documents: list[TaggedDocument]) -> None:
+def test_metrics_file_has_counts_and_parameters(built: BuiltVersion, tagged_documents: list[TaggedDocument]) -> None:
     written = json.loads((built.folder / "metrics.json").read_text(encoding="utf-8"))
     assert built.metrics is not None
     assert written["test"] == built.metrics.to_dict()
@@ -51,7 +51,7 @@ def test_metrics_file_tells_how_the_version_came_about(built: Built, tagged_docu
     assert {key: written[key] for key in built.info} == json.loads(json.dumps(built.info))
 
 
-def test_metrics_file_tells_which_precision_serves(built: Built) -> None:
+def test_metrics_file_tells_which_precision_serves(built: BuiltVersion) -> None:
     written = json.loads((built.folder / "metrics.json").read_text(encoding="utf-8"))
     published = (built.folder / "onnx" / "model_quantized.onnx").is_file()
     assert written["serving"] == ("int8" if published else "fp32")
@@ -60,13 +60,13 @@ def test_metrics_file_tells_which_precision_serves(built: Built) -> None:
     assert not published or written["int8"]["f1"] == written["test"]["f1"]
 
 
-def test_snapshot_holds_every_document(built: Built, sample_documents: list[Document]) -> None:
+def test_snapshot_holds_every_document(built: BuiltVersion, sample_documents: list[Document]) -> None:
     text = (built.folder / "snapshot.conll").read_text(encoding="utf-8")
     assert text.count("-DOCSTART-") == len(sample_documents)
     assert "thai -X- _ I-Dish\n" in text
 
 
-def test_model_card_is_for_a_reader(built: Built) -> None:
+def test_model_card_is_for_a_reader(built: BuiltVersion) -> None:
     card = (built.folder / "README.md").read_text(encoding="utf-8")
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["pipeline_tag"] == "token-classification"
@@ -77,20 +77,20 @@ def test_model_card_is_for_a_reader(built: Built) -> None:
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_model_card_names_the_int8_file_if_there_is_one(built: Built, published: bool) -> None:
+def test_model_card_names_the_int8_file_if_there_is_one(built: BuiltVersion, published: bool) -> None:
     int8 = {"published": published, "config": "all", "reason": "F1 0.9 against 0.9 in fp32"}
     card = model_card({**built.info, "int8": int8}, validation=None, test=None)
     assert ("onnx/model_quantized.onnx" in card) is published
     assert ("F1 0.9 against 0.9 in fp32." in card) is published
 
 
-def test_model_card_without_held_out_documents_says_so(built: Built) -> None:
+def test_model_card_without_held_out_documents_says_so(built: BuiltVersion) -> None:
     card = model_card(built.info, validation=None, test=None)
     assert "The quality of this model is unknown: no task is held out yet" in card
     assert "model-index" not in card
 
 
-def test_nothing_but_the_version_is_left_beside_it(built: Built) -> None:
+def test_nothing_but_the_version_is_left_beside_it(built: BuiltVersion) -> None:
     assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
 
 

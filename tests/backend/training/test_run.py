@@ -26,7 +26,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Run, Version
 from backend.training import run as module
-from backend.training.build import Built
+from backend.training.build import BuiltVersion
 from backend.training.split import split
 from converters.tagged import tag_document
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
@@ -76,7 +76,9 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
     def build(*, right: bool = True, during: Callable[[], object] = lambda: None) -> list[int]:
         built: list[int] = []
 
-        def build_version(documents: Any, *, labels: Any, name: str, folder: Path, progress: Any, **_: Any) -> Built:
+        def build_version(
+            documents: Any, *, labels: Any, name: str, folder: Path, progress: Any, **_: Any
+        ) -> BuiltVersion:
             progress("training", 0.5)
             (folder / "config.json").write_text("{}")
             during()
@@ -84,7 +86,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
             built.append(len(documents))
             test = split([tag_document(document) for document in documents]).test
             metrics = score([["B-Dish"]] * len(test), [["B-Dish" if right else "O"]] * len(test))
-            return Built(folder=folder, labels=tuple(labels), test=test, metrics=metrics, info={"name": name})
+            return BuiltVersion(folder=folder, labels=tuple(labels), test=test, metrics=metrics, info={"name": name})
 
         monkeypatch.setattr("backend.training.build.build_version", build_version)
         return built
