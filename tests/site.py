@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import sys
 import time
@@ -18,9 +20,11 @@ from backend.demo.processes import Processes
 from backend.demo.show import Places, label_studio_command, label_studio_environment
 from backend.label_studio.api import RemoteProject
 from backend.label_studio.client import LabelStudio
+from backend.label_studio.task_import import import_annotated_tasks
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings, load_settings
+from backend.store.models import Version
 from converters import Document, regions
 from label_config import LabelConfig
 from tests import samples
@@ -71,11 +75,19 @@ class Site:
             for document in labelled
         ]
         tasks += [{"data": {"text": text}} for text in unlabelled]
-        assert self.label_studio.import_tasks(project.id, tasks) == len(tasks)
-        # Known from the beginning, or the worker's comparison each minute counts them as changed amid a test.
+        import_annotated_tasks(self.label_studio, project.id, tasks)
+        # Stored at once, or else the worker's comparison counts them as changed, up to a minute later.
         self.loop.register_project(project.uid, title=title)
         self.loop.store.annotations.replace(project.uid, self.label_studio.annotation_tasks(project.id))
         return project
+
+    def publish(self, project: RemoteProject, name: str, files: Path) -> Version:
+        """Make a version of a trained one's ``files``, which are linked and not copied; it does not serve yet."""
+        staged = self.places.folder / "staged" / project.uid / name
+        shutil.copytree(files, staged, copy_function=os.link)
+        return self.loop.registry.publish(
+            project.uid, name, staged, run="0123456789ab", labels=samples.LABELS, metrics={}
+        )
 
     def is_shown(self, project: RemoteProject, version: str) -> bool:
         """Every unlabelled task has a prediction of the version, and annotators are shown it."""
@@ -92,14 +104,14 @@ class Site:
                 return value
             time.sleep(0.3)
         log = self.processes.log("work").read_text()[-3000:]
-        pytest.fail(f"waited {seconds:.0f} s in vain for {what}; the worker's log ends:\n{log}")
+        pytest.fail(f"waited {seconds:.0f} s for {what}; the worker's log ends with:\n{log}")
 
 
 @contextmanager
-def running_site(folder: Path, **chosen: Any) -> Iterator[Site]:
-    """Start both servers with their data below ``folder``; ``chosen`` settings take the place of the tests' own."""
+def running_site(folder: Path, **overrides: Any) -> Iterator[Site]:
+    """Start both servers with their data below ``folder``; ``overrides`` replace the tests' settings."""
     if not PROGRAM.exists():
-        pytest.fail(f"there is no Label Studio at {PROGRAM}: `make test` installs it")
+        pytest.fail(f"There is no Label Studio at {PROGRAM}: `make test` installs it.")
     places = Places(folder, label_studio_port=free_port(), port=free_port())
     values: dict[str, Any] = {
         "label_studio_url": places.label_studio_url,
@@ -116,14 +128,14 @@ def running_site(folder: Path, **chosen: Any) -> Iterator[Site]:
         "start_training_each_n_updates": THRESHOLD,
         "promotion_tolerance": 1.0,
     }
-    settings = load_settings(_env_file=None, **{**values, **chosen})
+    settings = load_settings(_env_file=None, **{**values, **overrides})
     with Processes(folder / "logs") as processes:
         processes.start("label-studio", label_studio_command(places, PROGRAM), label_studio_environment(places, TOKEN))
         for name in ("serve", "work"):
             processes.start(name, [sys.executable, "-m", "backend", name], settings.environment())
         for url in (f"{places.label_studio_url}/health", f"{places.backend_url}/health"):
             processes.wait_for(url, name=url, seconds=START_SECONDS, tick=lambda _: None)
-        loop, _ = open_service(settings)
+        loop = open_service(settings).loop
         label_studio = LabelStudio(places.label_studio_url, TOKEN)
         try:
             yield Site(places, settings, label_studio, loop, processes)

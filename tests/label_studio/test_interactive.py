@@ -1,4 +1,4 @@
-"""Auto-Annotation: what Label Studio hands back when an annotator has marked a region."""
+"""Auto-Annotation: what Label Studio returns after an annotator has marked a region."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from backend.label_studio.connect import connect
 from tests import samples
-from tests.label_studio.conftest import Site
+from tests.site import Site
 
 pytestmark = pytest.mark.label_studio
 

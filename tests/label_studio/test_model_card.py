@@ -1,4 +1,4 @@
-"""The project lead's way inside Label Studio: Settings → Model → ⋮ → Start Training, and what its card tells then."""
+"""Settings → Model → ⋮ → Start Training in Label Studio, and what the model's card shows then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.label_studio.connect import connect
 from backend.scores import Score
 from backend.store.models import LIVE
 from tests import samples
-from tests.label_studio.conftest import Site
+from tests.site import Site
 
 pytestmark = pytest.mark.label_studio
 
@@ -23,14 +23,14 @@ def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_scor
     site.label_studio.describe_backend(project.id, ours, title="Ann's model", description="Made by Ann.")
 
     def card() -> dict[str, Any]:
-        found: dict[str, Any] = site.api("GET", f"/api/ml/{number}")
-        return found
+        backend: dict[str, Any] = site.api("GET", f"/api/ml/{number}")
+        return backend
 
     site.wait("the card of a project without a model", lambda: card()["title"] == "Ann's model ▸ no model yet", 60)
     site.api("POST", f"/api/ml/{number}/train")  # the button
     run = site.loop.runs(project.uid)[0]
-    going = site.wait("the run on the card", lambda: "train" in card()["title"] and card())
-    assert going["description"].startswith("Made by Ann.\n\n▸ Written by the ML backend:\n")
+    running = site.wait("the run on the card", lambda: "train" in card()["title"] and card())
+    assert running["description"].startswith("Made by Ann.\n\n▸ Written by the ML backend:\n")
 
     site.wait("the run's end", lambda: site.loop.run(run.id).state not in LIVE)
     assert site.loop.run(run.id).state == "finished", site.loop.run(run.id).error
@@ -43,7 +43,7 @@ def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_scor
     assert card()["title"] == done["title"]
 
 
-def test_failed_run_is_on_the_card(site: Site) -> None:
+def test_card_shows_a_failed_run(site: Site) -> None:
     project = site.new_project("Nothing labelled, nothing learned", labelled=[], unlabelled=["a", "b"])
     number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
     site.api("POST", f"/api/ml/{number}/train")
@@ -54,7 +54,7 @@ def test_failed_run_is_on_the_card(site: Site) -> None:
     assert site.loop.runs(project.uid)[0].error in described["description"]
 
 
-def test_parameters_survive_what_is_written_on_the_card(site: Site) -> None:
+def test_writing_on_the_card_keeps_the_parameters(site: Site) -> None:
     project = site.new_project("Parameters", labelled=[], unlabelled=["a"])
     number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
     held = {
