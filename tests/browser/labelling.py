@@ -1,4 +1,4 @@
-"""Label Studio's pages as the people in front of them use them: what they press, and what they see."""
+"""Uses Label Studio's pages as people do: presses buttons and reads what is shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REGIONS = """regions => regions.map(region => ({
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A region as it stands in the text: its words, its label, and the red, green and blue behind them."""
+    """A region as it is shown in the text: its words, its label, and the red, green and blue behind them."""
 
     text: str
     label: str
@@ -49,7 +49,7 @@ def label_all_tasks(page: Page, project: int) -> int:
 
 
 def open_task(page: Page, project: int, task: int) -> None:
-    """Open a task from the project's table, as somebody does who looks at what there is about it."""
+    """Open a task from the project's table, with all its annotations and predictions."""
     page.goto(f"/projects/{project}/data?task={task}")
     expect(page.locator(".lsf-richtext__line").first).to_be_visible(timeout=PATIENCE)
 
@@ -79,8 +79,8 @@ def regions(page: Page, *, number: int) -> list[Shown]:
     """The regions in the text, in its order, once there are ``number`` of them."""
     marks = page.locator(".lsf-richtext__container .htx-highlight")
     expect(marks).to_have_count(number, timeout=PATIENCE)
-    found: list[dict[str, Any]] = marks.evaluate_all(_REGIONS)
-    return [Shown(each["text"], each["label"].partition(":")[2], _rgb(each["colour"])) for each in found]
+    shown: list[dict[str, Any]] = marks.evaluate_all(_REGIONS)
+    return [Shown(region["text"], region["label"].partition(":")[2], _rgb(region["colour"])) for region in shown]
 
 
 def region(page: Page, words: str) -> Locator:
@@ -88,13 +88,13 @@ def region(page: Page, words: str) -> Locator:
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
-    """``rgba(255, 181, 62, 0.3)``: how much of it is seen depends on whether the region is selected."""
+    """``rgba(255, 181, 62, 0.3)``: the opacity depends on whether the region is selected."""
     red, green, blue, *_ = colour[colour.index("(") + 1 : -1].split(",")
     return int(red), int(green), int(blue)
 
 
 def predictions_beside(page: Page) -> Locator:
-    """The tabs of a task's predictions, which name who made them and how sure it was."""
+    """The tabs of a task's predictions, which show the version and the score."""
     return page.locator(".lsf-annotation-button").filter(has=page.get_by_text("%"))
 
 
@@ -107,7 +107,7 @@ def open_model_page(page: Page, project: int) -> Locator:
 
 
 def start_training(page: Page) -> None:
-    """⋮ → Start Training, and once more in the dialog, until that says what was answered."""
+    """⋮ → Start Training, and again in the dialog; wait for its confirmation."""
     page.get_by_label("Machine learning model options").click()
     page.get_by_text("Start Training", exact=True).click()
     page.get_by_role("button", name="Start Training").click()

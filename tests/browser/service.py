@@ -1,4 +1,4 @@
-"""A service with a project in the middle of its life, and a browser to look at it: for tests and for screenshots."""
+"""A service with a project that has been in use for some days, and a browser: for tests and for screenshots."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _HOUR = 3600.0
 
 
 def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
-    """Write the rows of a project that has been labelled for some days; every version's files are ``files``."""
+    """Write the rows of a project that has been labelled for some days; all versions have the same ``files``."""
     now = time.time()
     loop.register_project(uid, title="Restaurant queries", label_config=LABEL_CONFIG)
     folder = loop.registry.folder(uid, "ner-v1").parent
@@ -79,7 +79,10 @@ def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
     rows += _failed(uid, now)
     rows += [Annotation(project=uid, annotation=1000 + task, task=task) for task in range(1, 608)]
     rows += [Change(project=uid, task=str(task), revision=1) for task in range(600, 607)]
-    rows += [Review(project=uid, id="review", run="0" * 11 + "7", tasks=600, ended_at=now - 2 * _HOUR), *_suspects(uid)]
+    rows += [
+        Review(project=uid, id="review", run="0" * 11 + "7", tasks=600, ended_at=now - 2 * _HOUR),
+        *_label_issues(uid),
+    ]
     with loop.store._database.write() as session:
         session.add_all(rows)
         project = session.get_one(Project, uid)
@@ -101,7 +104,7 @@ def _decision(number: int, held_out: int, f1: float) -> Decision:
 
 
 def metrics(f1: float, documents: int) -> dict[str, Any]:
-    """What `Metrics.to_dict` says of a version of this quality."""
+    """The result of `Metrics.to_dict` for a version of this quality."""
     weights = {
         "Dish": (52, 0.03),
         "Cuisine": (38, 0.06),
@@ -109,7 +112,7 @@ def metrics(f1: float, documents: int) -> dict[str, Any]:
         "Price": (17, -0.09),
         "Hours": (9, -0.2),
     }
-    support = {label: max(1, each * documents // 58) for label, (each, _) in weights.items()}
+    support = {label: max(1, count * documents // 58) for label, (count, _) in weights.items()}
     scores = {label: min(1.0, f1 + better) for label, (_, better) in weights.items()}
     half = 0.55 / documents**0.5
     found_as: dict[str, dict[str, int]] = {label: {label: round(support[label] * scores[label])} for label in LABELS}
@@ -166,8 +169,8 @@ def _failed(uid: str, now: float) -> Iterator[Run]:
         )  # fmt: skip
 
 
-def _suspects(uid: str) -> Iterator[LabelIssue]:
-    found = (
+def _label_issues(uid: str) -> Iterator[LabelIssue]:
+    issues = (
         ("214", "Boston", "Dish", "wrong label", "Location 0.98", 0.98),
         ("61", "cheap", None, "missing", "Price 0.96", 0.96),
         ("388", "a quiet", "Cuisine", "should not be marked", "not an entity 0.95", 0.95),
@@ -176,7 +179,7 @@ def _suspects(uid: str) -> Iterator[LabelIssue]:
         ("43", "after nine", None, "missing", "Hours 0.81", 0.79),
     )
     for number in range(3):
-        for task, text, given, kind, view, score in found:
+        for task, text, given, kind, view, score in issues:
             yield LabelIssue(
                 project=uid, task=str(int(task) + number), start=0, end=len(text), text=text, given=given, kind=kind,
                 view=view, found=[], score=score - number / 20, run="7",

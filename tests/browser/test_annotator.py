@@ -1,4 +1,4 @@
-"""What an annotator meets in Label Studio: the model's regions, a correction, the next task, and who predicted."""
+"""What an annotator sees in Label Studio: the model's regions, a correction, the next task, the model version."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Served:
         return [task.id for task in self.site.label_studio.unlabelled_tasks(self.project.id)]
 
     def prediction(self, task: int, version: str = "ner-v1") -> dict[str, Any]:
-        found = self.site.api("GET", f"/api/predictions/?task={task}")
-        [prediction] = [each for each in found if each["model_version"] == version]
+        predictions = self.site.api("GET", f"/api/predictions/?task={task}")
+        [prediction] = [row for row in predictions if row["model_version"] == version]
         return dict(prediction)
 
 
@@ -142,10 +142,10 @@ def test_with_uncertainty_sampling_the_least_certain_task_comes_next(
     assert len(set(scores.values())) == len(scores)
     assert ranked != sorted(ranked)
 
-    seen = [labelling.label_all_tasks(label_studio_page, served.project.id)]
-    while len(seen) < 3:
-        seen.append(labelling.submit(label_studio_page))
-    assert seen == ranked[:3]
+    order = [labelling.label_all_tasks(label_studio_page, served.project.id)]
+    while len(order) < 3:
+        order.append(labelling.submit(label_studio_page))
+    assert order == ranked[:3]
 
 
 def test_the_name_beside_a_prediction_tells_which_version_made_it(

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: by keyboard, live, on a phone, in the dark, and to axe-core."""
+"""The dashboard in a real browser: keyboard, live updates, narrow screens, dark mode, and axe-core's rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page in which nothing may be refused by the policy, fail, or be fetched from elsewhere."""
+    """A page that must not violate its policy, raise an error, or load anything from elsewhere.
+
+    Tests request it after their service, so that it is closed first: an open page polls the service.
+    """
     complaints: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
@@ -36,7 +39,8 @@ def watch(page: Page, complaints: list[str]) -> None:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
-        "request", lambda asked: None if asked.url.startswith("http://127.0.0.1:") else complaints.append(asked.url)
+        "request",
+        lambda request: None if request.url.startswith("http://127.0.0.1:") else complaints.append(request.url),
     )
 
 
@@ -45,8 +49,8 @@ def project_page(url: str, uid: str = UID) -> str:
 
 
 def violations(page: Page) -> list[str]:
-    found: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
-    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
+    rules: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
+    return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in rules for node in rule["nodes"]]
 
 
 # Anyone can read it
@@ -82,7 +86,7 @@ def test_every_page_is_accessible_and_fits_its_width(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_a_running_project_with_regions_and_a_question_is_accessible(
-    width: int, scheme: Any, page: Page, own: tuple[str, Loop]
+    width: int, scheme: Any, own: tuple[str, Loop], page: Page
 ) -> None:
     url, loop = own
     page.set_viewport_size({"width": width, "height": 800})
@@ -101,7 +105,7 @@ def test_a_running_project_with_regions_and_a_question_is_accessible(
 # By keyboard
 
 
-def test_training_is_started_and_cancelled_by_keyboard(page: Page, own: tuple[str, Loop]) -> None:
+def test_training_is_started_and_cancelled_by_keyboard(own: tuple[str, Loop], page: Page) -> None:
     url, loop = own
     page.goto(project_page(url))
     page.keyboard.press("Tab")
@@ -110,7 +114,7 @@ def test_training_is_started_and_cancelled_by_keyboard(page: Page, own: tuple[st
     press_until(page, "Start training")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="is queued.")).to_be_visible()
-    (run,) = [each for each in loop.runs(UID) if each.state == "queued"]
+    (run,) = [run for run in loop.runs(UID) if run.state == "queued"]
     press_until(page, "Cancel the running training")
     page.keyboard.press("Enter")
     question = page.get_by_role("dialog", name="Cancel the running training")
@@ -126,18 +130,18 @@ def test_training_is_started_and_cancelled_by_keyboard(page: Page, own: tuple[st
 
 
 def press_until(page: Page, name: str) -> None:
-    """Go on with the Tab key until a button of that name has the focus."""
+    """Press the Tab key until a button of that name has the focus."""
     for _ in range(60):
         page.keyboard.press("Tab")
-        said = page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()")
-        if said == name:
+        text = page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()")
+        if text == name:
             return
     pytest.fail(f"Tab does not lead to {name!r}")
 
 
 def test_everything_that_takes_the_focus_shows_it(page: Page, shown: tuple[str, Loop]) -> None:
     page.goto(project_page(shown[0]))
-    seen = 0
+    focused = 0
     for _ in range(80):
         page.keyboard.press("Tab")
         outline, tag = page.evaluate(
@@ -146,14 +150,14 @@ def test_everything_that_takes_the_focus_shows_it(page: Page, shown: tuple[str, 
         if tag == "BODY":
             break
         assert outline != "none", page.evaluate("document.activeElement.outerHTML")
-        seen += 1
-    assert seen > 30
+        focused += 1
+    assert focused > 30
 
 
 # Live
 
 
-def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(page: Page, own: tuple[str, Loop]) -> None:
+def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(own: tuple[str, Loop], page: Page) -> None:
     url, loop = own
     page.goto(project_page(url))
     page.evaluate("window.stayed = true")
@@ -172,7 +176,7 @@ def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(page: Pa
     assert page.evaluate("window.stayed")
 
 
-def test_labels_are_counted_while_the_page_is_open(page: Page, own: tuple[str, Loop]) -> None:
+def test_labels_are_counted_while_the_page_is_open(own: tuple[str, Loop], page: Page) -> None:
     url, loop = own
     page.goto(project_page(url))
     loop.annotations_saved(UID, {5000: 700})
@@ -187,11 +191,11 @@ def test_regions_have_the_projects_colours(page: Page, shown: tuple[str, Loop]) 
     page.goto(project_page(shown[0]))
     page.fill("#try-text", f"🍣🍕 {TEXT}")
     page.get_by_role("button", name="Show its regions").click()
-    expect(page.locator(".tried")).to_have_count(2)
+    expect(page.locator(".try-result")).to_have_count(2)
     region = page.locator("mark", has_text="pad thai").first
     expect(region).to_have_css("background-color", "rgb(255, 181, 62)")
     expect(region).to_have_css("color", "rgb(0, 0, 0)")
-    assert page.locator(".tried .text").first.inner_text().startswith("🍣🍕 We ordered the pad thai")
+    assert page.locator(".try-result .text").first.inner_text().startswith("🍣🍕 We ordered the pad thai")
 
 
 # Without JavaScript

@@ -1,4 +1,4 @@
-"""What a project lead does and sees: Settings → Model → ⋮ → Start Training, and downloads of what was labelled."""
+"""What a project lead does and sees: Settings → Model → ⋮ → Start Training, and downloads of the labels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_start_training_starts_a_run_and_the_card_tells_how_it_goes_and_how_good
 
 
 def _shows(page: Page, project: int, words: str) -> bool:
-    """Whether the card says it, to somebody who looks again."""
+    """Whether the card contains these words after the page is opened again."""
     return words in labelling.open_model_page(page, project).inner_text(timeout=PATIENCE)
 
 
@@ -72,7 +72,9 @@ def test_labels_are_downloaded_as_label_studio_holds_them(dashboard: Page, site:
     with zipfile.ZipFile(download.value.path()) as packed:
         lines = io.StringIO(packed.read("labels.conll").decode())
         exported = to_documents(read_conll(lines), io.StringIO(packed.read("labels.conll.jsonl").decode()))
-    assert [(one.text, one.spans) for one in exported] == [(one.text, one.spans) for one in labelled]
+    assert [(document.text, document.spans) for document in exported] == [
+        (document.text, document.spans) for document in labelled
+    ]
 
     dashboard.get_by_role("button", name="Read the conversion report").click()
     expect(dashboard.get_by_role("heading", level=1)).to_contain_text("report")
