@@ -1,4 +1,4 @@
-"""What a user would train instead: a notebook's recipe, Hugging Face's Trainer on all word pieces in random order."""
+"""The baseline: a notebook's recipe, Hugging Face's Trainer on all word pieces in random order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A trained baseline and the seconds that training took, from opening the encoder on."""
+    """A trained baseline, and the seconds of its training including the loading of the encoder."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
@@ -38,7 +38,7 @@ class Baseline:
     seconds: float
 
     def predict(self, sentences: Sequence[Sentence]) -> tuple[list[list[str]], list[list[str]]]:
-        """Tags of every word (its first piece's), and of every word piece."""
+        """Tags of every word (those of its first piece), and of every word piece."""
         by_word, by_piece = [], []
         for start in range(0, len(sentences), 64):
             encoded = _encode(self.tokenizer, sentences[start : start + 64], padding=True, return_tensors="pt")

@@ -1,4 +1,4 @@
-"""How fast this machine could tag at all: the encoder's matrix products and nothing else, by the fastest means."""
+"""The upper limit of tagging speed on this machine: the encoder's matrix products alone, by the fastest library."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _ROUNDS = 15
 def measure_rates(folder: Path) -> dict[str, float]:
     """This machine's rate of fp32 matrix products in the shapes of a version's encoder, by library, in GFLOP/s.
 
-    Any other work on the machine lowers them: measure often, and keep the highest.
+    Other work on the machine lowers the rates: measure several times and keep the highest.
     """
     shapes = layer_shapes(_config(folder))
     return {"numpy": _gflops(_by_numpy(shapes), shapes), "onnxruntime": _gflops(_by_onnxruntime(shapes), shapes)}
 
 
 def ceiling(folder: Path, texts: Sequence[str], rates: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """What the texts need of matrix products, and how many of them a second the machine has products for at most.
+    """The matrix products that the texts need, and the number of texts a second that they allow at most.
 
-    Of the libraries the faster one counts. Padding, attention's softmax, tokenizing, HTTP and all else are taken to
-    cost nothing. Pieces are counted as the model sees them, special tokens included.
+    The faster library counts. Padding, the softmax of attention, tokenizing, HTTP and everything else are assumed to
+    take no time. Pieces are those of the model's input, special tokens included.
     """
     config, lengths = _config(folder), _pieces(folder, texts)
     best = {library: max(rate[library] for rate in rates) for library in rates[0]}
@@ -51,7 +51,7 @@ def ceiling(folder: Path, texts: Sequence[str], rates: Sequence[dict[str, float]
 
 
 def layer_shapes(config: dict[str, Any]) -> list[Shape]:
-    """Weight matrices of one layer: query, key, value and output, then the two of the feed-forward network."""
+    """Shapes of one layer's weights: query, key, value and output, then the two of the feed-forward network."""
     width, hidden = config["dim"], config["hidden_dim"]
     return [(width, width)] * 4 + [(width, hidden), (hidden, width)]
 
@@ -76,11 +76,11 @@ def _gflops(products: Callable[[], object], shapes: Sequence[Shape]) -> float:
 def _by_numpy(shapes: Sequence[Shape]) -> Callable[[], object]:
     lefts, rights = _matrices(shapes)
     outputs = [np.empty((_TOKENS, columns), dtype=np.float32) for _, columns in shapes]
-    return lambda: [np.matmul(*three) for three in zip(lefts, rights, outputs, strict=True)]
+    return lambda: [np.matmul(left, right, output) for left, right, output in zip(lefts, rights, outputs, strict=True)]
 
 
 def _by_onnxruntime(shapes: Sequence[Shape]) -> Callable[[], object]:
-    """The same products as a graph of nothing else, the weights packed once as a served model's are."""
+    """The same products as an ONNX graph of their own; the weights are packed once, as in a served model."""
     lefts, rights = _matrices(shapes)
     graph = helper.make_graph(
         [helper.make_node("MatMul", [f"x{n}", f"w{n}"], [f"y{n}"]) for n in range(len(shapes))],

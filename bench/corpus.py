@@ -1,4 +1,4 @@
-"""The corpus that benchmarks work on, and Label Studio exports made from it."""
+"""Reads the corpus of the benchmarks, and writes Label Studio exports made from it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Sentence = list[tuple[str, str]]
 
 
 def sentences(file: Path) -> list[Sentence]:
-    """``(word, tag)`` pairs of a file with one ``TAG<TAB>word`` a line and an empty line between sentences."""
+    """Read ``(word, tag)`` pairs from a file of ``TAG<TAB>word`` lines, with an empty line between sentences."""
     if not file.exists():
-        raise SystemExit(f"There is no corpus at {file}: give the folder that holds train.bio with --data.")
+        raise SystemExit(f"There is no corpus at {file}: give the folder that contains train.bio with --data.")
     blocks = file.read_text(encoding="utf-8").strip().split("\n\n")
     return [[(word, tag) for tag, _, word in (row.partition("\t") for row in block.splitlines())] for block in blocks]
 
 
 def write_export(corpus: list[Sentence], tasks: int, file: Path) -> int:
-    """Write a JSON export as Label Studio makes it, the corpus over and over; return how many words it holds."""
+    """Write a JSON export of so many tasks, as Label Studio does, repeating the corpus; return its number of words."""
     words = 0
     with file.open("w", encoding="utf-8") as stream:
         stream.write("[")

@@ -1,4 +1,4 @@
-"""The embedded encoder fine-tuned on the corpus: trained once by the product's own code, then kept."""
+"""A version trained on the corpus from the embedded encoder; it is trained once, by `build_version`, and kept."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def corpus_version(train: Sequence[Document], *, cache: Path = CACHE) -> Path:
 
 
 def _train(train: Sequence[Document], folder: Path) -> None:
-    # Imported here: torch takes seconds to load, and a kept version does without.
+    # Imported here: torch takes seconds to load, and a version that was kept needs no training.
     from backend.recipe import Recipe
     from backend.training.build import build_version
 

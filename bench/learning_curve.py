@@ -1,4 +1,4 @@
-"""The learning curve of ``bench.train``: F1 against the number of labelled sentences, in words and drawn."""
+"""The learning curve of ``bench.train``: F1 by the number of labelled sentences, as text and as a picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def point_line(point: dict[str, Any]) -> str:
 
 
 def draw(points: Sequence[dict[str, Any]], file: Path) -> None:
-    """Draw both curves into a file whose ending names the format."""
+    """Draw both curves into a file; its suffix is the format."""
     sizes = [point["sentences"] for point in points]
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axes.plot(sizes, [point["test_f1_mean"] for point in points], marker="o", label="this project")

@@ -1,13 +1,12 @@
-"""Training time and quality: this project's fine-tuning beside a notebook's recipe, on the same encoder and texts.
+"""Training time and quality: this project's fine-tuning compared with a notebook's, on the same encoder and texts.
 
     python -m bench.train [--sentences 600] [--seeds 1] [--full] [--curve FILE] [--data FOLDER] [--json]
 
-The product learns from ``train.bio``, chooses by ``valid.bio``, is exported and scored as it is served (ONNX, Viterbi);
-the baseline is `bench.baseline_trainer`. They take turns, each in a process of its own. Seconds are those of training
-alone, for the product with its looks at the validation sentences. F1 is over whole words by strict IOB2; beside it, as
-the lesson has it, over every word piece of ``valid.bio``. ``--full`` takes all sentences and three seeds. ``--curve``
-instead trains on 25, 50, … sentences, neither side with validation, prints F1 on ``test.bio`` and draws it (PNG or
-SVG).
+Our side learns from ``train.bio``, selects its checkpoint by ``valid.bio``, and is exported and scored as it is served
+(ONNX, Viterbi); the baseline is `bench.baseline_trainer`. They take turns, each in a process of its own. Seconds are
+those of training alone, ours with its evaluation steps. F1 is over whole words by strict IOB2, and also, as in the
+notebook, over every word piece of ``valid.bio``. ``--full`` takes all sentences and three seeds. ``--curve`` trains on
+25, 50, … sentences instead, without validation on either side, prints F1 on ``test.bio`` and draws it (PNG or SVG).
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Corpus:
         return cls(*(sentences(folder / f"{part}.bio") for part in ("train", "valid", "test")))
 
     def sample(self, size: int, *, seed: int) -> list[Sentence]:
-        """Some training sentences; those of a smaller sample are among those of a larger one."""
+        """Some training sentences; a larger sample contains the smaller ones of the same seed."""
         return random.Random(seed).sample(self.train, len(self.train))[:size]
 
 
@@ -63,9 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     corpus = Corpus.read(options.data)
     seeds = list(range(1, options.seeds + 1))
+    report: Figures
     if options.curve:
-        report = {"bench": "train", "curve": curve(corpus, seeds, options.sizes)}
-        draw(report["curve"], options.curve)
+        points = curve(corpus, seeds, options.sizes)
+        report = {"bench": "train", "curve": points}
+        draw(points, options.curve)
     else:
         report = {"bench": "train", "seeds": seeds, **compare(corpus, seeds, options.sentences)}
         print_table(report)
@@ -89,7 +90,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def compare(corpus: Corpus, seeds: Sequence[int], size: int) -> Figures:
-    """Both sides, once for every seed; means over the seeds."""
+    """Train both sides once for each seed; figures are means over the seeds."""
     ours, baseline = [], []
     for seed in seeds:
         train = corpus.sample(size, seed=seed)
@@ -103,19 +104,19 @@ def compare(corpus: Corpus, seeds: Sequence[int], size: int) -> Figures:
 
 
 def alone(measure: Callable[..., Figures], *arguments: Any, **options: Any) -> Figures:
-    """Measure in a process of its own, which leaves no warm caches and no settings to the next."""
+    """Measure in a process of its own, so that no caches and settings remain for the next measurement."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(measure, *arguments, **options).result()
 
 
 def alone_as_a_run(measure: Callable[..., Figures], *arguments: Any, **options: Any) -> Figures:
-    """Measure in a process that is told what the worker tells a run's."""
+    """Measure in a process with the environment of a training run."""
     with patch.dict(os.environ, training_environment()):
         return alone(measure, *arguments, **options)
 
 
 def measure_ours(train: Sequence[Sentence], corpus: Corpus, *, seed: int, choose: bool = True) -> Figures:
-    """Train, export and score by the served tagger; with ``choose``, the best weights are those best on valid.bio."""
+    """Train, export and score by the served tagger; with ``choose``, valid.bio selects the weights."""
     recipe = Recipe(base="embedded", seed=seed)
     held_out = corpus.valid[: len(train) // 9] if choose else []  # as many as a split 80/10/10 would give
     began = time.perf_counter()
@@ -139,7 +140,7 @@ def measure_ours(train: Sequence[Sentence], corpus: Corpus, *, seed: int, choose
 
 
 def measure_baseline(train: Sequence[Sentence], corpus: Corpus, *, seed: int) -> Figures:
-    """Train and score as the notebook does: the likeliest tag of each word's first piece, or of every piece."""
+    """Train and score as the notebook does: the most probable tag of each word's first piece, or of every piece."""
     baseline = train_baseline(train, labels=LABELS, seed=seed)
     test, _ = baseline.predict(corpus.test)
     valid, pieces = baseline.predict(corpus.valid)
@@ -153,7 +154,7 @@ def measure_baseline(train: Sequence[Sentence], corpus: Corpus, *, seed: int) ->
 
 
 def curve(corpus: Corpus, seeds: Sequence[int], sizes: Sequence[int]) -> list[Figures]:
-    """One point for each size that the corpus has, and one for all of it."""
+    """One point for each size below that of the corpus, and one for all of its sentences."""
     points = []
     for size in [*(size for size in sizes if size < len(corpus.train)), len(corpus.train)]:
         ours, baseline = [], []
@@ -167,7 +168,7 @@ def curve(corpus: Corpus, seeds: Sequence[int], sizes: Sequence[int]) -> list[Fi
 
 
 def means(runs: Sequence[Figures]) -> Figures:
-    """Means over the runs, by the names that others read."""
+    """Means over the runs, by the names in the report."""
     names = {"test_f1": "test_f1_mean", "valid_f1": "valid_f1_mean", "valid_wordpiece_f1": "valid_wordpiece_f1_mean"}
     return {shown: mean(run[name] for run in runs) for name, shown in (names | {"seconds": "seconds"}).items()}
 
@@ -198,11 +199,11 @@ def _gold(corpus: Sequence[Sentence]) -> list[list[str]]:
 
 
 def _by_piece(tokenizer: Any, corpus: Sequence[Sentence], tags: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [pieces_of(tokenizer, sentence, each) for sentence, each in zip(corpus, tags, strict=True)]
+    return [pieces_of(tokenizer, sentence, sentence_tags) for sentence, sentence_tags in zip(corpus, tags, strict=True)]
 
 
 def _corpus_tags(sentence: Sentence, tagger: Tagger) -> Iterator[str]:
-    """What the served tagger says of each of the corpus's words, which are those between spaces."""
+    """The served tagger's tag of each word of the corpus; its words are separated by spaces."""
     (document,) = documents([sentence])
     (tagging,) = tagger.tag([document.text])
     position = 0

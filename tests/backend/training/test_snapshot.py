@@ -30,9 +30,9 @@ def test_snapshot_has_every_labelled_task_and_the_revision_before_it(store: Stor
     revision = store.projects.get(UID).revision
     labelled_tasks = studio.labelled_tasks
 
-    def label_another(project: int) -> list[dict[str, Any]]:
+    def label_another(project_id: int) -> list[dict[str, Any]]:
         store.changes.record(UID, ["6"])
-        return labelled_tasks(project)
+        return labelled_tasks(project_id)
 
     studio.labelled_tasks = label_another  # type: ignore[method-assign]
     snapshot = taken(store, studio)
