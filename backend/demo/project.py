@@ -68,5 +68,6 @@ class DemoProject:
             yield
             time.sleep(0.5)
         raise DemoError(
-            f"Waited {_LIMIT_SECONDS / 60:.0f} minutes for {awaited}: look into the log files in .demo/logs."
+            f"Waited {_LIMIT_SECONDS / 60:.0f} minutes for {awaited}: "
+            f"look into the worker's log, {self.processes.log('work')}."
         )

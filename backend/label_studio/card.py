@@ -66,7 +66,7 @@ def card_of(current: Version | None, runs: list[Run], newest: Version | None) ->
     elif ended and ended.state == "failed":
         title.append("training failed")
     if ended and ended.state == "failed":
-        sentences.append(f"The training run of {_moment(ended)} failed: {ended.error or 'no reason was noted'}")
+        sentences.append(f"The training run of {_moment(ended)} failed: {ended.error or 'no reason was stored'}")
     elif ended and ended.state == "cancelled":
         sentences.append(f"The training run of {_moment(ended)} was cancelled.")
     elif newest and (current is None or newest.name != current.name) and (outcome := describe(newest)):
