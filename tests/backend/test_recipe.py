@@ -6,9 +6,9 @@ import pytest
 
 from backend.errors import InvalidRequest
 from backend.recipe import Recipe, parse_overrides
-from backend.settings import Settings
+from backend.settings import load_settings
 
-SETTINGS = Settings(
+SETTINGS = load_settings(
     _env_file=None, baseline_model_name="embedded", learning_rate=1e-4, num_train_epochs=2, train_seed=5
 )
 

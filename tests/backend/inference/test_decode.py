@@ -6,23 +6,27 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backend.inference.decode import Viterbi, gather
 from converters.bio import is_legal, starts, tag_set, transitions
 
 TAGS = tag_set(["X", "Y"])
 
+Floats = NDArray[np.float32]
+
 
 def viterbi() -> Viterbi:
     return Viterbi(transitions(TAGS), starts(TAGS))
 
 
-def log_probabilities(seed: int, words: int) -> np.ndarray:
+def log_probabilities(seed: int, words: int) -> Floats:
     scores = np.random.default_rng(seed).normal(size=(words, len(TAGS))) * 2
-    return (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32)
+    totals = np.exp(scores).sum(axis=1, keepdims=True)
+    return np.asarray(scores - np.log(totals), dtype=np.float32)
 
 
-def best_by_brute_force(scores: np.ndarray) -> float:
+def best_by_brute_force(scores: Floats) -> float:
     legal = (path for path in product(range(len(TAGS)), repeat=len(scores)) if is_legal([TAGS[tag] for tag in path]))
     return max(float(sum(scores[step, tag] for step, tag in enumerate(path))) for path in legal)
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.processors import TemplateProcessing
@@ -18,6 +19,8 @@ from backend.inference.bulk import is_bulk
 from backend.inference.tagger import Tagger
 from backend.inference.windows import Window, WindowEncoder
 from converters.bio import tag_set
+
+Floats = NDArray[np.float32]
 
 MAX_LENGTH = 34
 SENTENCE = "we had pad thai noodles and pad krapao here"
@@ -42,7 +45,7 @@ class NearSighted:
         self._hold = hold
         self._fail = fail
 
-    def log_probabilities(self, batch: Sequence[Window]) -> list[np.ndarray]:
+    def log_probabilities(self, batch: Sequence[Window]) -> list[Floats]:
         self.widest = max(self.widest, len(batch) * max(len(window.input_ids) for window in batch))
         if self._fail:
             raise ModelError("The model is damaged.")
@@ -50,7 +53,7 @@ class NearSighted:
             assert self._hold.wait(30)
         return [self._score(window) for window in batch]
 
-    def _score(self, window: Window) -> np.ndarray:
+    def _score(self, window: Window) -> Floats:
         ids = window.input_ids
         tags = np.zeros(len(ids), dtype=np.int64)
         tags[ids == PAD] = 1

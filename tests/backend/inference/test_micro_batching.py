@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -48,12 +49,15 @@ def answers(batcher: MicroBatcher, model: Model, batches: Sequence[Sequence[Wind
         except ModelError as error:
             return str(error)
 
+    def waiting(number: int) -> bool:
+        return len(batcher._waiting) == number
+
     with ThreadPoolExecutor(len(batches)) as pool:
         futures = [pool.submit(call, batches[0])]
         assert model.entered.wait(10)
         for number, batch in enumerate(batches[1:], start=1):
             futures.append(pool.submit(call, batch))
-            until(lambda number=number: len(batcher._waiting) == number)
+            until(partial(waiting, number))
         model.go.set()
         return [future.result(10) for future in futures]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from backend.errors import ModelError
@@ -16,7 +17,7 @@ from tests.devices import DEVICES
 TABLE = np.array([[0, 0, 0], [1, 2, 3], [5, 0, 0], [0, 9, 0]], dtype=np.float32)
 
 
-def make_graph(path: Path, *, inputs: tuple[str, ...] = ("input_ids",), table: np.ndarray = TABLE) -> Path:
+def make_graph(path: Path, *, inputs: tuple[str, ...] = ("input_ids",), table: NDArray[np.float32] = TABLE) -> Path:
     """A graph that looks each piece's logits up in a table."""
     declared = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in inputs]
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "sequence", table.shape[1]])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from sqlalchemy import event
 
@@ -24,18 +26,18 @@ def test_project_known_by_its_uid_alone_is_remembered_too(any_store: Store) -> N
 
 
 def test_remembering_a_project_writes_nothing_when_nothing_changed(store: Store) -> None:
-    known = {"title": "Menus", "label_config": "<View/>", "extra_params": {"a": [1]}}
-    store.projects.save(UID, **known)
+    save = partial(store.projects.save, UID, label_config="<View/>", extra_params={"a": [1]})
+    save(title="Menus")
     statements: list[str] = []
 
     @event.listens_for(store.engine, "before_cursor_execute")
     def note(connection: object, cursor: object, statement: str, *_: object) -> None:
         statements.append(statement)
 
-    store.projects.save(UID, **known)
+    save(title="Menus")
     assert {statement.split()[0] for statement in statements} <= {"BEGIN", "SELECT"}
 
-    store.projects.save(UID, **{**known, "title": "Other"})
+    save(title="Other")
     assert any(statement.startswith("INSERT") for statement in statements)
 
 

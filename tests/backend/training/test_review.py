@@ -75,7 +75,7 @@ def _emissions(document: TaggedDocument, doubted: bool) -> Floats:
 def reviewed(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, progress: Any = lambda _: None
 ) -> int:
-    return run_review(settings, store, review, progress=progress, label_studio=lambda *_: studio)  # type: ignore[arg-type]
+    return run_review(settings, store, review, progress=progress, label_studio=lambda *_: studio)
 
 
 def row(store: Store) -> Review:

@@ -24,7 +24,7 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS, ids=["sentence", "empty", "unicode", "one piece", "long"])
 def test_hidden_states_equal_those_of_the_original(text: str) -> None:
     with quiet():
-        original = BertModel.from_pretrained(embedded._located("config.json").parent).eval()
+        original = BertModel.from_pretrained(embedded._find_file("config.json").parent).eval()
     model, tokenizer = embedded.load(["O"])
     inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=512)
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_hidden_states_equal_those_of_the_original(text: str) -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_tokenizer_equals_the_original(text: str) -> None:
-    original = AutoTokenizer.from_pretrained(embedded._located("config.json").parent)
+    original = AutoTokenizer.from_pretrained(embedded._find_file("config.json").parent)
     _, tokenizer = embedded.load(["O"])
     assert tokenizer(text)["input_ids"] == original(text, truncation=False)["input_ids"]
 
@@ -51,7 +51,7 @@ def test_head_scores_the_tags() -> None:
 def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"something else")
-    monkeypatch.setattr(embedded, "_located", lambda name: weights)
+    monkeypatch.setattr(embedded, "_find_file", lambda name: weights)
     with pytest.raises(BaseModelUnavailable, match="are damaged or changed"):
         embedded.load(["O"])
 

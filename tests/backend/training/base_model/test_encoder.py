@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from backend.errors import BaseModelUnavailable
 from backend.training.base_model import hub
@@ -12,6 +14,20 @@ from backend.training.base_model.encoder import load_classifier
 from converters.bio import tag_set
 
 LABELS = ["Dish", "Place"]
+
+
+def encoder(model: PreTrainedModel) -> torch.nn.Module:
+    return model.get_submodule("distilbert")
+
+
+def head(model: PreTrainedModel) -> torch.nn.Parameter:
+    """The weights of the classifier: a row for each tag."""
+    return model.get_parameter("classifier.weight")
+
+
+def check_tags(model: PreTrainedModel, tags: Sequence[str]) -> None:
+    assert model.config.id2label == dict(enumerate(tags))
+    assert model.config.label2id == {tag: row for row, tag in enumerate(tags)}
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +43,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_local_folder_is_loaded_under_a_new_head(saved: Path) -> None:
     expected, _ = load_classifier("embedded", LABELS)
     model, tokenizer = load_classifier(str(saved), LABELS)
-    assert list(model.config.id2label.values()) == ["O", "B-Dish", "I-Dish", "B-Place", "I-Place"]
-    assert model.config.label2id["I-Place"] == 4
-    for name, values in model.distilbert.state_dict().items():
-        assert torch.equal(values, expected.distilbert.state_dict()[name])
+    check_tags(model, ["O", "B-Dish", "I-Dish", "B-Place", "I-Place"])
+    for name, values in encoder(model).state_dict().items():
+        assert torch.equal(values, encoder(expected).state_dict()[name])
     assert tokenizer.model_max_length == 512
 
 
@@ -52,8 +67,9 @@ def test_same_random_state_gives_the_same_head() -> None:
     heads = []
     for _ in range(2):
         torch.manual_seed(7)
-        heads.append(load_classifier("embedded", LABELS)[0].classifier.weight)
-    assert torch.equal(*heads)
+        heads.append(head(load_classifier("embedded", LABELS)[0]))
+    first, second = heads
+    assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nowhere", "~/no-such-folder-here"])
@@ -80,7 +96,7 @@ def test_pickled_weights_are_refused(saved: Path, tmp_path: Path) -> None:
         load_classifier(str(tmp_path), LABELS)
 
 
-def version_of(tmp_path: Path, labels: tuple[str, ...]) -> Path:
+def version_of(tmp_path: Path, labels: Sequence[str]) -> Path:
     torch.manual_seed(3)
     model, tokenizer = load_classifier("embedded", labels)
     model.save_pretrained(tmp_path)
@@ -102,10 +118,11 @@ def test_training_from_a_version_keeps_the_head_of_each_label(tmp_path: Path, la
     folder = version_of(tmp_path, LABELS)
     earlier, _ = load_classifier("embedded", LABELS, start=folder)
     model, _ = load_classifier("embedded", labels, start=folder)
-    assert model.config.id2label == dict(enumerate(tag_set(labels)))
-    for tag, row in model.config.label2id.items():
-        earlier_row = earlier.config.label2id.get(tag)
-        same = [bool(torch.equal(model.classifier.weight[row], weights)) for weights in earlier.classifier.weight]
-        assert same == [index == earlier_row for index in range(len(same))]
-    encoder = earlier.distilbert.transformer.layer[0].ffn.lin1.weight
-    assert torch.equal(model.distilbert.transformer.layer[0].ffn.lin1.weight, encoder)
+    earlier_tags = tag_set(LABELS)
+    check_tags(earlier, earlier_tags)
+    check_tags(model, tag_set(labels))
+    for tag, weights in zip(tag_set(labels), head(model), strict=True):
+        same = [torch.equal(weights, earlier_weights) for earlier_weights in head(earlier)]
+        assert same == [earlier_tag == tag for earlier_tag in earlier_tags]
+    weight = "transformer.layer.0.ffn.lin1.weight"
+    assert torch.equal(encoder(model).get_parameter(weight), encoder(earlier).get_parameter(weight))

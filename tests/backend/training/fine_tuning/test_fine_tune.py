@@ -28,7 +28,7 @@ RECIPE = Recipe(base="embedded", epochs=2, batch_size=8)
 def tuned(
     documents: Sequence[TaggedDocument], *, validation: int = 0, start: Path | None = None, **changes: Any
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    recipe = Recipe(**{"base": "embedded", "epochs": 2, "batch_size": 8} | changes)
+    recipe = replace(RECIPE, **changes)
     model, _, info = fine_tune(
         documents[validation:16],
         documents[:validation],

@@ -5,8 +5,10 @@ import torch
 from transformers import BertConfig, BertForTokenClassification, DistilBertConfig, DistilBertForTokenClassification
 
 from backend.training.fine_tuning.optimizer import LAYER_DECAY, Optimizer, peak_lr
+from converters.bio import tag_set
 
-SMALL = DistilBertConfig(dim=8, hidden_dim=16, n_layers=2, n_heads=2, vocab_size=20, num_labels=3)
+ID2LABEL = dict(enumerate(tag_set(["Dish"])))
+SMALL = DistilBertConfig(dim=8, hidden_dim=16, n_layers=2, n_heads=2, vocab_size=20, id2label=ID2LABEL)
 
 
 def rates(model: torch.nn.Module, optimizer: Optimizer) -> dict[str, float]:
@@ -27,7 +29,12 @@ def test_deeper_layers_learn_more_slowly() -> None:
 
 def test_layers_are_found_in_another_family() -> None:
     config = BertConfig(
-        hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, vocab_size=20, num_labels=3
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        vocab_size=20,
+        id2label=ID2LABEL,
     )
     model = BertForTokenClassification(config)
     learning_rates = rates(model, Optimizer(model, peak_lr=1.0, weight_decay=0.1))
