@@ -2,8 +2,8 @@
 
     python -m bench.convert [--tasks 100000] [--full] [--data FOLDER] [--json]
 
-Both convert the same export, made from the corpus, each as a process of its own, in turn. ``--full`` measures ours on
-1,000,000 tasks as well: its memory must not grow with the number of tasks.
+Both convert the same export, made from the corpus, in processes of their own, taking turns. ``--full`` also measures
+ours on 1,000,000 tasks: its memory must not grow with the number of tasks.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def our_command(export: Path, config: Path, folder: Path) -> list[str]:
 
 
 def measure(command: list[str], words: int) -> dict[str, float]:
-    """Run a command; its wall time, and the most memory it and its processes held."""
+    """Run a command; returns its wall time, and the peak memory of it and its processes."""
     began = time.perf_counter()
     peak = Peak()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -1,11 +1,11 @@
-"""What Label Studio's own CoNLL-2003 exporter loses and this project's keeps, case by case.
+"""What Label Studio's own CoNLL-2003 exporter loses and this project's exporter keeps, case by case.
 
     python -m bench.exporters            prints the table of docs/converters.md
     python -m bench.exporters --write    writes it there
 
 Label Studio exports with ``label_studio_sdk.converter``, which is called here with the same tasks. An entity counts as
-kept if the file holds one with the same label and the same characters, white space aside; what was never labelled and
-still stands in the file is counted as invented.
+kept if the file has one with the same label and the same characters, without whitespace; entities in the file that were
+never labelled count as invented.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Region = tuple[str, str]
 
 @dataclass(frozen=True)
 class Case:
-    """A text, its regions as ``(label, text)`` in reading order, and how often people annotated it."""
+    """A text, its regions as ``(label, text)`` in reading order, and the number of people who annotated it."""
 
     name: str
     text: str
@@ -95,10 +95,12 @@ def table() -> str:
         "| --- | --: | --: | --: | --: | --: |",
     ]
     for case in CASES:
-        truth = Counter() if case.skipped else Counter((label, _squeezed(text)) for label, text in case.regions)
-        found = [Counter(_entities(export(case))) for export in (theirs, ours)]
-        kept = [(truth & one).total() for one in found]
-        invented = [(one - truth).total() for one in found]
+        truth = (
+            Counter() if case.skipped else Counter((label, _without_whitespace(text)) for label, text in case.regions)
+        )
+        exported = [Counter(_entities(export(case))) for export in (theirs, ours)]
+        kept = [(truth & entities).total() for entities in exported]
+        invented = [(entities - truth).total() for entities in exported]
         cells = [case.name, truth.total(), *kept, *invented]
         rows.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return "\n".join(rows) + "\n"
@@ -111,7 +113,7 @@ def theirs(case: Case) -> str:
         try:
             converter = Converter(case.config, project_dir=None, download_resources=False)
             converter.convert_to_conll2003(str(export), folder, is_dir=False)
-        except Exception:  # whatever it raises, the export is lost
+        except Exception:  # of any type: there is no export
             return ""
         return (Path(folder) / "result.conll").read_text(encoding="utf-8")
 
@@ -146,19 +148,19 @@ def task(case: Case) -> dict[str, Any]:
 
 
 def _entities(conll: str) -> list[Region]:
-    found: list[Region] = []
+    entities: list[Region] = []
     for row in conll.splitlines():
         token, tag = row.partition(" ")[0], row.rpartition(" ")[2]
         if token == "-DOCSTART-":
             continue
         if tag.startswith("B-"):
-            found.append((tag[2:], token))
-        elif tag.startswith("I-") and found:
-            found[-1] = (tag[2:], found[-1][1] + token)
-    return found
+            entities.append((tag[2:], token))
+        elif tag.startswith("I-") and entities:
+            entities[-1] = (tag[2:], entities[-1][1] + token)
+    return entities
 
 
-def _squeezed(text: str) -> str:
+def _without_whitespace(text: str) -> str:
     return "".join(text.split())
 
 

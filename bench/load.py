@@ -1,4 +1,4 @@
-"""Requests as Label Studio sends them: one with many tasks, or many with one task from several clients at a time."""
+"""Sends requests as Label Studio does: one with many tasks, or many with one task from several clients at a time."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from itertools import cycle, islice
 from typing import Any, TypeVar
 
 Figures = dict[str, float]
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 _TIMEOUT_SECONDS = 600
 
 
 class Client:
-    """One connection, kept open between requests as long as the server keeps it."""
+    """One connection, kept open between requests for as long as the server keeps it open."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
 
     def post(self, body: bytes) -> tuple[float, bytes]:
-        """Send a body to /predict; the seconds until the whole answer is here, and the answer."""
+        """Send a body to /predict; returns the seconds until the whole answer has arrived, and the answer."""
         began = time.perf_counter()
         self._connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
         answer = self._connection.getresponse()
@@ -44,7 +44,7 @@ def request_body(texts: Sequence[str], *, project: str, label_config: str) -> by
 
 
 def one_request(port: int, body: bytes) -> tuple[float, list[dict[str, Any]]]:
-    """Send one request; its seconds and its results."""
+    """Send one request; returns its seconds and its results."""
     client = Client(port)
     seconds, content = client.post(body)
     client.close()
@@ -53,10 +53,10 @@ def one_request(port: int, body: bytes) -> tuple[float, list[dict[str, Any]]]:
 
 
 class Singles:
-    """Clients that each send one body after the other until `stop`; what they waited is in ``waits``, in seconds.
+    """Clients that each send one body after the other while in `sending`; ``waits`` are the response times in seconds.
 
-    ``pause`` is how long a client rests between two requests. With ``reconnect`` every request comes over a connection
-    of its own, so that no client stays with one process of the server.
+    ``pause`` is the time between two requests of a client. With ``reconnect`` every request uses a new connection, so
+    that no client always reaches the same process of the server.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class Singles:
             for thread in self._threads:
                 thread.join()
         if self._failures:
-            raise SystemExit(f"A client could not go on: {self._failures[0]!r}")
+            raise SystemExit(f"A client failed: {self._failures[0]!r}")
 
 
 def singles(port: int, bodies: list[bytes], *, clients: int, seconds: float) -> tuple[list[float], float]:
-    """What single tasks from that many clients waited for about that long, in seconds, and how long it was."""
+    """The response times of single tasks from several clients, in seconds, and the exact time they were sent for."""
     load = Singles(port, bodies, clients=clients)
     began = time.perf_counter()
     with load.sending():
@@ -116,11 +116,11 @@ def latencies(waits: Sequence[float]) -> Figures:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all do not exceed."""
+    """The smallest value that ``percent`` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else math.nan
 
 
-def taken(things: Sequence[Thing], number: int) -> list[Thing]:
-    """That many of them, the given ones over and over."""
-    return list(islice(cycle(things), number))
+def repeated(items: Sequence[Item], number: int) -> list[Item]:
+    """``number`` items: the given ones, repeated as often as needed."""
+    return list(islice(cycle(items), number))

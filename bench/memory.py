@@ -1,4 +1,4 @@
-"""How much memory a process and all below it hold."""
+"""The memory of a process and its descendants."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _SAMPLE_SECONDS = 0.2
 
 
 class Peak:
-    """The most memory that was seen, in MB."""
+    """The peak memory, in MB."""
 
     mb = 0.0
 
 
 @contextmanager
 def watched(pid: int, peak: Peak) -> Iterator[None]:
-    """Look at a process and all below it every 200 ms meanwhile, and keep the most they held in ``peak``."""
+    """Measure a process and its descendants every 200 ms, and keep the maximum in ``peak``."""
     done = threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         while not done.wait(_SAMPLE_SECONDS):
             peak.mb = max(peak.mb, tree_mb(pid))
 
-    watcher = threading.Thread(target=look, daemon=True)
+    watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
     try:
         yield
@@ -37,11 +37,11 @@ def watched(pid: int, peak: Peak) -> Iterator[None]:
 
 
 def tree_mb(pid: int) -> float:
-    """Sum the memory of a process and all below it, what they share counted once.
+    """The memory of a process and its descendants in MB; memory that they share counts once.
 
-    Private pages are those of each process, pages that a fork left common divided among them; of the files they map
-    the process with most of them counts. Resident sizes would count a library once a process; proportional ones
-    would fall when somebody else's process, or the other side's, loads the same library.
+    Anonymous pages count proportionally (pages shared after a fork are divided among the processes); of mapped files
+    those of the process with the most count. The sum of resident sizes would count a library once per process; the
+    proportional size would fall when an unrelated process loads the same library.
     """
     own, files = 0, 0
     with suppress(psutil.Error):

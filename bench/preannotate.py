@@ -28,7 +28,7 @@ from backend.settings import Settings, load_settings
 from backend.store import Store
 from bench.corpus import DEFAULT, sentences
 from bench.corpus_model import CACHE, ROOT, VERSION, corpus_version, documents, labels_of
-from bench.load import taken
+from bench.load import repeated
 from bench.memory import Peak, watched
 from label_config import generate
 
@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     train = documents(sentences(options.data / "train.bio"))
     version = options.model or corpus_version(train[:_TRAINING_SENTENCES], cache=options.cache)
-    texts = [document.text for document in taken(train, options.tasks)]
+    texts = [document.text for document in repeated(train, options.tasks)]
     places = Places(folder, label_studio_port=_free_port(), port=_free_port())
     settings = load_settings(
         _env_file=None,

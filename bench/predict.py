@@ -1,12 +1,12 @@
-"""Predictions a second, latency and memory: this server beside ``transformers.pipeline("ner")``, as a user has it.
+"""Predictions per second, latency and memory: this server beside ``transformers.pipeline("ner")``, as a user has it.
 
     python -m bench.predict [--full] [--tasks 1520] [--rounds 2] [--seconds 5] [--bulk 0] [--data FOLDER]
                             [--model FOLDER] [--json]
 
 Both are gunicorn with the product's default processes and threads, and serve the same weights: the embedded encoder,
 fine-tuned on the corpus by the product's own code (minutes, the first time; then kept). The product is measured with
-its fp32 and with its int8 file. The sides take turns in every measurement, and the load comes from this very machine.
-``--full`` takes more of everything and also sends one request of 50,000 tasks while annotators ask for single ones.
+its fp32 and with its int8 file. The sides take turns in every measurement; the load comes from the same machine.
+``--full`` measures longer and also sends one request of 50,000 tasks while annotators request single ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.ceiling import ceiling, measure_rates
 from bench.corpus import DEFAULT, sentences
 from bench.corpus_model import CACHE, corpus_version, documents, labels_of, variant
-from bench.load import Singles, latencies, one_request, request_body, singles, taken
+from bench.load import Singles, latencies, one_request, repeated, request_body, singles
 from bench.predict_table import CLIENTS, OURS, Figures, print_table
 from bench.servers import UID, Server, baseline_server, our_server
 from converters import Document
@@ -39,7 +39,7 @@ _TURNS = 5
 
 def main() -> None:
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped then, too
     with tempfile.TemporaryDirectory() as folder:
         report = measure(options, Path(folder))
     print_table(report)
@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace, folder: Path) -> Figures:
-    """Every figure of the report; the servers keep their state below ``folder``."""
+    """All figures of the report; the servers keep their state below ``folder``."""
     test = documents(sentences(options.data / "test.bio"))
     train = documents(sentences(options.data / "train.bio"))
     version = options.model or corpus_version(train, cache=options.cache)
@@ -83,8 +83,8 @@ def measure(options: argparse.Namespace, folder: Path) -> Figures:
         best, limit = bench.large_requests(options.tasks, options.rounds, version)
         concurrent = bench.single_tasks(options.seconds)
         for name, server in servers.items():
-            one = {key: concurrent[name]["1"][key] for key in ("p50_ms", "p95_ms")}
-            report[name] = best[name] | one | {"rss_mb": server.peak_mb, "concurrent": concurrent[name]}
+            one_client = {key: concurrent[name]["1"][key] for key in ("p50_ms", "p95_ms")}
+            report[name] = best[name] | one_client | {"rss_mb": server.peak_mb, "concurrent": concurrent[name]}
         if options.bulk:
             report["bulk"] = {name: bench.bulk(name, options.bulk) for name in servers if name in OURS}
     report["ratios"] = ratios(report)
@@ -94,7 +94,7 @@ def measure(options: argparse.Namespace, folder: Path) -> Figures:
 
 
 class Bench:
-    """The servers side by side, and the corpus's texts to send them."""
+    """The servers of all sides, and the texts of the corpus that are sent to them."""
 
     def __init__(self, servers: dict[str, Server], test: list[Document], *, label_config: str) -> None:
         self._servers = servers
@@ -108,47 +108,49 @@ class Bench:
         return request_body(texts, project=UID, label_config=self._label_config)
 
     def warm_up(self, seconds: float) -> None:
-        """Ask each server from so many clients that all of its processes have opened the model."""
+        """Send each server requests from enough clients for all of its processes to open the model."""
         for server in self._servers.values():
             singles(server.port, self._singles, clients=max(CLIENTS), seconds=seconds)
 
     def large_requests(self, tasks: int, rounds: int, version: Path) -> tuple[dict[str, Figures], Figures]:
-        """Tasks a second of one request, the best of each side; and the machine's ceiling in the same minutes."""
-        asked = taken(self._test, tasks)
-        texts = [document.text for document in asked]
+        """Tasks per second of one request, the best of each side; and the machine's ceiling in the same minutes."""
+        documents = repeated(self._test, tasks)
+        texts = [document.text for document in documents]
         body = self._body(texts)
-        found: dict[str, list[Figures]] = {name: [] for name in self._servers}
+        measured: dict[str, list[Figures]] = {name: [] for name in self._servers}
         rates = []
         for _ in range(rounds):
             for name, server in self._servers.items():
                 rates.append(measure_rates(version))
                 with server.watched():
                     seconds, results = one_request(server.port, body)
-                found[name].append({"tasks_per_s": tasks / seconds, "f1": f1(asked, results)})
-        best = {name: max(figures, key=lambda one: one["tasks_per_s"]) for name, figures in found.items()}
+                measured[name].append({"tasks_per_s": tasks / seconds, "f1": f1(documents, results)})
+        best = {
+            name: max(all_figures, key=lambda figures: figures["tasks_per_s"]) for name, all_figures in measured.items()
+        }
         return best, ceiling(version, texts, rates)
 
     def single_tasks(self, seconds: float) -> dict[str, dict[str, Figures]]:
         """Latency of requests with one task, by side and number of clients.
 
-        The sides take short turns: a machine that others use too is twice as fast in one minute as in the next.
+        The sides take short turns: a shared machine may be twice as fast in one minute as in the next.
         """
-        found: dict[str, dict[str, Figures]] = {name: {} for name in self._servers}
+        measured: dict[str, dict[str, Figures]] = {name: {} for name in self._servers}
         for clients in CLIENTS:
             turns: dict[str, list[tuple[list[float], float]]] = {name: [] for name in self._servers}
             for name, server in list(self._servers.items()) * _TURNS:
                 with server.watched():
                     turn = singles(server.port, self._singles, clients=clients, seconds=seconds / _TURNS)
                 turns[name].append(turn)
-            for name, taken_turns in turns.items():
-                found[name][str(clients)] = summed(taken_turns)
-        return found
+            for name, own_turns in turns.items():
+                measured[name][str(clients)] = summed(own_turns)
+        return measured
 
     def bulk(self, name: str, tasks: int) -> Figures:
-        """One very large request, and what annotators wait for single tasks while it is answered."""
+        """One very large request, and the latency of annotators' single tasks while it is answered."""
         server = self._servers[name]
         server.forget_peak()
-        body = self._body([document.text for document in taken(self._test, tasks)])
+        body = self._body([document.text for document in repeated(self._test, tasks)])
         annotators = Singles(
             server.port, self._singles, clients=_BULK_CLIENTS, pause=_PAUSE_SECONDS, reconnect=True
         )  # fmt: skip
@@ -160,38 +162,41 @@ class Bench:
 
 def summed(turns: Sequence[tuple[list[float], float]]) -> Figures:
     """Latency and throughput of all turns together."""
-    waits = [wait for each, _ in turns for wait in each]
+    waits = [wait for turn, _ in turns for wait in turn]
     return latencies(waits) | {"tasks_per_s": len(waits) / sum(seconds for _, seconds in turns)}
 
 
-def f1(asked: list[Document], results: list[Figures]) -> float:
-    """Entity F1 of what a server answered: boundaries and label must be exactly right."""
-    right = found = wanted = 0
-    for document, result in zip(asked, results, strict=True):
+def f1(documents: list[Document], results: list[Figures]) -> float:
+    """Strict entity F1 of a server's predictions: boundaries and label must be exactly right."""
+    correct = predicted_entities = gold_entities = 0
+    for document, result in zip(documents, results, strict=True):
         values = [region["value"] for region in result["result"]]
         predicted = {(value["start"], value["end"], value["labels"][0]) for value in values}
         gold = {(span.start, span.end, span.label) for span in document.spans}
-        right, found, wanted = right + len(predicted & gold), found + len(predicted), wanted + len(gold)
-    return 2 * right / (found + wanted) if found + wanted else 1.0
+        correct += len(predicted & gold)
+        predicted_entities += len(predicted)
+        gold_entities += len(gold)
+    total = predicted_entities + gold_entities
+    return 2 * correct / total if total else 1.0
 
 
 def ratios(report: Figures) -> Figures:
     """Ours ÷ baseline; latency and memory are those of the file that the product would serve, int8 if published."""
     baseline, served = report["baseline"], report["int8"] or report["fp32"]
-    found: Figures = {
+    rates: Figures = {
         f"{name}_tasks_per_s": report[name] and report[name]["tasks_per_s"] / baseline["tasks_per_s"] for name in OURS
     }
-    return found | {"p95": served["p95_ms"] / baseline["p95_ms"], "rss": served["rss_mb"] / baseline["rss_mb"]}
+    return rates | {"p95": served["p95_ms"] / baseline["p95_ms"], "rss": served["rss_mb"] / baseline["rss_mb"]}
 
 
 def same_tags(version: Path, data: Path, *, everything: bool) -> Figures:
-    """Share of the corpus's words that torch and the served fp32 file tag alike, computed by a program of its own."""
+    """Share of the corpus's words that torch and the served fp32 file tag the same; computed in another process."""
     files = [data / f"{part}.bio" for part in (("train", "valid", "test") if everything else ("test",))]
     command = [sys.executable, "-m", "bench.same_tags", str(version), *map(str, files)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit("The comparison with torch failed; what it says stands above.")
-    figures: Figures = json.loads(done.stdout)
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if process.returncode:
+        raise SystemExit("The comparison with torch failed: see its output above.")
+    figures: Figures = json.loads(process.stdout)
     return figures
 
 

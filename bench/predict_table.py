@@ -1,4 +1,4 @@
-"""What ``bench.predict`` prints for people."""
+"""The table that ``bench.predict`` prints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def print_table(report: Figures) -> None:
             print(f"{name + ' ÷ baseline':18}{_ratio_row(report[name], report['baseline'])}")
     print_ceiling(report["ceiling"])
     same = report["same_tags"]
-    print(f"Words tagged alike by torch and fp32 ONNX: {same['share']:.4%} of {same['words']:,}.")
+    print(f"Words tagged the same by torch and fp32 ONNX: {same['share']:.4%} of {same['words']:,}.")
     for name, bulk in report.get("bulk", {}).items():
         print(
             f"{bulk['tasks']:,} tasks in one request, {name}: {bulk['seconds']:.1f} s, {bulk['rss_mb']:.0f} MB; single "
@@ -38,7 +38,7 @@ def print_ceiling(limit: Figures) -> None:
         f"reaches {limit['fp32_share']:.0%}."
     )
     if limit["fp32_share"] > 1:
-        print("More than all is impossible: the machine was busy while the products were measured. Run it again.")
+        print("More than 100 % is impossible: the machine was busy while the products were measured. Run it again.")
 
 
 def _row(figures: Figures) -> str:

@@ -1,9 +1,9 @@
-"""How fast Label Studio's small calls are answered while a training run uses every core.
+"""How fast Label Studio's small requests are answered while a training run uses every core.
 
     python -m bench.protocol [--seconds 20] [--clients 4] [--json]
 
-The real web server (gunicorn, two processes) is called for a while on an idle machine, then again while a process fine-
-tunes the embedded encoder exactly as a run does. Label Studio allows 1 s for /health and /webhook and 3 s for /setup.
+The real web server (gunicorn, two processes) is called on an idle machine, then again while a process fine-tunes the
+embedded encoder exactly as a run does. Label Studio allows 1 s for /health and /webhook and 3 s for /setup.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BODIES: dict[str, Any] = {
     "/webhook": {"action": "ANNOTATION_CREATED", "project": PROJECT, "annotation": {"id": 1, "task": 1}},
 }
 
-# The same work, at the same priority, as a training run; it needs no Label Studio to fetch documents from.
+# The work of a training run at the same priority, but without a Label Studio to fetch documents from.
 TRAINING = """
 import os, sys, tempfile
 from pathlib import Path

@@ -1,8 +1,9 @@
-"""Whether the served fp32 model decides what the trained torch model decides, word by word.
+"""Whether the served fp32 model and the trained torch model give every word the same tag.
 
     python -m bench.same_tags FOLDER FILE...
 
-FOLDER is a version, each FILE a part of the corpus. Prints one JSON object. A program of its own, since it loads torch.
+FOLDER is a version, each FILE a part of the corpus. Prints one JSON object. It is a program of its own because it loads
+torch.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
 def compare(folder: Path, texts: Sequence[str]) -> dict[str, float]:
     """Share of words that get the same tag from the version's ONNX file and from its torch checkpoint.
 
-    Both sides see the same words and decode with the same Viterbi over the BIO transition table.
+    Both sides get the same words and decode with the same `Viterbi`.
     """
     documents = [tag_document(Document(str(number), text)) for number, text in enumerate(texts)]
     served = [
@@ -47,14 +48,14 @@ def compare(folder: Path, texts: Sequence[str]) -> dict[str, float]:
     trained = torch_tags(folder, documents)
     words = sum(map(len, served))
     same = sum(
-        one == other for ours, theirs in zip(served, trained, strict=True)
-        for one, other in zip(ours, theirs, strict=True)
+        onnx_tag == torch_tag for ours, theirs in zip(served, trained, strict=True)
+        for onnx_tag, torch_tag in zip(ours, theirs, strict=True)
     )  # fmt: skip
     return {"words": words, "different": words - same, "share": same / words}
 
 
 def torch_tags(folder: Path, documents: Sequence[TaggedDocument]) -> list[list[str]]:
-    """Tag documents with the torch checkpoint, through the windows that serving cuts."""
+    """Tag documents with the torch checkpoint, in the same windows as in inference."""
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForTokenClassification.from_pretrained(folder, local_files_only=True).eval()
