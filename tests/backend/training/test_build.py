@@ -51,7 +51,7 @@ def test_metrics_file_has_counts_and_parameters(built: BuiltVersion, tagged_docu
     assert {key: written[key] for key in built.info} == json.loads(json.dumps(built.info))
 
 
-def test_metrics_file_tells_which_precision_serves(built: BuiltVersion) -> None:
+def test_metrics_file_has_the_served_precision(built: BuiltVersion) -> None:
     written = json.loads((built.folder / "metrics.json").read_text(encoding="utf-8"))
     published = (built.folder / "onnx" / "model_quantized.onnx").is_file()
     assert written["serving"] == ("int8" if published else "fp32")
@@ -94,7 +94,7 @@ def test_nothing_but_the_version_is_left_beside_it(built: BuiltVersion) -> None:
     assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
 
 
-def test_building_goes_through_all_phases_in_silence(
+def test_building_goes_through_all_phases_and_prints_nothing(
     sample_documents: list[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reports: list[tuple[str, float]] = []
@@ -130,7 +130,7 @@ def test_cancelled_run_leaves_no_working_files(sample_documents: list[Document],
     ],
     ids=["other label", "outside the text", "only whitespace"],
 )
-def test_regions_that_teach_nothing_are_too_few(tmp_path: Path, document: Document) -> None:
+def test_regions_that_cannot_be_learnt_are_too_few(tmp_path: Path, document: Document) -> None:
     other = [replace(document, id=str(number)) for number in range(5)]
     with pytest.raises(NotEnoughLabels, match="5 labelled tasks, but 0 regions with"):
         build(other, tmp_path / "v", lambda phase, fraction: None)

@@ -71,7 +71,7 @@ def test_progress_rises_to_one_over_all_folds(trained: Trained) -> None:
     assert fractions == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_what_progress_raises_ends_it(trained: Trained) -> None:
+def test_exception_in_the_progress_callback_ends_it(trained: Trained) -> None:
     def cancel(_: float) -> None:
         raise RunCancelled("a run is waiting")
 
@@ -95,7 +95,7 @@ def test_models_are_trained_no_longer_than_ranking_needs(documents: int, epochs:
     assert module._epochs(round(documents * 0.75), recipe) == expected
 
 
-def test_rest_of_the_recipe_is_the_projects(trained: Trained) -> None:
+def test_other_parameters_of_the_recipe_are_kept(trained: Trained) -> None:
     validated(samples.tagged_documents(12), folds=2, recipe=replace(RECIPE, seed=7, epochs=1.0, weight_decay=0.5))
     assert {recipe for _, recipe in trained} == {replace(RECIPE, seed=7, epochs=1.0, weight_decay=0.5)}
 

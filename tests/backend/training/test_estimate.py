@@ -56,7 +56,7 @@ def test_progress_grows_from_zero_to_nearly_one(times: Times) -> None:
 
 @pytest.mark.parametrize("times", [SMALL, LARGE, ON_A_GPU], ids=["small", "large", "on a GPU"])
 @pytest.mark.parametrize("part", [0.25, 0.5, 0.75])
-def test_end_is_foreseen_from_a_quarter_of_training_on(part: float, times: Times) -> None:
+def test_remaining_time_is_estimated_from_a_quarter_of_training_on(part: float, times: Times) -> None:
     estimate = Estimate(0.0)
     *_, (_, _, end) = reports(times)
     for phase, fraction, now in reports(times):
@@ -69,7 +69,7 @@ def test_end_is_foreseen_from_a_quarter_of_training_on(part: float, times: Times
     assert estimate.done(now) == pytest.approx(now / end, abs=0.2)
 
 
-def test_hour_of_training_ends_when_it_was_foreseen() -> None:
+def test_end_of_an_hour_of_training_is_estimated_well() -> None:
     estimate = Estimate(0.0)
     *_, (_, _, end) = reports(LARGE)
     for phase, fraction, now in reports(LARGE):
@@ -80,7 +80,7 @@ def test_hour_of_training_ends_when_it_was_foreseen() -> None:
             assert now + left == pytest.approx(end, rel=0.03)
 
 
-def test_nothing_is_foreseen_before_training_has_found_its_pace() -> None:
+def test_nothing_is_estimated_before_the_speed_of_training_is_measured() -> None:
     estimate = Estimate(0.0)
     for phase, fraction, now in [("fetching", 1.0, 5.0), ("preparing", 1.0, 6.0), ("training", 0.01, 20.0)]:
         estimate.report(phase, fraction, now)
@@ -109,7 +109,7 @@ def test_fraction_stays_within_its_phase(fraction: float, done: float) -> None:
     assert estimate.done(1.0) == pytest.approx(done)
 
 
-def test_training_of_one_step_leaves_a_guess() -> None:
+def test_training_of_one_step_has_a_default_estimate() -> None:
     estimate = Estimate(0.0)
     estimate.report("training", 1.0, 10.0)
     estimate.report("exporting", 0.0, 10.0)

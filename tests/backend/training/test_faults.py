@@ -161,7 +161,7 @@ def test_fault_of_the_machine_is_named_with_its_remedy(
         ValueError("an annotation says: out of memory"),
     ],
 )
-def test_any_other_failure_is_passed_on_as_it_is(error: Exception, tmp_path: Path) -> None:
+def test_any_other_error_is_passed_on_unchanged(error: Exception, tmp_path: Path) -> None:
     assert find_fault(error, tmp_path) is None
     with pytest.raises(type(error)) as caught, translate_faults(tmp_path):
         raise error
@@ -192,7 +192,7 @@ def test_error_that_says_nothing_is_explained_by_a_full_disk(disk: Disk, tmp_pat
 
 
 @pytest.mark.usefixtures("disk")
-def test_cancellation_and_what_is_explained_already_are_passed_on(tmp_path: Path) -> None:
+def test_cancellation_and_translated_faults_are_passed_on(tmp_path: Path) -> None:
     for error in (RunCancelled("cancelled"), DiskFull("full"), OutOfMemory("out")):
         error.__context__ = NO_SPACE
         with pytest.raises(type(error)) as caught, translate_faults(tmp_path):

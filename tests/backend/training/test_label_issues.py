@@ -92,7 +92,7 @@ def test_agreement_is_no_issue() -> None:
         ("[pad|Dish] thai here", "[pad thai|Dish] here", [0.9, 0.1 / 6]),
     ],
 )
-def test_score_is_what_the_given_tags_lack_in_probability(given: str, predicted: str, words: list[float]) -> None:
+def test_score_is_one_minus_the_probability_of_the_given_tags(given: str, predicted: str, words: list[float]) -> None:
     [candidate] = candidates(given, predicted, probability=0.9)
     assert candidate.score == pytest.approx(1 - np.exp(np.mean(np.log(words))))
 

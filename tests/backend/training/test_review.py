@@ -79,12 +79,12 @@ def reviewed(
 
 
 def row(store: Store) -> Review:
-    found = store.reviews.get(UID)
-    assert found is not None
-    return found
+    review = store.reviews.get(UID)
+    assert review is not None
+    return review
 
 
-def test_what_models_doubt_is_written_down_with_their_view(
+def test_label_issues_are_stored_with_the_models_view(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
 ) -> None:
     cross_validated("7", "9")
@@ -93,8 +93,8 @@ def test_what_models_doubt_is_written_down_with_their_view(
     assert (seventh.task, ninth.task) == ("7", "9")
     assert (seventh.start, seventh.end, seventh.text, seventh.given) == (0, 5, "sushi", "Dish")
     assert (seventh.kind, seventh.view) == ("wrong label", "Cuisine 0.95")
-    [found] = seventh.found
-    assert (found["start"], found["end"], found["label"]) == (0, 5, "Cuisine")
+    [predicted] = seventh.found
+    assert (predicted["start"], predicted["end"], predicted["label"]) == (0, 5, "Cuisine")
     assert 0.97 < seventh.score < 1.0
     assert row(store).tasks == 60
     assert row(store).ended_at is not None
@@ -191,7 +191,7 @@ def test_recreated_project_of_the_same_number_is_not_reviewed(
     assert "Project 7 in Label Studio is not the one this model was trained for" in (row(store).error or "")
 
 
-def test_absence_of_label_studio_leaves_it_due(settings: Settings, store: Store, review: Review) -> None:
+def test_review_stays_due_if_label_studio_cannot_be_reached(settings: Settings, store: Store, review: Review) -> None:
     down = FakeLabelStudio(down=LabelStudioUnreachable("Label Studio does not answer"))
     with pytest.raises(LabelStudioUnreachable):
         reviewed(settings, store, review, down)
@@ -205,7 +205,7 @@ def test_absence_of_label_studio_leaves_it_due(settings: Settings, store: Store,
         (ValueError("odd"), ValueError, "ValueError: odd"),
     ],
 )
-def test_failure_is_written_down_and_passed_on(
+def test_failure_is_stored_and_passed_on(
     error: Exception, raised: type[Exception], noted: str,
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
 ) -> None:  # fmt: skip
@@ -218,7 +218,7 @@ def test_failure_is_written_down_and_passed_on(
     assert (row(store).error or "").startswith(noted)
 
 
-def test_what_no_database_stores_is_replaced(
+def test_characters_that_a_database_cannot_store_are_replaced(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -249,7 +249,7 @@ def process(
     return main
 
 
-def test_process_carries_out_the_review_that_was_claimed(
+def test_process_runs_the_claimed_review(
     store: Store, review: Review, process: Callable[[str], None], cross_validated: Callable[..., None]
 ) -> None:
     cross_validated("7")
@@ -259,7 +259,7 @@ def test_process_carries_out_the_review_that_was_claimed(
     assert store.reviews.count(UID) == 1
 
 
-def test_process_ends_in_order_when_the_review_fails(
+def test_process_ends_normally_when_the_review_fails(
     store: Store, review: Review, studio: FakeLabelStudio, process: Callable[[str], None]
 ) -> None:
     studio.owners.clear()
@@ -267,7 +267,7 @@ def test_process_ends_in_order_when_the_review_fails(
     assert "there are 0" in (row(store).error or "")
 
 
-def test_process_whose_worker_is_gone_leaves_the_review_due(
+def test_review_stays_due_if_the_worker_dies(
     store: Store, review: Review, process: Callable[[str], None], cross_validated: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip

@@ -267,7 +267,7 @@ def small_disk() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_disk")
-def test_run_without_room_fails_with_the_remedy_and_leaves_the_current_version(
+def test_run_on_a_full_disk_fails_with_the_remedy_and_leaves_the_current_version(
     studio: FakeLabelStudio, store: Store, settings: Settings, publish: Publish, fake_models: list[str],
     build: Callable[..., list[int]], train: Train,
 ) -> None:  # fmt: skip

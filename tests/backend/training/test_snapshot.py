@@ -25,7 +25,9 @@ def taken(store: Store, studio: FakeLabelStudio, **options: Any) -> Snapshot:
     return take_snapshot(store, UID, studio, **({"replace_annotations": True} | options))
 
 
-def test_snapshot_has_every_labelled_task_and_the_revision_before_it(store: Store, studio: FakeLabelStudio) -> None:
+def test_snapshot_has_every_labelled_task_and_the_revision_before_it(
+    store: Store, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.changes.record(UID, ["1", "2"])
     revision = store.projects.get(UID).revision
     labelled_tasks = studio.labelled_tasks
@@ -34,7 +36,7 @@ def test_snapshot_has_every_labelled_task_and_the_revision_before_it(store: Stor
         store.changes.record(UID, ["6"])
         return labelled_tasks(project_id)
 
-    studio.labelled_tasks = label_another  # type: ignore[method-assign]
+    monkeypatch.setattr(studio, "labelled_tasks", label_another)
     snapshot = taken(store, studio)
     assert [document.id for document in snapshot.documents] == ["1", "2", "3", "4", "5"]
     assert snapshot.config.labels == LABELS
@@ -49,7 +51,7 @@ def test_title_and_labelling_configuration_are_saved(store: Store, studio: FakeL
 
 
 @pytest.mark.parametrize(("replace_annotations", "lost"), [(True, []), (False, ["1", "2", "3", "4", "5"])])
-def test_only_the_snapshot_of_a_run_replaces_what_is_compared_for_lost_changes(
+def test_only_a_snapshot_that_replaces_annotations_hides_lost_changes(
     replace_annotations: bool, lost: list[str], store: Store, studio: FakeLabelStudio
 ) -> None:
     taken(store, studio, replace_annotations=replace_annotations)
@@ -69,7 +71,7 @@ def test_progress_is_reported(store: Store, studio: FakeLabelStudio) -> None:
     assert fractions == [0.0, 0.5]
 
 
-def test_of_a_project_that_was_replaced_nothing_is_stored(store: Store, studio: FakeLabelStudio) -> None:
+def test_nothing_is_stored_of_a_project_that_was_replaced(store: Store, studio: FakeLabelStudio) -> None:
     studio.uid = "7.1999999999"
     with pytest.raises(ProjectReplaced):
         taken(store, studio)

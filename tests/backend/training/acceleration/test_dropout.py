@@ -9,7 +9,7 @@ from backend.training.base_model.encoder import load_classifier
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_share_of_values_is_dropped_and_the_mean_stays(p: float) -> None:
+def test_share_of_values_is_dropped_and_the_mean_is_kept(p: float) -> None:
     torch.manual_seed(1)
     values = QuickDropout(p)(torch.ones(1000, 333))
     assert float((values == 0).float().mean()) == pytest.approx(p, abs=0.004)
@@ -46,7 +46,7 @@ def test_everything_may_be_dropped() -> None:
     assert not QuickDropout(1.0)(torch.ones(9)).any()
 
 
-def test_model_has_its_own_modules_again_afterwards() -> None:
+def test_modules_of_the_model_are_restored_afterwards() -> None:
     model, _ = load_classifier("embedded", ["Dish"])
     before = {name: child for name, child in model.named_modules() if type(child) is nn.Dropout}
     model.train()

@@ -46,7 +46,7 @@ def embeddings(model: PreTrainedModel) -> torch.nn.Parameter:
 
 
 @pytest.mark.parametrize("make", [distilbert, roberta])
-def test_same_answers_inside_from_a_smaller_table(make: Callable[[], PreTrainedModel]) -> None:
+def test_smaller_table_gives_the_same_logits(make: Callable[[], PreTrainedModel]) -> None:
     model = make()
     padding = model.config.pad_token_id
     ids = torch.tensor([[7, 12, 40, padding]])
@@ -59,7 +59,7 @@ def test_same_answers_inside_from_a_smaller_table(make: Callable[[], PreTrainedM
     assert torch.equal(model(input_ids=ids, attention_mask=mask).logits, expected)
 
 
-def test_what_was_learnt_is_written_back_also_after_an_error() -> None:
+def test_trained_rows_are_written_back_even_after_an_error() -> None:
     model = distilbert()
     before = embeddings(model).detach().clone()
 

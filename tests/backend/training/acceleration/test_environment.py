@@ -63,7 +63,7 @@ def test_other_processes_give_it_back() -> None:
     assert kept < 120
 
 
-def test_what_the_operator_has_set_stays() -> None:
+def test_inherited_settings_are_not_overridden() -> None:
     mine = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0", "GOMP_SPINCOUNT": "5", "HOME": "/somewhere"}
     environment = training_environment(mine)
     assert environment["GLIBC_TUNABLES"].endswith(":glibc.malloc.hugetlb=0")  # the last one counts

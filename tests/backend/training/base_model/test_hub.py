@@ -60,7 +60,7 @@ def test_silent_hub_is_given_up(tmp_path: Path, silent_server: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["no//name", "../../etc", "a/b/c", "with space", "", "-"])
-def test_impossible_name_is_not_asked_of_the_hub(name: str) -> None:
+def test_invalid_name_is_not_looked_for_on_the_hub(name: str) -> None:
     with pytest.raises(BaseModelUnavailable, match="neither a folder here nor a valid model name") as caught:
         hub.fetch(name)
     assert f"BASELINE_MODEL_NAME={name} cannot be downloaded" in str(caught.value)

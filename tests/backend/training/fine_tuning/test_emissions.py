@@ -32,7 +32,7 @@ def batched(folder: Path, documents: list[TaggedDocument]) -> tuple[Emissions, P
     return emissions, AutoModelForTokenClassification.from_pretrained(folder)
 
 
-def test_rows_are_what_serving_computes(
+def test_scores_are_those_of_serving(
     version_folder: Path, documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PIECES", 64)  # several batches

@@ -49,7 +49,7 @@ def test_same_seed_gives_the_same_model(tagged_documents: list[TaggedDocument]) 
     assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
 
 
-def test_progress_rises_to_one_and_training_says_nothing(
+def test_progress_rises_to_one_and_training_prints_nothing(
     tagged_documents: list[TaggedDocument], capfd: pytest.CaptureFixture[str]
 ) -> None:
     fractions: list[float] = []
@@ -64,7 +64,7 @@ def test_progress_rises_to_one_and_training_says_nothing(
     assert (info["steps"], info["epochs"], info["learning_rate"], info["start"]) == (4, 2, 5e-4, None)
 
 
-def test_what_progress_raises_stops_training(tagged_documents: list[TaggedDocument]) -> None:
+def test_exception_in_the_progress_callback_stops_training(tagged_documents: list[TaggedDocument]) -> None:
     fractions: list[float] = []
 
     def cancel(fraction: float) -> None:
@@ -76,7 +76,7 @@ def test_what_progress_raises_stops_training(tagged_documents: list[TaggedDocume
     assert fractions == [0.25]
 
 
-def test_part_of_an_epoch_is_as_many_steps(tagged_documents: list[TaggedDocument]) -> None:
+def test_part_of_an_epoch_has_that_part_of_its_steps(tagged_documents: list[TaggedDocument]) -> None:
     _, info = tuned(tagged_documents, epochs=1.5)
     assert info["steps"] == 3
 
@@ -105,7 +105,7 @@ def test_without_validation_nothing_is_chosen(tagged_documents: list[TaggedDocum
     assert info["chosen"] == 2
 
 
-def test_a_full_memory_is_answered_with_smaller_parts_of_the_same_batch(
+def test_batch_that_exceeds_the_memory_is_computed_in_smaller_parts(
     tagged_documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QuickDropout, "forward", lambda self, values: values)
@@ -140,7 +140,7 @@ def test_memory_too_small_for_one_example_ends_training(
         tuned(tagged_documents)
 
 
-def test_training_goes_on_where_a_version_stands(tagged_documents: list[TaggedDocument], version_folder: Path) -> None:
+def test_training_continues_from_a_version(tagged_documents: list[TaggedDocument], version_folder: Path) -> None:
     _, cold = tuned(tagged_documents, epochs=1)
     _, warm = tuned(tagged_documents, epochs=1, start=version_folder)
     assert warm["start"] == version_folder.name
@@ -148,7 +148,7 @@ def test_training_goes_on_where_a_version_stands(tagged_documents: list[TaggedDo
 
 
 @pytest.mark.parametrize(("labels", "epochs"), [(LABELS, 15), ((*LABELS, "Chef"), 30), (LABELS[1:], 30)])
-def test_a_version_that_has_learnt_the_labels_learns_half_as_long(
+def test_training_from_a_version_with_the_same_labels_takes_half_as_long(
     labels: Sequence[str], epochs: float, sample_documents: list[Document], version_folder: Path
 ) -> None:
     documents = [tag_document(document, labels=labels) for document in sample_documents[:8]]
@@ -194,7 +194,7 @@ use_cpu: false
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+def test_two_processes_learn_the_same_as_one(tmp_path: Path) -> None:
     """Under `accelerate launch` on the CPU (gloo): the same curve of the loss, and the same weights at the end."""
     script = tmp_path / "shared.py"
     script.write_text(SHARED)

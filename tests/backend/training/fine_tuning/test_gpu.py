@@ -28,7 +28,7 @@ def little_memory() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def test_a_model_learns_on_the_gpu_and_comes_back(tagged_documents: list[TaggedDocument]) -> None:
+def test_model_is_trained_on_the_gpu_and_returned_on_the_cpu(tagged_documents: list[TaggedDocument]) -> None:
     recipe = Recipe(base="embedded", epochs=12, batch_size=8)
     model, _, info = fine_tune(
         tagged_documents[8:], tagged_documents[:8], labels=LABELS, recipe=recipe, progress=lambda _: None
