@@ -6,18 +6,14 @@ from backend.errors import ProjectReplaced
 from backend.label_studio.api import Projects, RemoteProject
 
 
-def project_number(uid: str) -> int:
-    """A project's number in Label Studio: the part of its uid before the dot."""
-    return int(uid.partition(".")[0])
-
-
 def same_project(label_studio: Projects, uid: str) -> RemoteProject:
     """Fetch the project ``uid`` from Label Studio.
 
     Raises `ProjectReplaced` where Label Studio has given its number to another project, as after a reset of its
     database: that project's tasks and labels must not be mixed with what is stored here.
     """
-    project = label_studio.project(project_number(uid))
+    number, _, _ = uid.partition(".")
+    project = label_studio.project(int(number))
     if project.uid != uid:
         raise ProjectReplaced(uid, project.uid)
     return project

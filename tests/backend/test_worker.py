@@ -529,6 +529,19 @@ def test_failing_label_studio_leaves_the_other_projects(
     assert "Label Studio does not answer" in caplog.text
 
 
+def test_replaced_project_is_reported_until_it_is_ours_again(
+    worker: Worker, store: Store, studio: FakeLabelStudio
+) -> None:
+    studio.uid = "7.1999999999"
+    studio.annotate(1)
+    worker.reconcile()
+    assert "connect it again" in (store.projects.get(UID).sync_error or "")
+    assert store.changes.count(UID) == 0
+    studio.uid = UID
+    worker.reconcile()
+    assert store.projects.get(UID).sync_error is None
+
+
 def test_project_without_a_token_leaves_the_other_projects(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     Worker(loop).reconcile()
     assert "set LABEL_STUDIO_API_KEY" in caplog.text
