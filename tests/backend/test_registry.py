@@ -403,7 +403,7 @@ def test_other_versions_answer_while_one_is_opened(
         assert opening.wait(10)
         assert registry.tagger(UID, "ner-v1") is old
         go_on.set()
-        assert new.result(10) == "ner-v2"
+        assert str(new.result(10)) == "ner-v2"
 
 
 class NamedTagger:
@@ -441,7 +441,7 @@ def test_answers_during_promotions_are_of_one_version_each(
     with ThreadPoolExecutor(6) as pool:
         answers = pool.map(ask, range(6))
         for name in names * 3:
-            loop.promote(UID, name)
+            loop.promote(UID, name, actor="test")
             assert loop.predict(UID, ["text"]).version == name
         done.set()
         seen = [version for each in answers for version in each]

@@ -51,12 +51,12 @@ def changed(store: Store, uid: str) -> set[str]:
 def test_every_recorded_request_gets_a_json_object(name: str, client: FlaskClient) -> None:
     answer = send(client, name)
     assert 200 <= answer.status_code < 300, answer.text
-    assert isinstance(answer.json, dict)
+    assert isinstance(answer.get_json(), dict)
 
 
 @pytest.mark.parametrize(("name", "uid"), [("setup", FIRST), ("setup_basic_auth", SECOND)])
 def test_setup_is_answered_with_the_version(name: str, uid: str, client: FlaskClient, store: Store) -> None:
-    assert send(client, name).json == {"model_version": UNTRAINED}
+    assert send(client, name).get_json() == {"model_version": UNTRAINED}
     project = store.projects.get(uid)
     assert project.label_config == recorded(name)["json"]["schema"]
     assert project.access_token == "scrubbed"
@@ -81,7 +81,7 @@ def test_each_task_gets_one_result(
     body = recorded(name)["json"]
     if trained:
         publish("ner-v1", uid=body["project"])
-    results = send(client, name).json["results"]
+    results = send(client, name).get_json()["results"]
     assert len(results) == len(body["tasks"])
     for task, result in zip(body["tasks"], results, strict=True):
         text = task["data"]["text"]
@@ -97,9 +97,9 @@ def test_each_task_gets_one_result(
 
 def test_versions_are_asked_for_with_get(client: FlaskClient, publish: Publish) -> None:
     assert recorded("versions")["method"] == "GET"
-    assert send(client, "versions").json == {"versions": []}
+    assert send(client, "versions").get_json() == {"versions": []}
     publish("ner-v1", uid=FIRST)
-    assert send(client, "versions").json == {"versions": ["ner-v1"]}
+    assert send(client, "versions").get_json() == {"versions": ["ner-v1"]}
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_added_label_is_known_from_its_event(client: FlaskClient, store: Store) 
 
 
 def test_start_training_answers_a_job_whose_status_can_be_asked(client: FlaskClient) -> None:
-    job = send(client, "webhook_start_training").json["job"]
-    assert client.post("/job_status", json={"job": job}).json["job_status"] == "queued"
+    job = send(client, "webhook_start_training").get_json()["job"]
+    assert client.post("/job_status", json={"job": job}).get_json()["job_status"] == "queued"
 
 
 def test_webhook_needs_the_header_where_credentials_are_asked_for(

@@ -344,8 +344,9 @@ def test_no_input_raises_and_every_task_is_accounted_for(data: st.DataObject) ->
     made = annotation(result=result, id=sometimes(1), was_cancelled=sometimes(False), completed_by=author, **moments)
     made_tasks = [sometimes(task(sometimes(made), annotation(), data=sometimes({"text": sometimes(TEXT)})))]
     report = ConversionReport()
-    options = {"annotator": data.draw(st.sampled_from([None, 1, "a@b"])), "agreement": data.draw(st.booleans())}
-    documents = list(iter_documents(made_tasks, CONFIG, report, **options))
+    annotator = data.draw(st.sampled_from([None, 1, "a@b"]))
+    agreement = data.draw(st.booleans())
+    documents = list(iter_documents(made_tasks, CONFIG, report, annotator=annotator, agreement=agreement))
     left_out = sum(issue.problem in (Problem.NO_TEXT, Problem.MALFORMED) for issue in report.issues)
     assert len(documents) + report.unlabeled + report.skipped + left_out >= 1 == report.tasks
     assert json.loads(json.dumps(report.to_dict())) == report.to_dict()

@@ -17,7 +17,12 @@ def test_connect_prints_the_labels_and_the_threshold(
     threshold: int, sentence: str, command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected: list[str] = []
-    monkeypatch.setattr(studio, "connect_backend", lambda project, url, **_: connected.append(url) or 1, raising=False)
+
+    def connect_backend(project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
+        connected.append(url)
+        return 1
+
+    monkeypatch.setattr(studio, "connect_backend", connect_backend)
     monkeypatch.setattr(studio, "authorise_webhook", lambda *_: None, raising=False)
     monkeypatch.setattr(studio, "switch_prelabelling_on", lambda *_: None, raising=False)
     result = command("connect", "--project", "7", START_TRAINING_EACH_N_UPDATES=str(threshold), PORT="9191")

@@ -49,7 +49,7 @@ def test_every_route_but_health_asks_for_credentials(guarded: FlaskClient) -> No
         else:
             assert answer.status_code == 401, path
             assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
-            assert "BASIC_AUTH_USER" in answer.json["error"]
+            assert "BASIC_AUTH_USER" in answer.get_json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_password_is_not_asked_for_unless_configured(client: FlaskClient) -> Non
 def test_unknown_path_is_explained_as_json(client: FlaskClient) -> None:
     answer = client.get("/nothing/here")
     assert answer.status_code == 404
-    assert "not found" in answer.json["error"]
+    assert "not found" in answer.get_json()["error"]
 
 
 @pytest.mark.parametrize(("path", "method"), [("/predict", "GET"), ("/health", "POST"), ("/versions", "DELETE")])
 def test_wrong_method_is_explained_as_json(path: str, method: str, client: FlaskClient) -> None:
     answer = client.open(path, method=method)
     assert answer.status_code == 405
-    assert "not allowed" in answer.json["error"]
+    assert "not allowed" in answer.get_json()["error"]
 
 
 @pytest.mark.parametrize("testing", [False, True])
@@ -115,7 +115,7 @@ def test_crash_is_logged_and_not_shown(
     monkeypatch.setattr(loop, "versions", crash)
     answer = app.test_client().get("/versions")
     assert answer.status_code == 500
-    assert answer.json == {"error": "Internal error: see the service's log."}
+    assert answer.get_json() == {"error": "Internal error: see the service's log."}
     assert "s3cret" not in str(answer.headers)
     assert "the s3cret detail" in caplog.text
 
@@ -131,7 +131,7 @@ def test_foreseen_failure_is_one_sentence_with_its_status(
 
     monkeypatch.setattr(loop, "versions", fail)
     answer = client.get("/versions")
-    assert (answer.status, answer.json) == (f"{status} {error}", {"error": str(error)})
+    assert (answer.status, answer.get_json()) == (f"{status} {error}", {"error": str(error)})
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_status_line_is_short_ascii_and_one_line(
     monkeypatch.setattr(loop, "versions", fail)
     answer = client.get("/versions")
     assert answer.status == line
-    assert answer.json == {"error": sentence}
+    assert answer.get_json() == {"error": sentence}
 
 
 # Weight
