@@ -34,6 +34,6 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> FakeLabelStudio:
 
 
 @pytest.fixture
-def met(store: Store) -> str:
-    """A project this service knows."""
+def registered(store: Store) -> str:
+    """The uid of a registered project."""
     return store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG).uid

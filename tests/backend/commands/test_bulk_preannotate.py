@@ -84,7 +84,7 @@ def test_after_an_interruption_it_says_what_is_stored_and_resumes(
     assert studio.twice == set()
 
 
-def test_project_without_a_version_says_what_to_do(command: Command, met: str, studio: FakeLabelStudio) -> None:
+def test_project_without_a_version_says_what_to_do(command: Command, registered: str, studio: FakeLabelStudio) -> None:
     store_without = command("preannotate", "--project", "7", DATABASE_URL="sqlite:///other.sqlite3")
     assert store_without.exit_code == 1
     assert "no model version yet: run `python -m backend train --wait` first" in store_without.stderr
@@ -104,7 +104,7 @@ def test_worker_that_syncs_at_the_same_time_duplicates_nothing(
 ) -> None:
     monkeypatch.setattr(module, "_ACQUIRE_SECONDS", 0.01)
     store.syncs.request(UID)
-    worker = Worker(loop, lambda settings, project: studio)  # type: ignore[arg-type,return-value]
+    worker = Worker(loop, lambda settings, project: studio)
     refreshing = threading.Thread(target=worker.sync_predictions, args=(UID,))
     original = studio.import_predictions
 

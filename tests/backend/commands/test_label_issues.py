@@ -18,7 +18,7 @@ LINK = "http://localhost:8080/projects/7/data?task=3"
 
 
 @pytest.fixture
-def label_issues(command: Command, met: str) -> Command:
+def label_issues(command: Command, registered: str) -> Command:
     """Run ``python -m backend label-issues --project 7``."""
     return lambda *words, **variables: command("label-issues", "--project", "7", *words, **variables)
 
@@ -46,7 +46,7 @@ def issue(task: str = "3", score: float = 0.987, **columns: Any) -> LabelIssue:
     return LabelIssue(**{"project": UID, "task": task, "score": score, "found": spans, **view, **columns})
 
 
-# What is said where there is nothing to list
+# Without issues to list
 
 
 def test_project_that_was_never_reviewed(label_issues: Command) -> None:

@@ -78,7 +78,7 @@ def test_wrong_setting_is_one_sentence(variable: str, value: str, sentence: str,
     assert len(result.output.splitlines()) == 1
 
 
-def test_foreseen_failure_is_one_sentence(command: Command, met: str) -> None:
+def test_foreseen_failure_is_one_sentence(command: Command, registered: str) -> None:
     result = command("promote", "--project", "7", "ner-v9")
     assert result.exit_code == 1
     assert result.output == f"Error: Project '{UID}' has no model version 'ner-v9'; it has: none yet.\n"
@@ -103,14 +103,14 @@ def test_database_that_fails_is_one_sentence(command: Command, monkeypatch: pyte
 
 def test_help_loads_no_library_that_it_does_not_need() -> None:
     heavy = "{'torch', 'transformers', 'label_studio_sdk', 'sqlalchemy', 'onnxruntime', 'numpy', 'flask', 'rich'}"
-    seen = subprocess.run(
+    loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, backend.__main__; print({heavy} & set(sys.modules))"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert seen.stdout == "set()\n"
+    assert loaded.stdout == "set()\n"
 
 
-def test_earlier_name_of_a_command_still_works(command: Command, met: str) -> None:
+def test_earlier_name_of_a_command_still_works(command: Command, registered: str) -> None:
     earlier = command("suspects", "--project", "7")
     assert earlier.exit_code == 0
     assert earlier.output == command("label-issues", "--project", "7").output

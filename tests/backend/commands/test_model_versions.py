@@ -49,11 +49,11 @@ def test_interval_is_shown(command: Command, publish: Publish) -> None:
     assert "F1 0.500 (95 %: 0.400 to 0.600) on 84 held-out tasks" in command("versions").output
 
 
-def test_project_without_a_version_says_how_to_get_one(command: Command, met: str) -> None:
-    assert command("versions", "--project", met).output.startswith("No version yet: label some tasks")
+def test_project_without_a_version_says_how_to_get_one(command: Command, registered: str) -> None:
+    assert command("versions", "--project", registered).output.startswith("No version yet: label some tasks")
 
 
-def test_project_not_met_yet_is_looked_up_in_label_studio(
+def test_unregistered_project_is_looked_up_in_label_studio(
     command: Command, studio: FakeLabelStudio, store: Store
 ) -> None:
     assert command("versions", "--project", "7").exit_code == 0

@@ -15,9 +15,9 @@ def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
         monkeypatch.setattr(module, "_LINE_SECONDS", 0.0)
         bar.show(2, "half of\x1b[31m it")
         bar.show(4)
-    seen = capsys.readouterr()
-    assert seen.err == "Export: 50 % half of\ufffd[31m it\nExport: 100 %\n"
-    assert seen.out == ""
+    captured = capsys.readouterr()
+    assert captured.err == "Export: 50 % half of\ufffd[31m it\nExport: 100 %\n"
+    assert captured.out == ""
 
 
 def test_without_a_total_it_tells_what_goes_on(
@@ -46,7 +46,7 @@ def test_terminal_gets_a_bar_that_obeys_no_markup(monkeypatch: pytest.MonkeyPatc
     assert "50%" in shown
 
 
-def test_each_counts_what_is_through(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_track_counts_the_processed_items(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LINE_SECONDS", 0.0)
     monkeypatch.setattr(module, "_UPDATE_ITEMS", 2)
     with Bar("Export") as bar:

@@ -25,7 +25,7 @@ def test_without_a_project_it_says_how_to_connect_one(command: Command) -> None:
     assert json.loads(command("status", "--json").stdout) == []
 
 
-def test_new_project(command: Command, met: str) -> None:
+def test_new_project(command: Command, registered: str) -> None:
     assert row(command) == ["7 Restaurants", "0", "0 of 3", "after 3 more", "none yet", "–", "0"]
 
 
@@ -42,7 +42,7 @@ def test_project_that_trains_and_serves(command: Command, publish: Publish, stor
     ]  # fmt: skip
 
 
-def test_error_is_printed_below_the_table(command: Command, met: str, store: Store) -> None:
+def test_error_is_printed_below_the_table(command: Command, registered: str, store: Store) -> None:
     store.projects.note_comparison(UID, "Label Studio [does] not answer.")
     assert command("status").output.splitlines()[-1] == "Project 7: Label Studio [does] not answer."
 

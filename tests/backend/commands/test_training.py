@@ -12,14 +12,14 @@ from backend.commands import training as module
 from backend.evaluation.gate import GateDecision, explain
 from backend.loop import Loop
 from backend.store import Store
-from backend.store.models import Run, Version
+from backend.store.models import Run, RunState, Version
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
 
 Publish = Callable[..., Version]
 
 
-def test_train_queues_a_run(command: Command, met: str, store: Store) -> None:
+def test_train_queues_a_run(command: Command, registered: str, store: Store) -> None:
     result = command("train", "--project", "7")
     (run,) = store.runs.latest()
     assert result.output == f"Run {run.id} is queued.\n"
@@ -28,7 +28,7 @@ def test_train_queues_a_run(command: Command, met: str, store: Store) -> None:
 
 @pytest.mark.parametrize("state", ["finished", "failed"])
 def test_train_waits_for_the_end_of_the_run(
-    state: str, command: Command, met: str, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+    state: str, command: Command, registered: str, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decision = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
     publish("ner-v1", decision=decision)
@@ -56,7 +56,7 @@ def test_train_waits_for_the_end_of_the_run(
         assert f"Error: Run {run.id} failed: There are 0 labelled tasks." in result.output
 
 
-def test_cancelled_run_ends_the_wait(command: Command, met: str, store: Store) -> None:
+def test_cancelled_run_ends_the_wait(command: Command, registered: str, store: Store) -> None:
     def cancel() -> None:
         until = time.monotonic() + 10
         while not store.runs.latest() and time.monotonic() < until:
@@ -80,8 +80,8 @@ def test_time_left_is_shown_in_round_figures(seconds: float | None, shown: str) 
     assert module._time_left(Run(eta_seconds=seconds)) == shown
 
 
-def test_run_is_cancelled_by_the_beginning_of_its_id(command: Command, met: str, store: Store) -> None:
-    run, _ = store.runs.queue(met, "button")
+def test_run_is_cancelled_by_the_beginning_of_its_id(command: Command, registered: str, store: Store) -> None:
+    run, _ = store.runs.queue(registered, "button")
     result = command("cancel", run.id[:5])
     assert (result.exit_code, result.output) == (0, f"Run {run.id} is cancelled.\n")
     assert store.runs.get(run.id).state == "cancelled"
@@ -99,17 +99,21 @@ def test_unknown_run_is_one_sentence(command: Command) -> None:
 # runs and log
 
 
-def test_no_run_yet(command: Command, met: str) -> None:
+def test_no_run_yet(command: Command, registered: str) -> None:
     assert command("runs").output.startswith("No run yet: ")
     assert json.loads(command("runs", "--project", "7", "--json").stdout) == []
 
 
 def test_runs_are_listed_with_what_came_of_them(command: Command, publish: Publish, store: Store) -> None:
     publish("ner-v1")
-    for state, result in (("finished", {"version": "ner-v1"}), ("failed", {"error": "No [labels]."})):
+    outcomes: list[tuple[RunState, str | None, str | None]] = [
+        ("finished", "ner-v1", None),
+        ("failed", None, "No [labels]."),
+    ]
+    for state, version, error in outcomes:
         run, _ = store.runs.queue(UID, "button")
         store.runs.claim()
-        store.runs.end(run.id, state, **result)
+        store.runs.end(run.id, state, version=version, error=error)
     waiting, _ = store.runs.queue(UID, "3 changed tasks")
     heading, *rows = (re.split("  +", line) for line in command("runs").output.splitlines())
     assert heading == ["run", "project", "queued", "reason", "state", "took", "result"]
@@ -124,8 +128,8 @@ def test_runs_are_listed_with_what_came_of_them(command: Command, publish: Publi
     assert newest["queued_at"].endswith("Z")
 
 
-def test_log_shows_the_last_lines_harmlessly(command: Command, met: str, store: Store, loop: Loop) -> None:
-    run, _ = store.runs.queue(met, "button")
+def test_log_shows_the_last_lines_harmlessly(command: Command, registered: str, store: Store, loop: Loop) -> None:
+    run, _ = store.runs.queue(registered, "button")
     assert "has written nothing yet; it is queued." in command("log", run.id[:6]).output
-    loop.registry.log_file(met, run.id).write_text("first\nsecond\n\x1b[31mthird [/]\n")
+    loop.registry.log_file(registered, run.id).write_text("first\nsecond\n\x1b[31mthird [/]\n")
     assert command("log", run.id, "--lines", "2").output == "second\n\ufffd[31mthird [/]\n"

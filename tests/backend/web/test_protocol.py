@@ -41,7 +41,7 @@ def predict(client: FlaskClient, *tasks: Any, **fields: Any) -> list[dict[str, A
     body = {"project": UID, "label_config": LABEL_CONFIG, "tasks": tasks, **fields}
     answer = client.post("/predict", json=body)
     assert answer.status_code == HTTPStatus.OK, answer.text
-    results: list[dict[str, Any]] = answer.json["results"]
+    results: list[dict[str, Any]] = answer.get_json()["results"]
     assert len(results) == len(tasks)
     return results
 
@@ -50,15 +50,15 @@ def post(client: FlaskClient, body: dict[str, Any]) -> dict[str, Any]:
     """The answer to a webhook."""
     answer = client.post("/webhook", json=body)
     assert answer.status_code == HTTPStatus.OK, answer.text
-    content: dict[str, Any] = answer.json
+    content: dict[str, Any] = answer.get_json()
     return content
 
 
 def assert_explained(answer: TestResponse, status: int, *words: str) -> None:
     """The answer is a refusal: one sentence with these words in the body and, as ASCII, in the status line."""
     assert answer.status_code == status, answer.text
-    assert set(answer.json) == {"error"}
-    sentence = answer.json["error"]
+    assert set(answer.get_json()) == {"error"}
+    sentence = answer.get_json()["error"]
     for word in words:
         assert word in sentence
     assert "Traceback" not in answer.text
@@ -67,8 +67,8 @@ def assert_explained(answer: TestResponse, status: int, *words: str) -> None:
 
 
 @pytest.fixture
-def met(store: Store) -> str:
-    """A project this service knows."""
+def registered(store: Store) -> str:
+    """The uid of a registered project."""
     return store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG).uid
 
 
@@ -78,16 +78,16 @@ def met(store: Store) -> str:
 def test_health_is_up(client: FlaskClient) -> None:
     for path in ("/health", "/"):
         answer = client.get(path)
-        assert (answer.status_code, answer.json["status"]) == (200, "UP")
+        assert (answer.status_code, answer.get_json()["status"]) == (200, "UP")
 
 
 def test_setup_names_the_version_and_opens_no_model(
     client: FlaskClient, store: Store, publish: Publish, fake_models: list[str]
 ) -> None:
     body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": {"epochs": 5}}
-    assert client.post("/setup", json=body).json == {"model_version": UNTRAINED}
+    assert client.post("/setup", json=body).get_json() == {"model_version": UNTRAINED}
     publish("ner-v1")
-    assert client.post("/setup", json=body).json == {"model_version": "ner-v1"}
+    assert client.post("/setup", json=body).get_json() == {"model_version": "ner-v1"}
     assert fake_models == []
     project = store.projects.get(UID)
     assert (project.label_config, project.extra_params) == (LABEL_CONFIG, {"epochs": 5})
@@ -125,7 +125,7 @@ def test_unusable_extra_params_are_refused_with_a_sentence(
 ) -> None:
     answer = client.post("/setup", json={"project": UID, "schema": LABEL_CONFIG, "extra_params": extra_params})
     assert answer.status_code == 400
-    assert sentence in answer.json["error"]
+    assert sentence in answer.get_json()["error"]
     assert store.projects.find(UID) is None
 
 
@@ -306,7 +306,7 @@ def test_promotion_is_visible_on_the_next_request_to_another_process(
     assert [predict(web, task("sushi"))[0]["model_version"] for web in (client, other)] == ["ner-v2", "ner-v2"]
     loop.promote(UID, "ner-v1", actor="test")
     assert [predict(web, task("sushi"))[0]["model_version"] for web in (client, other)] == ["ner-v1", "ner-v1"]
-    assert other.post("/setup", json={"project": UID, "schema": LABEL_CONFIG}).json == {"model_version": "ner-v1"}
+    assert other.post("/setup", json={"project": UID, "schema": LABEL_CONFIG}).get_json() == {"model_version": "ner-v1"}
     other_loop.store.close()
 
 
@@ -388,7 +388,7 @@ def test_sentence_in_the_status_line_is_ascii_and_one_line(client: FlaskClient) 
     assert answer.status.startswith("400 <Labels name=")
     assert answer.status.isascii()
     assert answer.status.isprintable()
-    assert "für" in answer.json["error"]
+    assert "für" in answer.get_json()["error"]
 
 
 def test_missing_files_of_a_version_are_explained(client: FlaskClient, publish: Publish, loop: Loop) -> None:
@@ -470,10 +470,10 @@ def test_project_renamed_in_label_studio_is_renamed_here(client: FlaskClient, st
 
 
 def test_train_request_of_older_label_studios_is_answered_with_the_run(
-    client: FlaskClient, met: str, store: Store
+    client: FlaskClient, registered: str, store: Store
 ) -> None:
-    answer = client.post("/train", json={"project": met})
-    assert (answer.status_code, answer.json) == (HTTPStatus.CREATED, {"job": store.runs.latest()[0].id})
+    answer = client.post("/train", json={"project": registered})
+    assert (answer.status_code, answer.get_json()) == (HTTPStatus.CREATED, {"job": store.runs.latest()[0].id})
 
 
 def test_train_request_with_a_configuration_registers_the_project(client: FlaskClient, store: Store) -> None:
@@ -482,14 +482,14 @@ def test_train_request_with_a_configuration_registers_the_project(client: FlaskC
     assert store.projects.get(UID).label_config == LABEL_CONFIG
 
 
-def test_job_status_is_the_state_of_a_run(client: FlaskClient, met: str, store: Store) -> None:
+def test_job_status_is_the_state_of_a_run(client: FlaskClient, registered: str, store: Store) -> None:
     def status() -> dict[str, Any]:
         answer = client.post("/job_status", json={"job": run.id})
         assert answer.status_code == HTTPStatus.OK
-        content: dict[str, Any] = answer.json
+        content: dict[str, Any] = answer.get_json()
         return content
 
-    run, _ = store.runs.queue(met, "button")
+    run, _ = store.runs.queue(registered, "button")
     assert status()["job_status"] == "queued"
     store.runs.claim()
     store.runs.update(run.id, attempt=1, phase="training", progress=0.45678, eta_seconds=12.0)
@@ -508,25 +508,25 @@ def test_job_status_is_the_state_of_a_run(client: FlaskClient, met: str, store: 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_run_without_a_version_has_failed_for_label_studio(
-    state: Any, client: FlaskClient, met: str, store: Store
+    state: Any, client: FlaskClient, registered: str, store: Store
 ) -> None:
-    run, _ = store.runs.queue(met, "button")
+    run, _ = store.runs.queue(registered, "button")
     store.runs.end(run.id, state, error="No labels.")
-    answer = client.post("/job_status", json={"job": run.id}).json
+    answer = client.post("/job_status", json={"job": run.id}).get_json()
     assert (answer["job_status"], answer["phase"], answer["error"]) == ("failed", state, "No labels.")
 
 
 def test_unknown_run_is_removed_for_label_studio(client: FlaskClient) -> None:
     answer = client.post("/job_status", json={"job": "0123456789ab"})
-    assert (answer.status_code, answer.json["job_status"]) == (HTTPStatus.GONE, "removed")
-    assert "'0123456789ab'" in answer.json["error"]
+    assert (answer.status_code, answer.get_json()["job_status"]) == (HTTPStatus.GONE, "removed")
+    assert "'0123456789ab'" in answer.get_json()["error"]
 
 
 # Versions
 
 
 def test_versions_are_listed_by_get_and_by_post(client: FlaskClient, publish: Publish) -> None:
-    assert client.get("/versions").json == {"versions": []}
+    assert client.get("/versions").get_json() == {"versions": []}
     publish("ner-v1")
     publish("ner-v2")
     publish("ner-v1", uid="8.1")
@@ -539,7 +539,7 @@ def test_versions_are_listed_by_get_and_by_post(client: FlaskClient, publish: Pu
         client.post("/versions", json={}),
     ]
     names = ["ner-v2", "ner-v1", "ner-v7"]
-    assert [answer.json["versions"] for answer in answers] == [names, names[:2], names[:2], names, names]
+    assert [answer.get_json()["versions"] for answer in answers] == [names, names[:2], names[:2], names, names]
 
 
 def test_versions_of_an_unknown_project_are_refused(client: FlaskClient) -> None:
@@ -601,4 +601,4 @@ def test_versions_without_files_are_not_offered(
     publish("ner-v1")
     publish("ner-v2")
     registry.remove(UID, "ner-v1")
-    assert client.get(f"/versions?project={UID}").json == {"versions": ["ner-v2"]}
+    assert client.get(f"/versions?project={UID}").get_json() == {"versions": ["ner-v2"]}

@@ -63,6 +63,6 @@ def lead(client: FlaskClient) -> Lead:
 
 
 @pytest.fixture
-def met(store: Store) -> str:
-    """A registered project with a supported labelling configuration."""
+def registered(store: Store) -> str:
+    """The uid of a registered project with a supported labelling configuration."""
     return store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG).uid

@@ -31,7 +31,7 @@ def test_a_post_without_the_pages_token_is_refused(
     assert loop.runs(UID) == []
 
 
-def test_another_sessions_token_is_refused(lead: Lead, met: str, loop: Loop) -> None:
+def test_another_sessions_token_is_refused(lead: Lead, registered: str, loop: Loop) -> None:
     token = lead.token
     stranger = lead.client.application.test_client()
     assert stranger.post(f"{PAGE}train", data={"csrf_token": token}).status_code == 400
@@ -39,11 +39,11 @@ def test_another_sessions_token_is_refused(lead: Lead, met: str, loop: Loop) -> 
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-def test_nothing_is_changed_by_a_get(path: str, lead: Lead, met: str) -> None:
+def test_nothing_is_changed_by_a_get(path: str, lead: Lead, registered: str) -> None:
     assert lead.get(PAGE + path).status_code == 405
 
 
-def test_all_processes_share_the_secret(lead: Lead, met: str, store: Store) -> None:
+def test_all_processes_share_the_secret(lead: Lead, registered: str, store: Store) -> None:
     assert lead.client.application.secret_key == store.secrets.get("dashboard")
 
 
@@ -62,7 +62,7 @@ def test_what_label_studio_posts_needs_no_token(client: FlaskClient, loop: Loop)
 # What the buttons do
 
 
-def test_start_training_queues_one_run(lead: Lead, met: str, loop: Loop, queue: FakeQueue) -> None:
+def test_start_training_queues_one_run(lead: Lead, registered: str, loop: Loop, queue: FakeQueue) -> None:
     message = lead.press("train")
     (run,) = loop.runs(UID)
     assert (run.reason, run.state, message) == ("dashboard", "queued", f"Run {run.id} is queued.")
@@ -71,7 +71,7 @@ def test_start_training_queues_one_run(lead: Lead, met: str, loop: Loop, queue: 
     assert len(loop.runs(UID)) == 1
 
 
-def test_cancel_ends_a_run(lead: Lead, met: str, loop: Loop) -> None:
+def test_cancel_ends_a_run(lead: Lead, registered: str, loop: Loop) -> None:
     run = loop.train(UID, reason="button")
     assert lead.press(f"runs/{run.id}/cancel") == f"Run {run.id} is cancelled."
     assert loop.run(run.id).state == "cancelled"
@@ -79,7 +79,7 @@ def test_cancel_ends_a_run(lead: Lead, met: str, loop: Loop) -> None:
     assert "There is no training run" in lead.press("runs/nothing/cancel")
 
 
-def test_another_projects_run_is_not_cancelled(lead: Lead, met: str, loop: Loop) -> None:
+def test_another_projects_run_is_not_cancelled(lead: Lead, registered: str, loop: Loop) -> None:
     loop.register_project("8.1", title="Other", label_config=LABEL_CONFIG)
     run = loop.train("8.1", reason="button")
     assert "belongs to another project" in lead.press(f"runs/{run.id}/cancel")
@@ -116,7 +116,7 @@ def test_odd_version_names_are_refused(name: str, lead: Lead, publish: Callable[
     assert loop.registry.folder(UID, "ner-v1").exists()
 
 
-def test_an_unknown_projects_button_is_a_page(lead: Lead, met: str) -> None:
+def test_an_unknown_projects_button_is_a_page(lead: Lead, registered: str) -> None:
     answer = lead.client.post("/projects/9.9/train", data={"csrf_token": lead.token})
     assert answer.status_code == 404
     assert "is not connected to this service" in answer.text

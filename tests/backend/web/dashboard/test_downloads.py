@@ -97,7 +97,7 @@ def python(script: str) -> tuple[str, ...]:
         ("json", {"labels.json", "report.json"}),
     ],
 )
-def test_labels_come_with_the_report(form: str, names: set[str], lead: Lead, met: str, exports: Calls) -> None:
+def test_labels_come_with_the_report(form: str, names: set[str], lead: Lead, registered: str, exports: Calls) -> None:
     answer = lead.post(f"export/{form}")
     assert answer.mimetype == "application/zip"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="restaurants-{form}.zip"'
@@ -109,7 +109,7 @@ def test_labels_come_with_the_report(form: str, names: set[str], lead: Lead, met
     assert not Path(arguments[-1]).parent.exists()
 
 
-def test_report_is_a_page_that_links_to_the_tasks(lead: Lead, met: str, exports: Calls) -> None:
+def test_report_is_a_page_that_links_to_the_tasks(lead: Lead, registered: str, exports: Calls) -> None:
     answer = lead.post("report")
     assert "10 documents with 31 regions were converted from" in answer.text
     assert 'href="http://localhost:8080/projects/7/data?task=5"' in answer.text
@@ -124,7 +124,7 @@ def test_projects_token_is_used_where_none_is_configured(lead: Lead, store: Stor
     assert exports[0][1]["LABEL_STUDIO_API_KEY"] == "theirs"
 
 
-def test_one_export_at_a_time(lead: Lead, met: str, exports: Calls) -> None:
+def test_one_export_at_a_time(lead: Lead, registered: str, exports: Calls) -> None:
     assert downloads._one_at_a_time.acquire(blocking=False)
     try:
         assert "Another export is running" in lead.press("export/conll")
@@ -145,7 +145,7 @@ def test_one_export_at_a_time(lead: Lead, met: str, exports: Calls) -> None:
 )
 def test_error_of_the_export_is_the_one_that_the_command_reported(
     status: int, kind: type[BackendError], sentence: str,
-    lead: Lead, met: str, loop: Loop, make_settings: Callable[..., Settings], refusing: str,
+    lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings], refusing: str,
 ) -> None:  # fmt: skip
     loop.settings = make_settings(label_studio_url=refusing, label_studio_api_key=token(status))
     assert sentence in lead.press("export/conll")
@@ -154,7 +154,7 @@ def test_error_of_the_export_is_the_one_that_the_command_reported(
 
 
 def test_label_studio_that_does_not_answer_is_the_error(
-    lead: Lead, met: str, loop: Loop, make_settings: Callable[..., Settings]
+    lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings]
 ) -> None:
     loop.settings = make_settings(label_studio_url="http://127.0.0.1:9", label_studio_api_key=token(200))
     assert "Label Studio at http://127.0.0.1:9 does not answer" in lead.press("export/conll")
@@ -170,7 +170,7 @@ def test_label_studio_that_does_not_answer_is_the_error(
     ],
 )
 def test_kind_of_the_error_survives_the_process(
-    kind: str, error: type[BackendError], met: str, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    kind: str, error: type[BackendError], registered: str, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = {"error": "It does not work: try again.", "kind": kind}
     script = f"open(sys.argv[sys.argv.index('--result') + 1], 'w').write(json.dumps({report})); sys.exit(1)"
@@ -189,7 +189,12 @@ def test_kind_of_the_error_survives_the_process(
     ],
 )
 def test_export_that_reports_nothing_is_logged(
-    script: str, code: int, lead: Lead, met: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    script: str,
+    code: int,
+    lead: Lead,
+    registered: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(downloads, "EXPORT_COMMAND", python(script))
     message = lead.press("export/bio")
@@ -197,13 +202,13 @@ def test_export_that_reports_nothing_is_logged(
     assert "the detail" in caplog.text
 
 
-def test_export_that_takes_too_long_is_stopped(lead: Lead, met: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_that_takes_too_long_is_stopped(lead: Lead, registered: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "EXPORT_COMMAND", python("time.sleep(60)"))
     monkeypatch.setattr(downloads, "EXPORT_SECONDS", 0.2)
     assert lead.press("export/bio").startswith("The export was not done after 0 minutes")
 
 
-def test_unknown_format_is_refused(lead: Lead, met: str, exports: Calls) -> None:
+def test_unknown_format_is_refused(lead: Lead, registered: str, exports: Calls) -> None:
     assert lead.post("export/exe").status_code == 404
     assert exports == []
 

@@ -24,9 +24,9 @@ from tests.browser.service import metrics
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
 
-def issue(task: str = "11", **known: object) -> LabelIssue:
+def issue(task: str = "11", **values: object) -> LabelIssue:
     columns = {"text": "sushi", "given": "Location", "kind": "wrong label", "view": "Dish 0.97", "score": 0.93}
-    return LabelIssue(project=UID, task=task, start=0, end=5, found=[], **{**columns, **known})
+    return LabelIssue(project=UID, task=task, start=0, end=5, found=[], **{**columns, **values})
 
 
 def review(store: Store, *label_issues: LabelIssue) -> None:
@@ -39,13 +39,13 @@ def review(store: Store, *label_issues: LabelIssue) -> None:
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, */*"])
-def test_label_studio_gets_its_health_check(accept: str | None, client: FlaskClient, met: str) -> None:
+def test_label_studio_gets_its_health_check(accept: str | None, client: FlaskClient, registered: str) -> None:
     answer = client.get("/", headers={"Accept": accept} if accept else {})
-    assert answer.json == {"status": "UP", "model_class": "NER"}
+    assert answer.get_json() == {"status": "UP", "model_class": "NER"}
     assert "Accept" in answer.headers["Vary"]
 
 
-def test_a_browser_gets_the_projects(lead: Lead, met: str) -> None:
+def test_a_browser_gets_the_projects(lead: Lead, registered: str) -> None:
     answer = lead.get("/")
     assert answer.mimetype == "text/html"
     assert f'href="{PAGE}"' in answer.text
@@ -59,7 +59,7 @@ def test_without_a_project_the_page_says_how_to_connect_one(lead: Lead) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", PAGE, f"{PAGE}label-issues", "/projects/9.9/", "/assets/dashboard.css"])
-def test_every_answer_is_locked_down(path: str, lead: Lead, met: str) -> None:
+def test_every_answer_is_locked_down(path: str, lead: Lead, registered: str) -> None:
     headers = lead.get(path).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -81,7 +81,7 @@ def test_pages_ask_nobody_else(lead: Lead, publish: Callable[..., Version]) -> N
 
 
 def test_the_dashboard_is_behind_the_password(
-    make_settings: Callable[..., Settings], store: Store, registry: Registry, met: str
+    make_settings: Callable[..., Settings], store: Store, registry: Registry, registered: str
 ) -> None:
     settings = make_settings(basic_auth_user="lead", basic_auth_pass="secret")
     guarded = Lead(create_app(settings, Loop(settings, store, registry, FakeQueue())).test_client())
@@ -91,14 +91,14 @@ def test_the_dashboard_is_behind_the_password(
 
 
 @pytest.mark.parametrize("path", ["/projects/9.9/", "/projects/9.9/label-issues", f"{PAGE}runs/0123"])
-def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, met: str) -> None:
+def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, registered: str) -> None:
     answer = lead.get(path)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert "is not connected to this service" in answer.text or "There is no training run" in answer.text
 
 
-def test_a_crash_shows_no_detail(lead: Lead, met: str, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_shows_no_detail(lead: Lead, registered: str, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(uid: str) -> None:
         raise RuntimeError("the s3cret detail")
 
@@ -112,20 +112,20 @@ def test_a_crash_shows_no_detail(lead: Lead, met: str, loop: Loop, monkeypatch: 
 # First contact
 
 
-def test_before_any_label_the_page_says_how_many_tasks_are_missing(lead: Lead, met: str) -> None:
+def test_before_any_label_the_page_says_how_many_tasks_are_missing(lead: Lead, registered: str) -> None:
     page = lead.read()
     assert "No model yet, and no labelled task: label the first ones in Label Studio." in page
     assert "3 labelled tasks until the first training starts automatically." in page
     assert "What comes next" in page
 
 
-def test_with_some_labels_the_page_counts_down(lead: Lead, met: str, loop: Loop) -> None:
+def test_with_some_labels_the_page_counts_down(lead: Lead, registered: str, loop: Loop) -> None:
     loop.annotations_saved(UID, {11: 1, 12: 2})
     assert "No model yet. 1 more labelled or changed task until the first training starts automatically." in lead.read()
 
 
 def test_without_a_threshold_the_button_is_named(
-    lead: Lead, met: str, loop: Loop, make_settings: Callable[..., Settings]
+    lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings]
 ) -> None:
     loop.settings = make_settings(start_training_each_n_updates=0)
     assert "starts with the button" in lead.read()
@@ -145,7 +145,7 @@ def test_an_unsupported_label_config_is_explained(lead: Lead, store: Store) -> N
         "Label Studio at http://ls refuses the access token (401: no): set LABEL_STUDIO_API_KEY to a token.",
     ],
 )
-def test_error_of_label_studio_is_shown_with_its_remedy(error: str, lead: Lead, store: Store, met: str) -> None:
+def test_error_of_label_studio_is_shown_with_its_remedy(error: str, lead: Lead, store: Store, registered: str) -> None:
     store.projects.note_comparison(UID, error)
     assert f"The last comparison with Label Studio failed {error}" in lead.read()
     assert "The last comparison with Label Studio failed." in lead.read("/")
@@ -153,7 +153,7 @@ def test_error_of_label_studio_is_shown_with_its_remedy(error: str, lead: Lead, 
     assert "failed" not in lead.read()
 
 
-def test_error_that_a_worker_recorded_is_on_the_page(lead: Lead, met: str, loop: Loop) -> None:
+def test_error_that_a_worker_recorded_is_on_the_page(lead: Lead, registered: str, loop: Loop) -> None:
     error = "Label Studio at http://ls does not answer: check that it runs."
     away = FakeLabelStudio(down=LabelStudioUnreachable(error))
     Worker(loop, lambda settings, project: cast(LabelStudio, away)).reconcile()
@@ -163,7 +163,9 @@ def test_error_that_a_worker_recorded_is_on_the_page(lead: Lead, met: str, loop:
     assert "failed" not in lead.read()
 
 
-def test_a_missing_worker_is_an_alert(lead: Lead, store: Store, met: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_worker_is_an_alert(
+    lead: Lead, store: Store, registered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.projects.note_comparison(UID, None)
     assert "No worker" not in lead.read()
     later = time.time() + 600
@@ -171,7 +173,7 @@ def test_a_missing_worker_is_an_alert(lead: Lead, store: Store, met: str, monkey
     assert "start one with `python -m backend work`" in lead.read()
 
 
-def test_a_failed_run_is_explained_until_the_next(lead: Lead, met: str, loop: Loop, store: Store) -> None:
+def test_a_failed_run_is_explained_until_the_next(lead: Lead, registered: str, loop: Loop, store: Store) -> None:
     run = loop.train(UID, reason="button")
     store.runs.end(run.id, "failed", error="There are 0 labelled tasks: label more.")
     page = lead.read()
@@ -193,7 +195,7 @@ def test_numbers_of_the_loop(lead: Lead, publish: Callable[..., Version], loop: 
     assert "Its F1 on 60 held-out tasks 0.815 95 %: 0.744 to 0.886" in page
 
 
-def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, met: str, loop: Loop, store: Store) -> None:
+def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, registered: str, loop: Loop, store: Store) -> None:
     run = loop.train(UID, reason="button")
     assert "Waiting for a worker" in lead.read()
     store.runs.claim()
@@ -201,21 +203,21 @@ def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, met: str, loop:
     answer = lead.get()
     assert 'value="0.42"' in answer.text
     assert "Training 42 % about 2 min left" in lead.read()
-    live = lead.get(f"{PAGE}live").json
+    live = lead.get(f"{PAGE}live").get_json()
     assert live["texts"]["phase"] == "Training"
     assert live["texts"]["left"] == "about 2 min left"
     assert live["progress"] == 0.42
     store.runs.end(run.id, "finished", version="ner-v1")
-    ended = lead.get(f"{PAGE}live").json
+    ended = lead.get(f"{PAGE}live").get_json()
     assert ended["progress"] is None
     assert ended["signature"] != live["signature"]
 
 
-def test_signature_stays_while_only_numbers_change(lead: Lead, met: str, loop: Loop) -> None:
+def test_signature_stays_while_only_numbers_change(lead: Lead, registered: str, loop: Loop) -> None:
     loop.annotations_saved(UID, {11: 1})
-    before = lead.get(f"{PAGE}live").json
+    before = lead.get(f"{PAGE}live").get_json()
     loop.annotations_saved(UID, {12: 2})
-    after = lead.get(f"{PAGE}live").json
+    after = lead.get(f"{PAGE}live").get_json()
     assert before["signature"] == after["signature"]
     assert (before["texts"]["labelled"], after["texts"]["labelled"]) == ("1", "2")
 
@@ -261,7 +263,7 @@ def test_buttons_fit_the_version(lead: Lead, publish: Callable[..., Version], lo
     assert "Roll back to ner-v2" in text[: text.index('id="versions"')]
 
 
-def test_a_runs_page_has_its_log(lead: Lead, met: str, loop: Loop) -> None:
+def test_a_runs_page_has_its_log(lead: Lead, registered: str, loop: Loop) -> None:
     run = loop.train(UID, reason="command line", overrides={"epochs": 3})
     assert "The run has written nothing yet." in lead.read(f"{PAGE}runs/{run.id}")
     loop.registry.log_file(UID, run.id).write_text(f"loading\n{HOSTILE}\n")
@@ -272,7 +274,7 @@ def test_a_runs_page_has_its_log(lead: Lead, met: str, loop: Loop) -> None:
     assert f"runs/{run.id}" in lead.get().text
 
 
-def test_another_projects_run_is_not_shown(lead: Lead, met: str, loop: Loop) -> None:
+def test_another_projects_run_is_not_shown(lead: Lead, registered: str, loop: Loop) -> None:
     loop.register_project("8.1", title="Other", label_config=LABEL_CONFIG)
     run = loop.train("8.1", reason="button")
     assert lead.get(f"{PAGE}runs/{run.id}").status_code == 404
