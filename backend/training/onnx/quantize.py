@@ -3,7 +3,7 @@
 Weights get one scale per output channel, activations one scale and zero point per tensor, computed from the ranges on
 sample texts (Jacob et al. 2018, arXiv:1712.05877). ONNX Runtime's dynamic quantisation computes the activations' scale
 from the whole batch instead, so that a text's tags depend on the other texts of its batch: on the corpus, those of 1
-word in 118.
+word in 117.
 """
 
 from __future__ import annotations
