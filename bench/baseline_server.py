@@ -40,7 +40,7 @@ class Server(BaseApplication):
 def create_app(folder: str) -> Flask:
     from transformers import pipeline
 
-    predictor = pipeline("ner", model=folder, tokenizer=folder)
+    predictor = pipeline("token-classification", model=folder, tokenizer=folder)
     app = Flask(__name__)
 
     @app.get("/health")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from label_studio_sdk.converter import Converter
+from label_studio_sdk.converter.converter import Converter
 
 from converters import read_tasks, write_conll
 from label_config import LabelConfig

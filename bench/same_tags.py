@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from backend.inference.decode import Viterbi, gather
 from backend.inference.session import log_softmax
@@ -59,6 +59,8 @@ def torch_tags(folder: Path, documents: Sequence[TaggedDocument]) -> list[list[s
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForTokenClassification.from_pretrained(folder, local_files_only=True).eval()
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise TypeError(f"{folder} has no fast tokenizer")
     labels = labels_of(folder)
     tags = tag_set(labels)
     examples = make_examples(documents, labels=labels, tokenizer=tokenizer)
