@@ -8,7 +8,7 @@ from backend.commands.bulk_preannotate import preannotate
 from backend.commands.common import CommandGroup
 from backend.commands.demo import demo
 from backend.commands.export_labels import export
-from backend.commands.label_issues import label_issues
+from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
 from backend.commands.serve import connect, serve, work
 from backend.commands.status import status

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from backend.loop import Loop
 from backend.settings import Settings, load_settings
 from tests.browser import labelling
-from tests.browser.service import CHROMIUM, browsing, populated_service
+from tests.browser.sample_service import CHROMIUM, browsing, populated_service
 from tests.site import Site
 
 

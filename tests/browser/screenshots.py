@@ -21,7 +21,7 @@ from converters import Document, regions
 from label_config import LabelConfig, template
 from tests.browser import labelling
 from tests.browser.labelling import PATIENCE
-from tests.browser.service import ROOT, browsing
+from tests.browser.sample_service import ROOT, browsing
 from tests.site import Site, running_site
 
 TITLE = "Restaurant queries"

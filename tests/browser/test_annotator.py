@@ -14,7 +14,7 @@ from backend.label_studio.api import RemoteProject
 from backend.label_studio.connect import connect
 from tests.browser import labelling
 from tests.browser.labelling import PATIENCE, Shown
-from tests.browser.service import LABEL_CONFIG
+from tests.browser.sample_service import LABEL_CONFIG
 from tests.site import Site
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from backend.loop import Loop
-from tests.browser.service import LABEL_CONFIG, UID, start_run
+from tests.browser.sample_service import LABEL_CONFIG, UID, start_run
 
 pytestmark = pytest.mark.browser
 

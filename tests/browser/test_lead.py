@@ -16,7 +16,7 @@ from converters import read_conll, to_documents
 from tests import samples
 from tests.browser import labelling
 from tests.browser.labelling import PATIENCE
-from tests.browser.service import LABEL_CONFIG
+from tests.browser.sample_service import LABEL_CONFIG
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio, pytest.mark.timeout(600)]

@@ -19,7 +19,7 @@ from backend.web.app import create_app
 from backend.worker import Worker
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue
 from tests.backend.web.dashboard.conftest import PAGE, Lead
-from tests.browser.service import metrics
+from tests.browser.sample_service import metrics
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
