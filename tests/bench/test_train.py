@@ -95,6 +95,7 @@ def test_warm_start_plays_rounds(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[str | None] = []
+
     def recorded(*documents: Any, **options: Any) -> Any:
         starts.append(options["start"] and options["start"].name)
         return fine_tune(*documents, **options)
