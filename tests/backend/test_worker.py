@@ -715,7 +715,7 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-@pytest.fixture(params=["plain", "accelerate"])
+@pytest.fixture(params=["plain", pytest.param("accelerate", marks=pytest.mark.slow)])
 def real_run(
     request: pytest.FixtureRequest, silent: str, make_settings: Callable[..., Settings], tmp_path: Path,
     store: Store, registry: Registry, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch,

@@ -42,6 +42,7 @@ def file(documents: list[Document], tmp_path_factory: pytest.TempPathFactory) ->
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("converter", ["conll", "ner"])
 def test_spacy_convert_finds_every_entity(file: Path, entities: Counter[str], converter: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "spacy", "convert", str(file), str(tmp_path), "-c", converter]

@@ -94,6 +94,7 @@ def test_nothing_but_the_version_is_left_beside_it(built: BuiltVersion) -> None:
     assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
 
 
+@pytest.mark.slow
 def test_building_goes_through_all_phases_and_prints_nothing(
     sample_documents: list[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

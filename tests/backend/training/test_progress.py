@@ -163,7 +163,7 @@ def test_run_that_outlives_its_worker_is_queued_again_and_ends(
     monkeypatch.setattr(os, "_exit", exit_)
     assert not progress._is_orphan()
     if gone == "parent":
-        monkeypatch.setattr(os, "getppid", lambda: 1)
+        monkeypatch.setattr(os, "getppid", lambda: -1)
     else:
         os.close(worker)
     with progress:

@@ -16,6 +16,7 @@ from transformers import DistilBertForTokenClassification
 from backend.errors import RunCancelled
 from backend.recipe import Recipe
 from backend.training.acceleration.dropout import QuickDropout
+from backend.training.fine_tuning import schedule
 from backend.training.fine_tuning.fine_tune import fine_tune
 from converters.document import Document
 from converters.tagged import TaggedDocument, tag_document
@@ -147,10 +148,15 @@ def test_training_continues_from_a_version(tagged_documents: list[TaggedDocument
     assert warm["evaluation_steps"][0]["loss"] < 0.7 * cold["evaluation_steps"][0]["loss"]
 
 
-@pytest.mark.parametrize(("labels", "epochs"), [(LABELS, 15), ((*LABELS, "Chef"), 30), (LABELS[1:], 30)])
+@pytest.mark.parametrize(("labels", "epochs"), [(LABELS, 3), ((*LABELS, "Chef"), 6), (LABELS[1:], 6)])
 def test_training_from_a_version_with_the_same_labels_takes_half_as_long(
-    labels: Sequence[str], epochs: float, sample_documents: list[Document], version_folder: Path
+    labels: Sequence[str],
+    epochs: float,
+    sample_documents: list[Document],
+    version_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(schedule, "USEFUL_STEPS", 6)
     documents = [tag_document(document, labels=labels) for document in sample_documents[:8]]
     recipe = replace(RECIPE, epochs=None)
     _, _, info = fine_tune(documents, (), labels=labels, recipe=recipe, progress=lambda _: None, start=version_folder)

@@ -66,6 +66,7 @@ def test_good_int8_model_is_published_with_both_figures(folder: Path, subsets: S
     assert served.f1 == decision.f1
 
 
+@pytest.mark.slow
 def test_next_config_is_tried_if_one_is_worse(folder: Path, subsets: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = break_configs(monkeypatch, *QUANTIZATION_CONFIGS[:2])
     decision = decide_precision(folder, subsets)
@@ -73,7 +74,9 @@ def test_next_config_is_tried_if_one_is_worse(folder: Path, subsets: Split, monk
     assert (decision.published, decision.config) == (True, QUANTIZATION_CONFIGS[2].name)
 
 
-@pytest.mark.parametrize("held_out", ["as split", "none", "without regions"])
+@pytest.mark.parametrize(
+    "held_out", ["as split", *(pytest.param(name, marks=pytest.mark.slow) for name in ("none", "without regions"))]
+)
 def test_broken_int8_model_is_not_published_however_few_the_held_out_documents(
     held_out: str, folder: Path, subsets: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
