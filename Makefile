@@ -31,7 +31,7 @@ help:
 	@echo "make screenshots  the pictures of the README, made anew in a browser"
 	@echo "make lock       the lock files, after a change of requirements*.txt (ARGS=--upgrade: newest versions)"
 	@echo "make resolve    whether everything locked has wheels for Python $(PYTHONS)"
-	@echo "make clean      remove the virtual environments and the demonstration's data"
+	@echo "make clean      remove the virtual environments, the demonstration's data and coverage data"
 
 demo: .venv/installed $(LABEL_STUDIO)
 	@$(BIN)/python -m backend demo $(if $(ONCE),--once) --port $(PORT) --label-studio-port $(LABEL_STUDIO_PORT) \
@@ -108,4 +108,4 @@ $(LABEL_STUDIO): requirements-label-studio.lock requirements-pip.lock
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-label-studio .venv-lock .demo
+	rm -rf .venv .venv-label-studio .venv-lock .demo .coverage .coverage.*
