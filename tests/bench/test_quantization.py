@@ -44,6 +44,7 @@ def corpus(tmp_path: Path, tagged_documents: list[TaggedDocument]) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_variant_is_written_and_compared(version: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quantization.main(["--model", str(version), "--data", str(corpus), "--rounds", "1", "--json"])
     *table, last = capsys.readouterr().out.splitlines()

@@ -99,6 +99,7 @@ def test_hundred_thousand_words_are_tagged_in_bounded_memory() -> None:
     assert peak < 200 * 2**20
 
 
+@pytest.mark.slow
 def test_many_texts_are_answered_in_order_and_in_bounded_memory() -> None:
     texts = [SENTENCE if number % 3 else "so " * (number % 40) for number in range(20_000)]
     session = NearSighted()

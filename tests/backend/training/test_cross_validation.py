@@ -112,6 +112,7 @@ def test_too_few_documents_to_check_each_by_others(documents: list[TaggedDocumen
     assert trained == []
 
 
+@pytest.mark.slow
 def test_wrong_label_is_the_first_label_issue() -> None:
     documents = samples.documents(40)
     number = next(index for index, document in enumerate(documents) if document.spans)

@@ -104,6 +104,7 @@ def test_validation_documents_decide_if_there_are_no_test_documents(folder: Path
     assert decision.documents == len(subsets.validation)
 
 
+@pytest.mark.slow
 def test_lower_f1_is_not_published_though_the_predictions_agree(
     folder: Path, subsets: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
