@@ -1,7 +1,8 @@
 """The labelling–training loop: its use cases, as one class.
 
-Whatever changes something goes through `Loop`: web server, command line, worker and demonstration call its methods.
-What they only read, they may read from ``loop.store``.
+Web server, command line and demonstration change things through `Loop` only; what they read, they may read from
+``loop.store``. The worker and the processes of runs and reviews, which execute what the loop has asked for, write their
+progress and outcome to the store themselves.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Queue(Protocol):
 
 
 class WorkerTasks(Protocol):
-    """What a worker does when it is queue."""
+    """What a worker does when it is woken."""
 
     def train_queued_runs(self) -> None: ...
 

@@ -31,7 +31,7 @@ class Score:
     def from_metrics(cls, metrics: Mapping[str, Any]) -> Score:
         """Read a version's ``metrics``: what `Metrics.to_dict` returns, or ``{}`` where nothing was held out."""
         f1, documents, regions = metrics.get("f1"), metrics.get("documents"), metrics.get("support")
-        if f1 is None or regions == 0 or (documents is not None and documents < MIN_DOCUMENTS):
+        if f1 is None or regions == 0 or (documents is not None and are_too_few(documents)):
             return cls(documents=documents if metrics else 0, regions=regions if metrics else 0)
         bounds = (metrics.get("intervals") or {}).get("f1")
         return cls(f1, (bounds[0], bounds[1]) if bounds else None, documents, regions)
@@ -76,6 +76,11 @@ class Score:
             "regions": self.regions,
             "unknown": self.unknown,
         }
+
+
+def are_too_few(documents: int) -> bool:
+    """Whether a score of so many held-out tasks is unknown."""
+    return documents < MIN_DOCUMENTS
 
 
 def held_out_tasks(number: int) -> str:

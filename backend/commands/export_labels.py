@@ -46,13 +46,15 @@ def export(settings: Settings, /, result: str | None, **options: Any) -> None:
 def _export(
     settings: Settings, *, project: str, output: str, form: Any, report: str | None, **reading: Any
 ) -> dict[str, int]:
+    from backend.label_studio.identity import same_project
     from converters.commands import export_tasks, write_report
     from converters.conversion import Reading
     from label_config import LabelConfig
 
     number = project_number(project)
     label_studio = open_label_studio(settings)
-    config = LabelConfig.from_xml(label_studio.project(number).label_config)
+    remote = same_project(label_studio, project) if "." in project else label_studio.project(number)
+    config = LabelConfig.from_xml(remote.label_config)
     how = Reading(reading["tokenizer"], not reading["no_sentences"], reading["annotator"], reading["agreement"])
     with Bar("Export") as bar:
         bar.show(0, "waiting for Label Studio's export")

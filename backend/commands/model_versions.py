@@ -56,12 +56,20 @@ def _row(version: Version, current: str | None) -> tuple[str, ...]:
 
 
 def version_fields(version: Version) -> dict[str, Any]:
-    """A version's columns, its score and its verdict, for JSON."""
+    """A version's columns, its score, the gate's decision, its promotions and both as a sentence, for JSON."""
     from backend.evaluation.gate import describe
     from backend.scores import Score
 
     score = Score.from_metrics(version.metrics)
-    return fields_of(version) | {"f1": score.f1, "score": score.to_dict(), "verdict": describe(version)}
+    decision = fields_of(version.decision, without=("version_id",)) if version.decision else None
+    promotions = [fields_of(row, without=("id", "project", "version")) for row in version.promotions]
+    return fields_of(version) | {
+        "f1": score.f1,
+        "score": score.to_dict(),
+        "verdict": describe(version),
+        "decision": decision,
+        "promotions": promotions,
+    }
 
 
 def _files(version: Version) -> str:

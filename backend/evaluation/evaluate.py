@@ -13,7 +13,7 @@ import numpy as np
 from backend.evaluation.bootstrap import intervals
 from backend.evaluation.counts import Confusion, Counts, count
 from backend.inference.tagger import Tagger
-from backend.scores import MIN_DOCUMENTS, Interval
+from backend.scores import Interval, are_too_few
 from converters.document import Span, Word
 from converters.tagged import TaggedDocument
 
@@ -73,7 +73,7 @@ class Metrics:
     @cached_property
     def intervals(self) -> Intervals | None:
         """Computed on first access; ``None`` on fewer than `MIN_DOCUMENTS` documents."""
-        if self.documents < MIN_DOCUMENTS:
+        if are_too_few(self.documents):
             return None
         counts = self.counts
         correct, predicted, gold = counts.totals(counts.labels).T[:, :, None]

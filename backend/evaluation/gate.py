@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.evaluation.bootstrap import Floats, Ints, resampled_sums
 from backend.evaluation.evaluate import Metrics
-from backend.scores import MIN_DOCUMENTS, Score, held_out_tasks
+from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks
 
 REJECTING_SHARE = 0.9
 """Share of the resamples in which a candidate must be worse to be rejected; ``docs/training.md`` gives the reasons."""
@@ -107,7 +107,7 @@ class Promotion(Protocol):
     @property
     def actor(self) -> str: ...
     @property
-    def promoted_at(self) -> float: ...
+    def promoted_at(self) -> float | None: ...
 
 
 class DecidedVersion(Protocol):
@@ -189,7 +189,7 @@ def _rule(documents: int, new_labels: Sequence[str]) -> Rule:
         return "new_labels"
     if documents < COMPARABLE_DOCUMENTS:
         return "too_few_documents"
-    return "few_documents" if documents < MIN_DOCUMENTS else "bootstrap"
+    return "few_documents" if are_too_few(documents) else "bootstrap"
 
 
 def _f1(sums: Ints | Floats) -> Floats:
@@ -204,9 +204,9 @@ def describe(version: DecidedVersion) -> str:
     parts = [explain(version.decision)] if version.decision else []
     by_people = [promotion for promotion in version.promotions if promotion.actor != GATE]
     if by_people:
-        last = max(by_people, key=lambda promotion: promotion.promoted_at)
-        day = datetime.fromtimestamp(last.promoted_at, UTC).date().isoformat()
-        parts.append(f"promoted by hand on {day} ({last.actor})")
+        last = max(by_people, key=lambda promotion: promotion.promoted_at or 0.0)
+        on = f" on {datetime.fromtimestamp(last.promoted_at, UTC).date().isoformat()}" if last.promoted_at else ""
+        parts.append(f"promoted by hand{on} ({last.actor})")
     return "; ".join(parts)
 
 
@@ -236,7 +236,7 @@ def _reason(decision: Decision) -> str:
             return f"there is no current version to compare with; {score.sentence}"
         case "only_new_labels_held_out":
             return f"{new_labels}, and no held-out region has another label"
-        case "new_labels" if documents < MIN_DOCUMENTS:
+        case "new_labels" if are_too_few(documents):
             return f"{new_labels}; {_too_few(documents)} to compare the other labels"
         case "new_labels":
             return f"{new_labels}; {_figures(decision, current)} for the other labels"

@@ -12,6 +12,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal
 
@@ -104,14 +105,26 @@ def _is_live() -> ColumnElement[bool]:
 class Lease:
     """One process's lease, as a context manager; between `acquire` and the end a thread renews it.
 
-    Once another process has acquired it, it stays lost: `renew` returns ``False`` from then on.
+    Once another process has acquired it, it stays lost: `renew` returns ``False`` from then on. After each renewal the
+    thread calls ``on_renewal``. A lease is acquired once.
     """
 
-    def __init__(self, leases: Leases, kind: LeaseKind, key: str, *, holder: str | None = None) -> None:
+    def __init__(
+        self,
+        leases: Leases,
+        kind: LeaseKind,
+        key: str,
+        *,
+        holder: str | None = None,
+        renew_seconds: float | None = None,
+        on_renewal: Callable[[], object] = lambda: None,
+    ) -> None:
         self._leases = leases
         self._kind: LeaseKind = kind
         self._key = key
         self._holder = holder or secrets.token_hex(8)
+        self._renew_seconds = renew_seconds
+        self._on_renewal = on_renewal
         self._lost = False
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,7 +138,7 @@ class Lease:
         self.release()
 
     def acquire(self) -> bool:
-        """Take the lease, if nobody else holds it, and keep it."""
+        """Take the lease, if nobody else holds it, and keep it; may be tried again."""
         if not self._leases.acquire(self._kind, self._key, self._holder):
             return False
         self._thread = threading.Thread(target=self._keep, name=f"{self._kind} lease", daemon=True)
@@ -155,8 +168,9 @@ class Lease:
             self._leases.release(self._kind, self._key, self._holder)
 
     def _keep(self) -> None:
-        while not self._ended.wait(RENEW_SECONDS):
+        while not self._ended.wait(self._renew_seconds or RENEW_SECONDS):
             try:
                 self.renew()
+                self._on_renewal()
             except SQLAlchemyError as error:  # the next attempt may succeed before the lease lapses
                 log.warning("the %s lease of %s was not renewed: %s", self._kind, self._key, error)

@@ -138,7 +138,10 @@ class Decision(Base):
 
 
 class Promotion(Base):
-    """A version began to serve in place of ``previous``. ``actor`` is ``gate``, or where a person did it."""
+    """A version began to serve in place of ``previous``. ``actor`` is ``gate``, or where a person did it.
+
+    Earlier releases did not record ``previous``, nor ``promoted_at`` of what a person promoted.
+    """
 
     __tablename__ = "promotions"
     __table_args__ = (ForeignKeyConstraint(["project", "version"], ["versions.project", "versions.name"]),)
@@ -148,7 +151,7 @@ class Promotion(Base):
     version: Mapped[str]
     previous: Mapped[str | None]
     actor: Mapped[str]
-    promoted_at: Mapped[float] = mapped_column(default=time.time)
+    promoted_at: Mapped[float | None] = mapped_column(default=time.time)
 
 
 class Run(Base):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from backend.errors import InvalidRequest, UnknownRun
 from backend.store.changes import settle_changes
 from backend.store.database import Database
-from backend.store.lease import acquire_lease, is_leased, release_lease, renew_lease
+from backend.store.lease import acquire_lease, is_leased, release_lease
 from backend.store.models import LIVE, Project, Run, RunState, Version
 from backend.store.projects import Projects
 from backend.store.versions import promote_version
@@ -113,11 +113,11 @@ class Runs:
             return list(session.scalars(select(Run).where(Run.state == "started")))
 
     def update(self, run_id: str, *, attempt: int, **columns: Any) -> bool:
-        """Write to a started run and renew its lease; ``False`` when this attempt was ended or replaced."""
+        """Write to a started run; ``False``, and nothing is written, when this attempt was ended or replaced."""
         started = (Run.id == run_id, Run.state == "started", Run.attempt == attempt)
         with self._database.write() as session:
             row = session.scalar(update(Run).where(*started).values(id=run_id, **columns).returning(Run.id))
-            return row is not None and renew_lease(session, "run", run_id, str(attempt))
+            return row is not None
 
     def end(
         self,

@@ -10,10 +10,9 @@ import time
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from backend.errors import RunCancelled
 from backend.store import Store
+from backend.store.lease import Lease
 from backend.store.models import Run, RunState, Version
 from backend.training.estimate import Estimate
 
@@ -39,22 +38,28 @@ class RunProgress:
         self._estimate = Estimate(time.monotonic())
         self._written = 0.0
         self._phase = ""
-        self._stop = threading.Event()
-        self._lost = threading.Event()
-        self._renewal = threading.Thread(target=self._keep_lease, name="run lease", daemon=True)
+        self._ended = threading.Event()
+        self._lease = Lease(
+            store.leases,
+            "run",
+            run.id,
+            holder=str(run.attempt),
+            renew_seconds=RENEW_SECONDS,
+            on_renewal=self._on_renewal,
+        )
 
     def __enter__(self) -> RunProgress:
-        self._renewal.start()
+        if not self._lease.acquire():
+            self._ended.set()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._renewal.join()
+        self._lease.stop_renewing()
 
     def __call__(self, phase: str, fraction: float) -> None:
-        if self._lost.is_set():
+        if self._ended.is_set() or self._lease.lost:
             raise RunCancelled(f"Run {self._run.id} was ended while {phase}.")
         now = time.monotonic()
         self._estimate.report(phase, fraction, now)
@@ -82,20 +87,14 @@ class RunProgress:
         """Give the run its end state, unless it has one already."""
         self._store.runs.end(self._run.id, state, attempt=self._run.attempt, error=error, version=version)
 
-    def _keep_lease(self) -> None:
-        while not self._stop.wait(RENEW_SECONDS):
-            if self._is_orphan():
-                log.error("the worker is gone; the run is queued again")
-                self._store.runs.requeue(self._run.id, attempt=self._run.attempt)
-                os._exit(1)
-            try:
-                estimated = self._estimated(time.monotonic())
-                renewed = self._store.runs.update(self._run.id, attempt=self._run.attempt, **estimated)
-            except SQLAlchemyError as error:  # the next attempt may succeed before the lease lapses
-                log.warning("run %s: its lease was not renewed: %s", self._run.id, error)
-                continue
-            if not renewed:
-                self._lost.set()
+    def _on_renewal(self) -> None:
+        if self._is_orphan():
+            log.error("the worker died; the run is queued again")
+            self._store.runs.requeue(self._run.id, attempt=self._run.attempt)
+            os._exit(1)
+        estimated = self._estimated(time.monotonic())
+        if not self._store.runs.update(self._run.id, attempt=self._run.attempt, **estimated):
+            self._ended.set()
 
     def _is_orphan(self) -> bool:
         closed = self._lifeline is not None and select.select([self._lifeline], [], [], 0)[0]

@@ -123,7 +123,7 @@ def _exported(loop: Loop, project: Project, form: str) -> TemporaryDirectory[str
 def _run_export(loop: Loop, project: Project, form: str, folder: Path) -> dict[str, Any]:
     """Run the export command; return its result, or raise the error it reported."""
     result_file = folder / "result.json"
-    options = ["--project", str(project.id), "--format", form, "--report", str(folder / "report.json")]
+    options = ["--project", project.uid, "--format", form, "--report", str(folder / "report.json")]
     try:
         process = subprocess.run(
             [*EXPORT_COMMAND, *options, "--result", str(result_file), str(folder / FORMATS[form])],

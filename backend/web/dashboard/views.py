@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, jsonify, make_response, render_template
+from flask import Response, jsonify, make_response, redirect, render_template, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from backend.errors import UnknownRun
 from backend.evaluation import learning_curve
@@ -91,11 +92,26 @@ def label_issues(uid: str) -> str:
     return render_template("dashboard/label_issues.html", **page_context(loop, uid), **issues)
 
 
+@dashboard.get("/projects/<uid>/suspects")
+def suspects(uid: str) -> AnyResponse:
+    """The address that the page of label issues had before."""
+    return redirect(url_for("dashboard.label_issues", uid=uid), 301)
+
+
 def previous_version(versions: Sequence[Version], current: str | None) -> str | None:
-    """The version to roll back to: the latest before the current one that was promoted and still has its files."""
-    current_number = next((version.number for version in versions if version.name == current), 0)
-    earlier = (version for version in versions if version.number < current_number and not version.pruned_at)
-    return next((version.name for version in earlier if version.promotions), None)
+    """The version to roll back to: the one that served before the current one and still has its files.
+
+    A promotion of an older version is a rollback: newer versions that it replaced are not offered again.
+    """
+    by_name = {version.name: version for version in versions}
+    promotions = sorted((row for version in versions for row in version.promotions), key=lambda row: row.id)
+    served: list[Version] = []
+    for promoted in (by_name[row.version] for row in promotions):
+        while served and served[-1].number >= promoted.number:
+            served.pop()
+        served.append(promoted)
+    usable = [version.name for version in served if not version.pruned_at and version.name != current]
+    return usable[-1] if usable else None
 
 
 def _quality(loop: Loop, project: Project, versions: Sequence[Version]) -> dict[str, Any]:

@@ -45,6 +45,17 @@ def test_tasks_are_written_as_label_studio_gives_them(
     assert json.loads((tmp_path / "out.json").read_text()) == []
 
 
+def test_labels_of_another_project_with_the_same_number_are_not_written(
+    command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    studio.uid = "7.1800000000"
+    result = command("export", "--project", "7.1795221978", "out.conll")
+    assert result.exit_code == 1
+    assert "not the one this model was trained for" in result.stderr
+    assert not (tmp_path / "out.conll").exists()
+    assert command("export", "--project", "7.1800000000", "out.conll").exit_code == 0
+
+
 @pytest.mark.parametrize("form", ["conll", "bio", "json"])
 def test_report_names_what_was_left_out(form: str, command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
     studio.texts[2] = "no"  # the region ends behind it

@@ -40,6 +40,14 @@ def test_versions_as_json(command: Command, publish: Publish) -> None:
     assert (newest["name"], newest["project"], newest["current"]) == ("ner-v2", "8.100", True)
     assert (first["metrics"], first["pinned"], first["pruned_at"]) == (metrics, False, None)
     assert first["verdict"] == explain(decision)
+    assert (first["decision"]["promote"], first["decision"]["rule"], first["decision"]["f1"]) == (
+        True,
+        "no_current_version",
+        0.5,
+    )
+    [promotion] = first["promotions"]
+    assert (promotion["actor"], promotion["previous"]) == ("gate", None)
+    assert (newest["decision"], len(newest["promotions"])) == (None, 1)
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", first["created_at"])
     assert json.loads(command("versions", "--project", "7", "--json").stdout) == [first]
 

@@ -14,6 +14,8 @@ from sqlalchemy import Engine, Inspector, inspect
 from sqlalchemy.exc import OperationalError
 
 from backend.errors import SettingsError
+from backend.evaluation.gate import describe
+from backend.queue import open_queue
 from backend.store import Store
 from backend.store.database import open_engine
 from backend.store.migrations import FOLDER, REVISIONS, migrate
@@ -114,7 +116,7 @@ def test_rows_of_an_old_database_stay(old_url: str) -> None:
     store = Store(old_url)
     project = store.projects.get(UID)
     assert (project.title, project.extra_params, project.access_token) == ("Restaurants", {"epochs": 2}, "token")
-    assert (project.current_version, project.revision, store.syncs.pending(UID)) == ("ner-v1", 12, 5)
+    assert (project.current_version, project.revision, store.syncs.pending(UID)) == ("ner-v1", 12, 6)
     assert (project.synced_at, project.sync_error) == (1800000000.0, "Label Studio does not answer.")
     assert store.annotations.of(UID) == {9000000001: 11, 9000000002: 12}
     assert store.changes.count(UID) == 1
@@ -139,10 +141,24 @@ def test_old_verdicts_become_decisions_and_promotions(old_url: str) -> None:
     assert rejected.decision.note == "rejected: F1 0.400 against 0.600 on the same 40 held-out tasks"
     assert better.decision is not None
     assert (better.decision.promote, better.decision.rule) == (True, "earlier_release")
-    assert [(row.actor, row.previous, row.promoted_at) for row in better.promotions] == [("gate", "ner-v1", 200.0)]
+    [by_gate] = better.promotions
+    assert (by_gate.actor, by_gate.previous, by_gate.promoted_at) == ("gate", None, 200.0)
     assert by_hand.decision is None  # the release that promoted it by hand had overwritten what the gate said
-    assert [(row.actor, row.previous) for row in by_hand.promotions] == [("person", None), ("person", "ner-v2")]
+    [last] = by_hand.promotions
+    assert (last.actor, last.previous, last.promoted_at) == ("person", None, None)
+    assert last.id > by_gate.id
+    assert describe(by_hand) == "promoted by hand (person)"
     store.close()
+
+
+def test_tasks_in_the_queue_of_an_earlier_release_are_dropped(old_url: str) -> None:
+    earlier = open_queue(old_url)
+
+    earlier.enqueue(earlier.task(name="run_training")(lambda: None).s())
+    assert earlier.pending_count() == 1
+    Store(old_url).close()
+    assert earlier.pending_count() == 0
+    earlier.storage.close()
 
 
 def test_old_leases_stay(old_url: str) -> None:

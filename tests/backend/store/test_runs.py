@@ -159,7 +159,7 @@ def test_run_whose_lease_lapsed_is_stalled(any_store: Store) -> None:
     assert any_store.runs.stalled() == []
     lapse(any_store)
     assert [stalled.id for stalled in any_store.runs.stalled()] == [run.id]
-    assert any_store.runs.update(run.id, attempt=1, progress=0.1)
+    assert any_store.leases.renew("run", run.id, "1")
     assert any_store.runs.stalled() == []
     lapse(any_store)
     any_store.runs.end(run.id, "failed")

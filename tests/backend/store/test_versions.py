@@ -64,7 +64,8 @@ def test_promotion_is_a_row_and_changes_the_current_version(any_store: Store) ->
     second, first = any_store.versions.of(UID)
     assert [(row.actor, row.previous) for row in second.promotions] == [("command line", None), ("gate", "ner-v1")]
     assert [(row.actor, row.previous) for row in first.promotions] == [("dashboard", "ner-v2")]
-    assert second.promotions[0].promoted_at <= first.promotions[0].promoted_at <= time.time()
+    moments = [row.promoted_at or 0.0 for row in (second.promotions[0], first.promotions[0])]
+    assert 0 < moments[0] <= moments[1] <= time.time()
 
 
 def test_promotion_of_the_current_version_only_asks_for_its_predictions_again(any_store: Store) -> None:

@@ -123,7 +123,7 @@ def test_cancellation_is_noticed_between_two_writes(store: Store, run: Run, monk
     with RunProgress(store, run) as progress:
         progress("training", 0.0)
         store.runs.end(run.id, "cancelled")
-        wait_for(progress._lost.is_set)
+        wait_for(progress._ended.is_set)
         with pytest.raises(RunCancelled, match="while training"):
             progress("training", 0.1)  # too early for a write
 
@@ -155,7 +155,7 @@ def test_run_that_outlives_its_worker_is_queued_again_and_ends(
 
     def exit_(code: int) -> None:
         exits.append(code)
-        progress._stop.set()
+        progress._lease._ended.set()
 
     monkeypatch.setattr(module, "RENEW_SECONDS", 0.01)
     lifeline, worker = os.pipe()

@@ -1,12 +1,11 @@
 """Leases in one table; the gate's decisions and all promotions as rows; columns under the names that are used now.
 
 What a version's ``verdict`` said is kept: the sentence as the note of a decision, and who promoted it as a promotion.
-Earlier releases did not record when a person promoted a version.
+Earlier releases did not record which version a promotion replaced, nor when a person promoted one: both stay unknown.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ depends_on = None
 
 LEASE_SECONDS = 60.0
 BY_HAND = "promoted by hand"
+QUEUE_TABLES = ("task", "schedule", "huey_task", "huey_schedule")
 
 
 def upgrade() -> None:
@@ -35,7 +35,12 @@ def upgrade() -> None:
     current: dict[str, str | None] = {row.uid: row.current_version for row in projects}
     if rows := _promotions(versions, current):
         connection.execute(sa.insert(promotions), rows)
+    # Where a kill had fallen between a promotion and the request for its predictions, that request is made up for.
+    connection.execute(
+        sa.text("UPDATE projects SET refresh_wanted = refresh_wanted + 1 WHERE current_version IS NOT NULL")
+    )
     _change_columns()
+    _empty_queue(connection)
 
 
 def _create_tables() -> tuple[sa.Table, sa.Table, sa.Table]:
@@ -69,7 +74,7 @@ def _create_tables() -> tuple[sa.Table, sa.Table, sa.Table]:
         sa.Column("version", sa.String, nullable=False),
         sa.Column("previous", sa.String),
         sa.Column("actor", sa.String, nullable=False),
-        sa.Column("promoted_at", sa.Double, nullable=False),
+        sa.Column("promoted_at", sa.Double),
         sa.ForeignKeyConstraint(["project", "version"], ["versions.project", "versions.name"]),
     )
     return leases, decisions, promotions
@@ -109,32 +114,18 @@ def _decision(version: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _promotions(versions: Sequence[Mapping[str, Any]], current: Mapping[str, str | None]) -> list[dict[str, Any]]:
-    """One for each version that was promoted, in the order of their numbers, then that of the current version."""
-    rows: list[dict[str, Any]] = []
-    serving: dict[str, str] = {}
-
-    def promote(version: Mapping[str, Any], *, actor: str, promoted_at: float) -> None:
-        uid, name = version["project"], version["name"]
-        rows.append(
-            {
-                "project": uid,
-                "version": name,
-                "previous": serving.get(uid),
-                "actor": actor,
-                "promoted_at": promoted_at,
-            }
-        )
-        serving[uid] = name
-
-    for version in versions:
-        if version["verdict"].startswith("promoted"):
-            actor = "person" if version["verdict"].startswith(BY_HAND) else "gate"
-            promote(version, actor=actor, promoted_at=version["created_at"])
-    for version in versions:
-        uid, name = version["project"], version["name"]
-        if name == current[uid] and serving.get(uid) != name:
-            promote(version, actor="person", promoted_at=time.time())
-    return rows
+    """One for each version that was promoted, in the order of their numbers; the current version's is the last."""
+    promoted = [version for version in versions if version["verdict"].startswith("promoted")]
+    promoted.sort(key=lambda version: version["name"] == current[version["project"]])
+    return [
+        {
+            "project": version["project"],
+            "version": version["name"],
+            "actor": "person" if version["verdict"].startswith(BY_HAND) else "gate",
+            "promoted_at": None if version["verdict"].startswith(BY_HAND) else version["created_at"],
+        }
+        for version in promoted
+    ]
 
 
 def _change_columns() -> None:
@@ -157,4 +148,12 @@ def _change_columns() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER SEQUENCE suspects_id_seq RENAME TO label_issues_id_seq")
         op.execute("ALTER INDEX suspects_pkey RENAME TO label_issues_pkey")
+        op.execute("ALTER TABLE label_issues RENAME CONSTRAINT suspects_project_fkey TO label_issues_project_fkey")
     op.create_index("label_issues_by_score", "label_issues", ["project", "score"])
+
+
+def _empty_queue(connection: sa.Connection) -> None:
+    """Drop waiting tasks: they have the names of earlier releases, and only wake workers, which a start does too."""
+    for table in QUEUE_TABLES:
+        if sa.inspect(connection).has_table(table):
+            connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608

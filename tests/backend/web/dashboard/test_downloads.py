@@ -105,7 +105,7 @@ def test_labels_come_with_the_report(form: str, names: set[str], lead: Lead, reg
     assert set(files) == names
     assert json.loads(files["report.json"])["documents"] == 10
     arguments, _ = exports[0]
-    assert arguments[:5] == ["export", "--project", "7", "--format", form]
+    assert arguments[:5] == ["export", "--project", UID, "--format", form]
     assert not Path(arguments[-1]).parent.exists()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import cast
@@ -261,6 +262,34 @@ def test_buttons_fit_the_version(lead: Lead, publish: Callable[..., Version], lo
     assert "files removed" in rows["v1"]
     assert "<form" not in rows["v1"]
     assert "Roll back to ner-v2" in text[: text.index('id="versions"')]
+
+
+@pytest.mark.parametrize(
+    ("promoted", "rollback"),
+    [
+        ("1", None),
+        ("1 2", "ner-v1"),
+        ("1 2 1", None),
+        ("1 2 1 3", "ner-v1"),  # ner-v2 was rolled back
+        ("1 3 2", "ner-v1"),
+        ("1 2 3 2 4", "ner-v2"),
+    ],
+)
+def test_roll_back_goes_to_the_version_that_served_before(
+    promoted: str, rollback: str | None, lead: Lead, publish: Callable[..., Version], loop: Loop
+) -> None:
+    for number in (1, 2, 3, 4):
+        publish(f"ner-v{number}", current=False)
+    for digit in promoted.split():
+        loop.promote(UID, f"ner-v{digit}", actor="dashboard")
+    text = lead.get().text
+    head = text[: text.index('id="versions"')]
+    assert re.findall(r"Roll back to ([\w-]+)", head) == ([rollback] if rollback else [])
+
+
+def test_the_former_address_of_label_issues_leads_to_them(lead: Lead, registered: str) -> None:
+    answer = lead.get(f"{PAGE}suspects")
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"{PAGE}label-issues")
 
 
 def test_a_runs_page_has_its_log(lead: Lead, registered: str, loop: Loop) -> None:
