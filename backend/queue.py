@@ -71,6 +71,10 @@ class HueyQueue:
     def wake_reconcile(self) -> None:
         self._enqueue(self._reconcile.s())
 
+    def close(self) -> None:
+        """Close this thread's connection to the queue."""
+        self.huey.storage.close()
+
     def _enqueue(self, task: object) -> None:
         try:
             self.huey.enqueue(task)

@@ -17,6 +17,11 @@ class Service(NamedTuple):
     loop: Loop
     queue: HueyQueue
 
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self.loop.store.close()
+        self.queue.close()
+
 
 def open_service(settings: Settings) -> Service:
     """Open the database and the queue; raises `SettingsError` where DATABASE_URL is not usable."""

@@ -65,9 +65,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: 
 
 
 def open_loop(settings: Settings) -> Loop:
+    """The loop of this command, which closes its connections when it ends."""
     from backend.service import open_service
 
-    return open_service(settings).loop
+    service = open_service(settings)
+    click.get_current_context().call_on_close(service.close)
+    return service.loop
 
 
 def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudioAPI:
