@@ -77,6 +77,6 @@ def _report(project: DemoProject, before: Version, after: Version, labelled: Lab
 The loop works.
   {before.name:<10} {old}, trained on the imported labels
   labelled   {labelled.tasks} queries; {labelled.correct} of their {labelled.regions} regions had correct pre-labels
-  {after.name:<10} {new}, trained without being asked in {seconds:.0f} s ({run.reason}); {describe(after)}
+  {after.name:<10} {new}, trained automatically in {seconds:.0f} s ({run.reason}); {describe(after)}
   pre-labels {predicted} predictions of {after.name} are stored and shown, one for every unlabelled query
 """
