@@ -198,6 +198,7 @@ def left_behind(loop: Loop) -> list[Path]:
     return list((loop.registry.model_dir / ".staging").glob("*"))
 
 
+@pytest.mark.slow
 def test_cancelled_run_is_gone_in_five_seconds_with_its_files_and_the_next_one_starts(
     worker: Worker, loop: Loop, store: Store, run_process: Script, publish: Publish, tmp_path: Path
 ) -> None:
@@ -403,6 +404,7 @@ def test_queued_run_ends_a_review_which_is_done_again_afterwards(
     assert review_of(store).id != interrupted
 
 
+@pytest.mark.slow
 def test_run_on_another_machine_ends_a_review_of_its_project_alone(
     reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path
 ) -> None:
@@ -753,6 +755,7 @@ def test_run_that_waits_for_an_answer_is_gone_in_five_seconds(
     assert not running(processes)
 
 
+@pytest.mark.slow
 def test_run_whose_worker_is_killed_is_queued_again_and_ends(
     real_run: Loop, store: Store, child_environment: Callable[[Settings], dict[str, str]], tmp_path: Path
 ) -> None:
@@ -772,6 +775,7 @@ def test_run_whose_worker_is_killed_is_queued_again_and_ends(
     wait_for(lambda: not running(processes))
 
 
+@pytest.mark.slow
 def test_worker_process_carries_out_what_is_queued_and_ends_on_sigterm(
     make_settings: Callable[..., Settings], child_environment: Callable[[Settings], dict[str, str]], tmp_path: Path
 ) -> None:

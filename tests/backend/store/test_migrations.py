@@ -229,6 +229,7 @@ def open_store(url: str, line: Any, results: Any) -> None:
         results.put(repr(error))
 
 
+@pytest.mark.slow
 def test_processes_that_upgrade_at_once_do_it_once(old_url: str) -> None:
     context = multiprocessing.get_context("spawn")
     line, results = context.Barrier(3), context.Queue()

@@ -107,6 +107,7 @@ STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"
     ],
     ids=["plain", "deaf", "child", "child in a session of its own", "deaf child in a session of its own"],
 )
+@pytest.mark.slow
 def test_process_that_should_not_continue_is_gone_with_all_it_started_in_five_seconds(
     script: str, run_process: Script, tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ def test_without_validation_nothing_is_chosen(tagged_documents: list[TaggedDocum
     assert info["chosen"] == 2
 
 
+@pytest.mark.slow
 def test_batch_that_exceeds_the_memory_is_computed_in_smaller_parts(
     tagged_documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_batch_that_exceeds_the_memory_is_computed_in_smaller_parts(
     assert all(close)
 
 
+@pytest.mark.slow
 def test_memory_too_small_for_one_example_ends_training(
     tagged_documents: list[TaggedDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def test_one_export_at_a_time(lead: Lead, registered: str, exports: Calls) -> No
         (404, LabelStudioRejected, "answered 404 for project 7"),
     ],
 )
+@pytest.mark.slow
 def test_error_of_the_export_is_the_one_that_the_command_reported(
     status: int, kind: type[BackendError], sentence: str,
     lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings], refusing: str,
@@ -153,6 +154,7 @@ def test_error_of_the_export_is_the_one_that_the_command_reported(
         downloads._exported(loop, loop.store.projects.get(UID), "bio")
 
 
+@pytest.mark.slow
 def test_label_studio_that_does_not_answer_is_the_error(
     lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings]
 ) -> None:
