@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 from backend.errors import Conflict
 from backend.inference.suggest import suggest
@@ -26,6 +26,7 @@ from backend.store import Store
 from backend.store.lease import Lease
 from backend.store.models import LIVE, LabelIssue, Project, Review, Run, Version
 from backend.store.overview import Overview, read_overview
+from backend.store.projects import ProjectFields
 from converters.document import Span
 
 log = logging.getLogger(__name__)
@@ -52,28 +53,14 @@ class Loop:
 
     # Projects
 
-    def register_project(
-        self,
-        uid: str,
-        *,
-        title: str | None = None,
-        label_config: str | None = None,
-        access_token: str | None = None,
-        extra_params: Mapping[str, Any] | None = None,
-    ) -> Project:
+    def register_project(self, uid: str, **fields: Unpack[ProjectFields]) -> Project:
         """Create a project, or update the fields that are given.
 
         Raises `InvalidRequest` where the uid has not Label Studio's form or ``extra_params`` hold unusable training
         parameters.
         """
-        parse_overrides(extra_params or {})
-        return self.store.projects.save(
-            checked_uid(uid),
-            title=title,
-            label_config=label_config,
-            access_token=access_token,
-            extra_params=extra_params,
-        )
+        parse_overrides(fields.get("extra_params") or {})
+        return self.store.projects.save(checked_uid(uid), **fields)
 
     def overview(self, uid: str) -> Overview:
         """The state of a project's loop; raises `UnknownProject`."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from backend.evaluation.bootstrap import Floats, Ints, resampled_sums
 from backend.evaluation.evaluate import Metrics
 from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks
+from backend.store.models import GATE, Decision, Version
 
 REJECTING_SHARE = 0.9
 """Share of the resamples in which a candidate must be worse to be rejected; ``docs/training.md`` gives the reasons."""
@@ -24,9 +25,6 @@ FEW_DOCUMENTS_SHARE = 0.95
 
 COMPARABLE_DOCUMENTS = 3
 """On fewer held-out documents no candidate is rejected: resamples of one or two documents hardly differ."""
-
-GATE = "gate"
-"""The actor of promotions that this gate decided."""
 
 _NAMED_LABELS = 3
 
@@ -71,52 +69,6 @@ class GateDecision:
     share_worse: float | None = None
     share_better: float | None = None
     new_labels: tuple[str, ...] = ()
-
-
-class Decision(Protocol):
-    """What `explain` reads: a `GateDecision` or a stored row.
-
-    A row may have a ``note``: the sentence that an earlier release stored instead of figures.
-    """
-
-    @property
-    def promote(self) -> bool: ...
-    @property
-    def rule(self) -> str: ...
-    @property
-    def documents(self) -> int | None: ...
-    @property
-    def f1(self) -> float | None: ...
-    @property
-    def current_f1(self) -> float | None: ...
-    @property
-    def compared_with(self) -> str | None: ...
-    @property
-    def tolerance(self) -> float | None: ...
-    @property
-    def share_worse(self) -> float | None: ...
-    @property
-    def share_better(self) -> float | None: ...
-    @property
-    def new_labels(self) -> Sequence[str]: ...
-
-
-class Promotion(Protocol):
-    """A promotion of a version: by whom (`GATE`, ``"command line"``, ``"dashboard"``, …) and when (Unix time)."""
-
-    @property
-    def actor(self) -> str: ...
-    @property
-    def promoted_at(self) -> float | None: ...
-
-
-class DecidedVersion(Protocol):
-    """What `describe` reads of a version."""
-
-    @property
-    def decision(self) -> Decision | None: ...
-    @property
-    def promotions(self) -> Sequence[Promotion]: ...
 
 
 def decide(
@@ -199,7 +151,7 @@ def _f1(sums: Ints | Floats) -> Floats:
     return np.where(entities > 0, 2 * correct / np.maximum(entities, 1), 1.0)
 
 
-def describe(version: DecidedVersion) -> str:
+def describe(version: Version) -> str:
     """What the gate decided about a version, and when a person last promoted it; empty if neither happened."""
     parts = [explain(version.decision)] if version.decision else []
     by_people = [promotion for promotion in version.promotions if promotion.actor != GATE]
@@ -210,20 +162,19 @@ def describe(version: DecidedVersion) -> str:
     return "; ".join(parts)
 
 
-def explain(decision: Decision) -> str:
+def explain(decision: GateDecision | Decision) -> str:
     """One sentence for the project lead, without a full stop, beginning with ``promoted:`` or ``rejected:``.
 
     F1 is not given on fewer than `MIN_DOCUMENTS` held-out documents: there it is unknown.
     """
-    note: str | None = getattr(decision, "note", None)
-    if note:
-        return note
+    if isinstance(decision, Decision) and decision.note:
+        return decision.note
     outcome = "promoted" if decision.promote else "rejected"
     reason = _reason(decision)
     return f"{outcome}: {reason}" if reason else outcome
 
 
-def _reason(decision: Decision) -> str:
+def _reason(decision: GateDecision | Decision) -> str:
     current = decision.compared_with or "the current version"
     documents = decision.documents or 0
     new_labels = f"it has labels that {current} lacks ({_names(decision.new_labels)})"
@@ -251,7 +202,7 @@ def _reason(decision: Decision) -> str:
     return ""
 
 
-def _resamples(decision: Decision) -> str:
+def _resamples(decision: GateDecision | Decision) -> str:
     if not decision.promote:
         return _worse(decision)
     if (decision.f1 or 0.0) < (decision.current_f1 or 0.0):
@@ -261,12 +212,12 @@ def _resamples(decision: Decision) -> str:
     return "as good in all resamples"
 
 
-def _figures(decision: Decision, current: str) -> str:
+def _figures(decision: GateDecision | Decision, current: str) -> str:
     on = f"on the same {held_out_tasks(decision.documents or 0)}"
     return f"F1 {decision.f1:.3f} against {decision.current_f1:.3f} of {current} {on}"
 
 
-def _worse(decision: Decision) -> str:
+def _worse(decision: GateDecision | Decision) -> str:
     return f"F1 lower by more than {decision.tolerance:g} in {_percent(decision.share_worse or 0.0)} of resamples"
 
 

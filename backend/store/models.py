@@ -12,6 +12,15 @@ RunState = Literal["queued", "started", "finished", "failed", "cancelled"]
 LIVE: tuple[RunState, ...] = ("queued", "started")
 
 
+GATE = "gate"
+"""The actor of promotions that the gate decided."""
+
+
+def project_number(uid: str) -> int:
+    """A project's number in Label Studio: the part of its uid before the dot."""
+    return int(uid.partition(".")[0])
+
+
 class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
 
@@ -42,7 +51,7 @@ class Project(Base):
     @property
     def id(self) -> int:
         """The project's number in Label Studio."""
-        return int(self.uid.partition(".")[0])
+        return project_number(self.uid)
 
 
 class Secret(Base):
@@ -138,7 +147,7 @@ class Decision(Base):
 
 
 class Promotion(Base):
-    """A version began to serve in place of ``previous``. ``actor`` is ``gate``, or where a person did it.
+    """A version began to serve in place of ``previous``. ``actor`` is `GATE`, or where a person did it.
 
     Earlier releases did not record ``previous``, nor ``promoted_at`` of what a person promoted.
     """

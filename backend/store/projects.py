@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import bindparam, select, update
 
@@ -15,23 +15,22 @@ from backend.store.models import Project
 _CURRENT_VERSION = select(Project.current_version).where(Project.uid == bindparam("uid"))
 
 
+class ProjectFields(TypedDict, total=False):
+    """What Label Studio tells of a project."""
+
+    title: str | None
+    label_config: str | None
+    access_token: str | None
+    extra_params: Mapping[str, Any] | None
+
+
 class Projects:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._current_version = _CURRENT_VERSION.compile(dialect=database.engine.dialect)
 
-    def save(
-        self,
-        uid: str,
-        *,
-        title: str | None = None,
-        label_config: str | None = None,
-        access_token: str | None = None,
-        extra_params: Mapping[str, Any] | None = None,
-    ) -> Project:
-        """Create the project, or update the fields that are given; writes nothing when nothing changed."""
-        fields: dict[str, Any] = {"title": title, "label_config": label_config, "access_token": access_token}
-        fields["extra_params"] = None if extra_params is None else dict(extra_params)
+    def save(self, uid: str, **fields: Unpack[ProjectFields]) -> Project:
+        """Create the project, or update the fields that are given and not ``None``; writes only what changed."""
         given = {name: value for name, value in fields.items() if value is not None}
         project = self.find(uid)
         if project and all(getattr(project, name) == value for name, value in given.items()):

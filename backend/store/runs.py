@@ -15,7 +15,7 @@ from backend.errors import InvalidRequest, UnknownRun
 from backend.store.changes import settle_changes
 from backend.store.database import Database
 from backend.store.lease import acquire_lease, is_leased, release_lease
-from backend.store.models import LIVE, Project, Run, RunState, Version
+from backend.store.models import GATE, LIVE, Project, Run, RunState, Version
 from backend.store.projects import Projects
 from backend.store.versions import promote_version
 
@@ -147,7 +147,7 @@ class Runs:
             session.add(version)
             settle_changes(session, version.project, revision)
             if promote:
-                promote_version(project, version, actor="gate")
+                promote_version(project, version, actor=GATE)
             return True
 
     def stalled(self) -> list[Run]:

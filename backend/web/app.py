@@ -8,15 +8,14 @@ import logging
 from contextlib import suppress
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
 
 from backend.errors import BackendError
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
 from backend.web.dashboard import register_dashboard
+from backend.web.failures import sentence_and_status
 from backend.web.protocol import protocol
-from label_config import UnsupportedLabelConfig
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +63,9 @@ def _credentials(header: str) -> bytes:
 
 def _error_response(error: Exception) -> Response:
     """One sentence for every error; unexpected errors are logged with their traceback."""
-    if isinstance(error, UnsupportedLabelConfig):
-        return _sentence(str(error), 400)
-    if isinstance(error, BackendError):
-        if error.status >= 500:
-            log.error("%s %s: %s", request.method, request.path, error)
-        return _sentence(str(error), error.status)
-    if isinstance(error, HTTPException):
-        return _sentence(error.description or error.name, error.code or 500)
-    log.exception("%s %s failed", request.method, request.path)
-    return _sentence("Internal error: see the service's log.", 500)
+    if isinstance(error, BackendError) and error.status >= 500:
+        log.error("%s %s: %s", request.method, request.path, error)
+    return _sentence(*sentence_and_status(error))
 
 
 def _sentence(text: str, status: int) -> Response:

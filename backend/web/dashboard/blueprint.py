@@ -8,13 +8,11 @@ import time
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import HTTPException
 
-from backend.errors import BackendError
 from backend.evaluation.gate import describe
 from backend.loop import Loop
 from backend.web.dashboard import charts, formatting
-from label_config import UnsupportedLabelConfig
+from backend.web.failures import sentence_and_status
 
 log = logging.getLogger(__name__)
 
@@ -78,14 +76,7 @@ def _error_page(error: Exception) -> Response:
     """A page with one sentence; unexpected errors are logged with their traceback."""
     if isinstance(error, CSRFError):
         return _page("This page was open for too long, or not opened here: go back, reload it, and try again.", 400)
-    if isinstance(error, UnsupportedLabelConfig):
-        return _page(str(error), 400)
-    if isinstance(error, BackendError):
-        return _page(str(error), error.status)
-    if isinstance(error, HTTPException):
-        return _page(error.description or error.name, error.code or 500)
-    log.exception("%s %s failed", request.method, request.path)
-    return _page("Internal error: see the service's log.", 500)
+    return _page(*sentence_and_status(error))
 
 
 def _page(sentence: str, status: int) -> Response:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -8,6 +8,7 @@ import pytest
 
 from backend.evaluation.evaluate import Metrics, score
 from backend.evaluation.gate import GateDecision, Rule, decide, describe, explain
+from backend.store.models import Decision
 
 
 def metrics(*correct: int, of: int = 4, times: int = 1) -> Metrics:
@@ -28,21 +29,9 @@ def decision_on(candidate: Metrics | None, current: Metrics | None, *, tolerance
     )
 
 
-@dataclass(frozen=True)
-class Row:
+def row(**columns: Any) -> Decision:
     """A decision as the store returns it."""
-
-    promote: bool = True
-    rule: str = "bootstrap"
-    documents: int | None = None
-    f1: float | None = None
-    current_f1: float | None = None
-    compared_with: str | None = None
-    tolerance: float | None = None
-    share_worse: float | None = None
-    share_better: float | None = None
-    new_labels: tuple[str, ...] = ()
-    note: str | None = None
+    return Decision(**{"promote": True, "new_labels": [], **columns})
 
 
 @pytest.mark.parametrize(
@@ -253,11 +242,11 @@ def test_every_rule_is_explained(rule: Rule) -> None:
 
 @pytest.mark.parametrize("promote", [True, False])
 def test_rule_of_another_release_is_explained_by_its_outcome(promote: bool) -> None:
-    assert explain(Row(promote=promote, rule="not yet invented")) == ("promoted" if promote else "rejected")
+    assert explain(row(promote=promote, rule="not yet invented")) == ("promoted" if promote else "rejected")
 
 
 def test_sentence_of_an_earlier_release_is_kept() -> None:
-    assert explain(Row(rule="", note="promoted: better in 100 % of resamples")) == (
+    assert explain(row(rule="", note="promoted: better in 100 % of resamples")) == (
         "promoted: better in 100 % of resamples"
     )
 
