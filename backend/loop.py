@@ -62,6 +62,11 @@ class Loop:
         parse_overrides(fields.get("extra_params") or {})
         return self.store.projects.save(checked_uid(uid), **fields)
 
+    def find_uid(self, project: str) -> str | None:
+        """The uid of a registered project, named by its uid or by its number alone: then of the newest."""
+        uids = [row.uid for row in self.store.projects.all() if project in (row.uid, str(row.id))]
+        return max(uids, key=lambda uid: int(uid.partition(".")[2] or 0), default=None)
+
     def overview(self, uid: str) -> Overview:
         """The state of a project's loop; raises `UnknownProject`."""
         self.store.projects.get(uid)

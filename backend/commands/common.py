@@ -89,10 +89,8 @@ def project_number(project: str) -> int:
 def project_uid(settings: Settings, loop: Loop, project: str) -> str:
     """The project's uid; a project that is not registered yet is looked up in Label Studio and registered."""
     number = project_number(project)
-    registered = loop.store.projects.all()
-    uids = [row.uid for row in registered if row.id == number and project in (row.uid, str(number))]
-    if uids:
-        return max(uids, key=lambda uid: int(uid.partition(".")[2] or 0))
+    if uid := loop.find_uid(project):
+        return uid
     remote = open_label_studio(settings).project(number)
     return loop.register_project(remote.uid, title=remote.title, label_config=remote.label_config).uid
 

@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from backend.errors import InvalidRequest
 
@@ -26,6 +26,14 @@ Text = Annotated[str, AfterValidator(_storable)]
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
+def _number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ProjectName = Annotated[Text, BeforeValidator(_number_as_text)]
+"""A project's uid (``"7.1795221978"``), or its number alone, as text or as an integer."""
+
+
 class Message(BaseModel):
     """A request body; fields not named here are ignored."""
 
@@ -33,7 +41,7 @@ class Message(BaseModel):
 
 
 class Setup(Message):
-    project: Text = Field(min_length=1)
+    project: ProjectName = Field(min_length=1)
     label_config: str = Field(alias="schema")
     hostname: str | None = None
     access_token: Text | None = None
@@ -55,7 +63,7 @@ class Setup(Message):
 
 class Predict(Message):
     tasks: list[Any] = Field(min_length=1)
-    project: Text = Field(min_length=1)
+    project: ProjectName | None = None
     label_config: str | None = None
     model_version: Text | None = None
     params: Any = None
@@ -68,17 +76,17 @@ class Predict(Message):
 
 
 class ProjectInfo(Message):
-    """The project in the body of a webhook."""
+    """The project in the body of a webhook; label-studio-ml needs only its ``id`` and ``label_config``."""
 
     id: Id
-    created_at: AwareDatetime
+    created_at: AwareDatetime | None = None
     title: Text | None = None
     label_config: Text | None = None
 
     @property
-    def uid(self) -> str:
-        """The project's uid, as `/setup` and `/predict` send it."""
-        return f"{self.id}.{int(self.created_at.timestamp())}"
+    def name(self) -> str:
+        """The project's uid, as `/setup` and `/predict` send it; without ``created_at`` its number alone."""
+        return f"{self.id}.{int(self.created_at.timestamp())}" if self.created_at else str(self.id)
 
 
 class AnnotationInfo(Message):
@@ -110,7 +118,7 @@ class Webhook(Event):
 
 
 class Train(Message):
-    project: Text = Field(min_length=1)
+    project: ProjectName = Field(min_length=1)
     label_config: str | None = None
 
 
@@ -119,7 +127,7 @@ class JobStatus(Message):
 
 
 class Versions(Message):
-    project: Text | None = None
+    project: ProjectName | None = None
 
 
 def parse(kind: type[Body], raw: bytes) -> Body:

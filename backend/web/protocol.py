@@ -14,7 +14,7 @@ from backend.inference.tagger import Tagging
 from backend.loop import Loop
 from backend.registry import UNTRAINED
 from backend.store.models import Run
-from backend.web.messages import Event, JobStatus, Predict, ProjectInfo, Setup, Train, Versions, Webhook, parse, to_json
+from backend.web.messages import Event, JobStatus, Predict, Setup, Train, Versions, Webhook, parse, to_json
 from converters import Span, read_regions, regions, task_text
 from label_config import LabelConfig
 
@@ -25,6 +25,11 @@ protocol = Blueprint("protocol", __name__)
 def _loop() -> Loop:
     loop: Loop = current_app.extensions["loop"]
     return loop
+
+
+def _uid(loop: Loop, project: str) -> str:
+    """The project's uid; of a number alone, that of the newest registered project, else the number itself."""
+    return project if "." in project else loop.find_uid(project) or project
 
 
 @protocol.get("/health")
@@ -40,7 +45,7 @@ def setup() -> Response:
     loop = _loop()
     is_ours = loop.settings.is_label_studio(body.hostname)
     project = loop.register_project(
-        body.project,
+        _uid(loop, body.project),
         label_config=body.label_config,
         access_token=body.access_token if is_ours else None,
         extra_params=body.overrides,
@@ -64,10 +69,11 @@ def predict() -> Response:
 class _PredictCall(NamedTuple):
     """A parsed request to ``/predict``: ``texts`` are those of its tasks, in order, ``None`` for a task without one.
 
-    ``marked`` are the regions that an annotator has just drawn on the only task, with Auto-Annotation on.
+    ``marked`` are the regions that an annotator has just drawn on the only task, with Auto-Annotation on. ``uid`` is
+    empty where the request names no project.
     """
 
-    project: str
+    uid: str
     config: LabelConfig
     texts: list[str | None]
     version: str | None
@@ -78,16 +84,21 @@ def _predict(loop: Loop, call: _PredictCall) -> tuple[str, Iterable[Sequence[Tag
     # An empty text costs the model nothing.
     texts = [text or "" for text in call.texts]
     if call.marked:
-        answer = loop.suggest(call.project, texts[0], call.marked, version=call.version)
+        answer = loop.suggest(call.uid, texts[0], call.marked, version=call.version)
         return answer.version, [answer.taggings]
-    return loop.predict_parts(call.project, texts, version=call.version)
+    return loop.predict_parts(call.uid, texts, version=call.version)
 
 
 def _read_call() -> _PredictCall:
     body = parse(Predict, request.get_data(cache=False))
-    config = _read_config(body.label_config or _stored_config(_loop(), body.project))
+    uid = _uid(_loop(), body.project or "")
+    if not uid and (body.model_version or not body.label_config):
+        raise InvalidRequest(
+            "Field `project` is missing: send it, or send `label_config` and no `model_version`, which need no project."
+        )
+    config = _read_config(body.label_config or _stored_config(_loop(), uid))
     texts = [task_text(task, config) if isinstance(task, dict) else None for task in body.tasks]
-    _log_missing(body, texts, config)
+    _log_missing(uid, body.tasks, texts, config)
     if all(text is None for text in texts):
         raise InvalidRequest(
             f"None of the {len(texts)} tasks has a text in `data.{config.text_field}`: put a string there, since the "
@@ -95,7 +106,7 @@ def _read_call() -> _PredictCall:
         )
     only = texts[0] if len(texts) == 1 else None
     marked = read_regions(body.marked, only, config) if only else ()
-    return _PredictCall(body.project, config, texts, body.model_version, marked)
+    return _PredictCall(uid, config, texts, body.model_version, marked)
 
 
 # Label Studio sends the whole configuration with every opened task.
@@ -109,13 +120,13 @@ def _stored_config(loop: Loop, uid: str) -> str:
     return project.label_config
 
 
-def _log_missing(body: Predict, texts: list[str | None], config: LabelConfig) -> None:
-    for task, text in zip(body.tasks, texts, strict=True):
+def _log_missing(uid: str, tasks: list[Any], texts: list[str | None], config: LabelConfig) -> None:
+    for task, text in zip(tasks, texts, strict=True):
         if text is None:
             name = task.get("id") if isinstance(task, dict) else task
             log.warning(
                 "project %s: task %.40r has no text in data.%s and gets an empty result",
-                body.project, name, config.text_field,
+                uid or "(not named)", name, config.text_field,
             )  # fmt: skip
 
 
@@ -145,50 +156,57 @@ def webhook() -> tuple[Response, int]:
     if event.project is None:
         raise InvalidRequest(f"Field `project` is missing from the {event.action} event: send the whole project.")
     loop = _loop()
-    loop.register_project(event.project.uid, label_config=event.project.label_config, title=event.project.title)
-    return jsonify(handler(loop, event.project, event)), 200
+    name = event.project.name
+    uid = name if event.project.created_at else loop.find_uid(name)
+    if uid is None:
+        raise UnknownProject(name)
+    loop.register_project(uid, label_config=event.project.label_config, title=event.project.title)
+    return jsonify(handler(loop, uid, event)), 200
 
 
-def _annotation_saved(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
+def _annotation_saved(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
     annotations = [event.annotation] if event.annotation else event.annotations
     owners = {annotation.id: annotation.task for annotation in annotations if annotation.task is not None}
-    if len(owners) != len(annotations) or not annotations:
-        raise InvalidRequest(f"Field `annotation.task` is missing from the {event.action} event: send the task's id.")
-    loop.annotations_saved(project.uid, owners)
+    if not owners:
+        # Within a minute a worker compares the project with Label Studio and counts the new annotations.
+        return {"status": "noted"}
+    loop.annotations_saved(uid, owners)
     return {"status": "counted"}
 
 
-def _annotations_deleted(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
-    loop.annotations_deleted(project.uid, [annotation.id for annotation in event.annotations])
+def _annotations_deleted(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
+    annotations = [event.annotation] if event.annotation else event.annotations
+    loop.annotations_deleted(uid, [annotation.id for annotation in annotations])
     return {"status": "counted"}
 
 
-def _tasks_created(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
+def _tasks_created(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
     loop.tasks_created(
-        project.uid,
+        uid,
         labelled=[task.id for task in event.tasks if task.labelled],
         unlabelled=[task.id for task in event.tasks if not task.labelled],
     )
     return {"status": "counted"}
 
 
-def _tasks_deleted(loop: Loop, project: ProjectInfo, event: Webhook) -> dict[str, Any]:
-    loop.tasks_deleted(project.uid, [task.id for task in event.tasks])
+def _tasks_deleted(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
+    loop.tasks_deleted(uid, [task.id for task in event.tasks])
     return {"status": "counted"}
 
 
-def _project_updated(_loop: Loop, _project: ProjectInfo, _event: Webhook) -> dict[str, Any]:
+def _project_updated(_loop: Loop, _uid: str, _event: Webhook) -> dict[str, Any]:
     return {"status": "noted"}  # `webhook` has stored the project already, as for every event
 
 
-def _start_training(loop: Loop, project: ProjectInfo, _event: Webhook) -> dict[str, Any]:
-    return {"job": loop.train(project.uid, reason="Start Training in Label Studio").id}
+def _start_training(loop: Loop, uid: str, _event: Webhook) -> dict[str, Any]:
+    return {"job": loop.train(uid, reason="Start Training in Label Studio").id}
 
 
 _HANDLERS = {
     "ANNOTATION_CREATED": _annotation_saved,
     "ANNOTATIONS_CREATED": _annotation_saved,
     "ANNOTATION_UPDATED": _annotation_saved,
+    "ANNOTATION_DELETED": _annotations_deleted,
     "ANNOTATIONS_DELETED": _annotations_deleted,
     "TASKS_CREATED": _tasks_created,
     "TASKS_DELETED": _tasks_deleted,
@@ -202,10 +220,11 @@ def train() -> tuple[Response, int]:
     """Called by Label Studio before 1.12 for "Start Training"."""
     body = parse(Train, request.get_data())
     loop = _loop()
+    uid = _uid(loop, body.project)
     if body.label_config:
         LabelConfig.from_xml(body.label_config)
-        loop.register_project(body.project, label_config=body.label_config)
-    return jsonify(job=loop.train(body.project, reason="Start Training in Label Studio").id), 201
+        loop.register_project(uid, label_config=body.label_config)
+    return jsonify(job=loop.train(uid, reason="Start Training in Label Studio").id), 201
 
 
 @protocol.post("/job_status")
@@ -238,5 +257,7 @@ def versions() -> Response:
     """Names of all versions, newest first, or only those of the project in the request."""
     raw = request.get_data()
     body = parse(Versions, raw) if raw.strip() else Versions(project=request.args.get("project"))
-    names = [version.name for version in _loop().versions(body.project, usable=True)]
+    loop = _loop()
+    uid = _uid(loop, body.project) if body.project else None
+    names = [version.name for version in loop.versions(uid, usable=True)]
     return jsonify(versions=list(dict.fromkeys(names)))

@@ -42,9 +42,8 @@ def encoded(body: object) -> bytes:
         (Predict, {"tasks": None, "project": "7.1"}, "tasks"),
         (Predict, {"tasks": "text", "project": "7.1"}, "tasks"),
         (Predict, {"tasks": {"1": {}}, "project": "7.1"}, "tasks"),
-        (Predict, {"tasks": [{}]}, "project"),
-        (Predict, {"tasks": [{}], "project": ""}, "project"),
-        (Predict, {"tasks": [{}], "project": 7}, "project"),
+        (Predict, {"tasks": [{}], "project": 7.5}, "project"),
+        (Predict, {"tasks": [{}], "project": False}, "project"),
         (Predict, {"tasks": [{}], "project": "\ud800"}, "project"),
         (Predict, {"tasks": [{}], "project": "7\0"}, "project"),
         (Predict, {"tasks": [{}], "project": "7.1", "label_config": ["<View/>"]}, "label_config"),
@@ -60,7 +59,6 @@ def encoded(body: object) -> bytes:
         (Event, {"action": 5}, "action"),
         (Webhook, webhook(project=7), "project"),
         (Webhook, webhook(project={"created_at": "2026-11-21T00:46:18Z"}), "project.id"),
-        (Webhook, webhook(project={"id": 7}), "project.created_at"),
         (Webhook, webhook(project={"id": 7, "created_at": "yesterday"}), "project.created_at"),
         (Webhook, webhook(project={"id": 7, "created_at": "2026-11-21T00:46:18"}), "project.created_at"),
         (Webhook, webhook(project={**PROJECT, "id": -7}), "project.id"),
@@ -73,12 +71,12 @@ def encoded(body: object) -> bytes:
         (Webhook, webhook(annotations=[1]), "annotations.0"),
         (Webhook, webhook(tasks=[{"id": 1}, {}]), "tasks.1.id"),
         (Train, {}, "project"),
-        (Train, {"project": 7}, "project"),
+        (Train, {"project": [7]}, "project"),
         (JobStatus, {}, "job"),
         (JobStatus, {"job": 5}, "job"),
         (JobStatus, {"job": ""}, "job"),
         (JobStatus, {"job": "\ud800"}, "job"),
-        (Versions, {"project": 5}, "project"),
+        (Versions, {"project": {}}, "project"),
     ],
 )
 def test_wrong_field_is_named_in_one_sentence(kind: type[Message], body: dict[str, Any], field: str) -> None:
@@ -138,7 +136,19 @@ def test_whatever_is_written_reads_as_it_was(value: Any) -> None:
 def test_webhook_project_has_the_uid_that_setup_carries(created_at: str) -> None:
     event = parse(Webhook, encoded(webhook(project={"id": 7, "created_at": created_at})))
     assert event.project is not None
-    assert event.project.uid == "7.1795221978"
+    assert event.project.name == "7.1795221978"
+
+
+@pytest.mark.parametrize("project", [{"id": 7}, {"id": "7", "label_config": "<View/>"}, {"id": 7, "created_at": None}])
+def test_webhook_project_without_creation_time_has_its_number_as_name(project: dict[str, Any]) -> None:
+    event = parse(Webhook, encoded(webhook(project=project)))
+    assert event.project is not None
+    assert event.project.name == "7"
+
+
+@pytest.mark.parametrize(("sent", "read"), [(7, "7"), ("7", "7"), ("7.1", "7.1"), (None, None)])
+def test_project_may_be_a_number(sent: object, read: str | None) -> None:
+    assert parse(Predict, encoded({"tasks": [{}], "project": sent})).project == read
 
 
 @pytest.mark.parametrize(

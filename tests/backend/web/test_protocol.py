@@ -198,6 +198,42 @@ def test_configuration_of_setup_is_used_where_the_request_has_none(
     assert result["result"][0]["from_name"] == "label"
 
 
+@pytest.mark.parametrize("project", [None, "", 7, "7", 8, UID])
+def test_project_without_a_version_may_be_named_by_its_number_or_not_at_all(
+    project: object, client: FlaskClient
+) -> None:
+    assert predict(client, task("sushi"), project=project)[0]["model_version"] == UNTRAINED
+
+
+def test_predict_request_may_lack_the_project(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
+    publish("ner-v1")
+    answer = client.post("/predict", json={"tasks": [task("sushi")], "label_config": LABEL_CONFIG})
+    assert answer.get_json() == {"results": [{"result": [], "score": 0.0, "model_version": UNTRAINED}]}
+
+
+@pytest.mark.parametrize("project", [7, "7", "7.1795221978"])
+@pytest.mark.parametrize("label_config", [None, LABEL_CONFIG])
+def test_number_alone_means_the_newest_project_with_it(
+    project: object, label_config: str | None, client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1", uid="7.999999999")
+    publish("ner-v2")
+    publish("ner-v3", uid="77.1795221979")
+    (result,) = predict(client, task("sushi"), project=project, label_config=label_config)
+    assert (result["model_version"], len(result["result"])) == ("ner-v2", 1)
+    answers = [
+        client.post("/setup", json={"project": project, "schema": LABEL_CONFIG}).get_json()["model_version"],
+        *client.post("/versions", json={"project": project}).get_json()["versions"],
+        *client.get("/versions", query_string={"project": project}).get_json()["versions"],
+    ]
+    assert answers == ["ner-v2"] * 3
+
+
+def test_marked_words_are_suggested_without_a_project(client: FlaskClient) -> None:
+    results = predict(client, task("thai or Thai"), project=None, params=marked(0, 4, "Cuisine"))
+    assert region_texts(results) == [("Thai", "Cuisine")]
+
+
 def test_named_version_answers(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:
     publish("ner-v1")
     publish("ner-v2")
@@ -331,8 +367,11 @@ LONE = "\ud800"
         ("/predict", {**PREDICT, "tasks": [task(None), task(5), task(["a"])]}, 400, ["3 tasks", "`data.text`"]),
         ("/predict", {**PREDICT, "tasks": ["text", 5, None, []]}, 400, ["4 tasks", "`data.text`"]),
         ("/predict", {**PREDICT, "tasks": [{"id": 1, "data": "text"}]}, 400, ["`data.text`"]),
-        ("/predict", {**PREDICT, "project": None}, 400, ["`project`"]),
-        ("/predict", {**PREDICT, "project": 7}, 400, ["`project`", "7.1795221978"]),
+        ("/predict", {**PREDICT, "project": 7.5}, 400, ["`project`", "7.1795221978"]),
+        ("/predict", {**PREDICT, "project": True}, 400, ["`project`"]),
+        ("/predict", {**PREDICT, "project": 7, "label_config": None}, 404, ["'7' is not connected"]),
+        ("/predict", {**PREDICT, "project": None, "label_config": None}, 400, ["`project`", "`label_config`"]),
+        ("/predict", {**PREDICT, "project": None, "model_version": "ner-v1"}, 400, ["`project`", "`model_version`"]),
         ("/predict", {**PREDICT, "project": LONE}, 400, ["`project`"]),
         ("/predict", {**PREDICT, "label_config": 5}, 400, ["`label_config`"]),
         ("/predict", {**PREDICT, "label_config": NO_PAIR}, 400, ["<Labels>"]),
@@ -355,11 +394,12 @@ LONE = "\ud800"
         ("/webhook", {}, 400, ["`action`"]),
         ("/webhook", {"action": "ANNOTATION_CREATED"}, 400, ["`project`", "ANNOTATION_CREATED"]),
         ("/webhook", {"action": "START_TRAINING"}, 400, ["`project`"]),
-        ("/webhook", event("ANNOTATION_CREATED"), 400, ["`annotation.task`"]),
-        ("/webhook", event("ANNOTATION_CREATED", annotation={"id": 1}), 400, ["`annotation.task`"]),
+        ("/webhook", event("ANNOTATION_CREATED", annotation={"id": 1, "task": "x"}), 400, ["`annotation.task`"]),
         ("/webhook", event("ANNOTATION_CREATED", annotation={"id": 10**30, "task": 1}), 400, ["`annotation.id`"]),
         ("/webhook", event("TASKS_DELETED", tasks=[7]), 400, ["`tasks.0`"]),
-        ("/webhook", {"action": "PROJECT_UPDATED", "project": {"id": 7}}, 400, ["`project.created_at`"]),
+        ("/webhook", {"action": "PROJECT_UPDATED", "project": {"id": 7}}, 404, ["'7' is not connected"]),
+        ("/webhook", {"action": "START_TRAINING", "project": {"id": 7}}, 404, ["connect --project 7"]),
+        ("/webhook", {"action": "PROJECT_UPDATED", "project": {"label_config": "x"}}, 400, ["`project.id`"]),
         ("/webhook", event("PROJECT_UPDATED", uid=f"{10**18}.1"), 400, ["is not a project name"]),
         ("/train", {}, 400, ["`project`"]),
         ("/train", {"project": UID}, 404, [f"'{UID}' is not connected"]),
@@ -368,7 +408,8 @@ LONE = "\ud800"
         ("/job_status", {"job": 5}, 400, ["`job`"]),
         ("/job_status", {"job": LONE}, 400, ["`job`"]),
         ("/versions", {"project": UID}, 404, [f"'{UID}' is not connected"]),
-        ("/versions", {"project": 7}, 400, ["`project`"]),
+        ("/versions", {"project": 7}, 404, ["'7' is not connected"]),
+        ("/train", {"project": 7}, 404, ["'7' is not connected"]),
         ("/versions", b"[]", 400, ["JSON list"]),
     ],
 )
@@ -466,13 +507,39 @@ def test_project_renamed_in_label_studio_is_renamed_here(client: FlaskClient, st
     assert (store.projects.get(UID).title, store.projects.get(UID).label_config) == ("Menus", NO_PAIR)
 
 
+@pytest.mark.parametrize(
+    "action", ["ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATION_DELETED", "PROJECT_UPDATED", "TASKS_CREATED"]
+)
+def test_event_may_hold_the_project_s_number_and_configuration_alone(
+    action: str, client: FlaskClient, registered: str, store: Store
+) -> None:
+    config = LABEL_CONFIG.replace("Dish", "Drink")
+    store.projects.save("7.999999999", label_config=LABEL_CONFIG)
+    post(client, {"action": action, "project": {"id": 7, "label_config": config}})
+    assert store.projects.get(registered).label_config == config
+    assert store.projects.get("7.999999999").label_config == LABEL_CONFIG
+    assert (store.projects.get(registered).title, len(store.projects.all())) == ("Restaurants", 2)
+
+
+def test_event_without_creation_time_counts_for_the_project_of_that_number(
+    client: FlaskClient, registered: str, store: Store
+) -> None:
+    project = {"id": 7, "label_config": LABEL_CONFIG}
+    post(client, {"action": "ANNOTATION_CREATED", "project": project, "annotation": {"id": 1, "task": 5}})
+    post(client, {"action": "ANNOTATION_DELETED", "project": project, "annotation": {"id": 2}})
+    assert store.changes.count(registered) == 2
+    answer = post(client, {"action": "START_TRAINING", "project": project})
+    assert answer == {"job": store.runs.latest(project=registered)[0].id}
+
+
 # Training
 
 
+@pytest.mark.parametrize("project", [UID, 7])
 def test_train_request_of_older_label_studios_is_answered_with_the_run(
-    client: FlaskClient, registered: str, store: Store
+    project: object, client: FlaskClient, registered: str, store: Store
 ) -> None:
-    answer = client.post("/train", json={"project": registered})
+    answer = client.post("/train", json={"project": project})
     assert (answer.status_code, answer.get_json()) == (HTTPStatus.CREATED, {"job": store.runs.latest()[0].id})
 
 
