@@ -14,7 +14,7 @@ from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
 from backend.web.dashboard import register_dashboard
-from backend.web.failures import sentence_and_status
+from backend.web.failures import sentence_and_status, status_line
 from backend.web.protocol import protocol
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,5 @@ def _error_response(error: Exception) -> Response:
 
 def _sentence(text: str, status: int) -> Response:
     answer = jsonify(error=text)
-    # Label Studio shows its users the status line of a failed request, never the body.
-    reason = text.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
-    answer.status = f"{status} {reason[:300]}"
+    answer.status = status_line(text, status)
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 
 from flask import request
 from werkzeug.exceptions import HTTPException
@@ -11,6 +12,16 @@ from backend.errors import BackendError
 from label_config import UnsupportedLabelConfig
 
 log = logging.getLogger(__name__)
+
+_REASON_LENGTH = 300
+
+_TYPOGRAPHY = str.maketrans(
+    {
+        "→": "->", "←": "<-", "▸": ">", "…": "...", "•": "*", "≥": ">=", "≤": "<=", "≠": "!=", "≈": "~", "−": "-",
+        "–": "-", "—": "-", "‐": "-", "‑": "-", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "€": "EUR",
+        "Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "Œ": "OE", "œ": "oe", "ı": "i",
+    }
+)  # fmt: skip
 
 
 def sentence_and_status(error: Exception) -> tuple[str, int]:
@@ -23,3 +34,22 @@ def sentence_and_status(error: Exception) -> tuple[str, int]:
         return error.description or error.name, error.code or 500
     log.exception("%s %s failed", request.method, request.path)
     return "Internal error: see the service's log.", 500
+
+
+def status_line(sentence: str, status: int) -> str:
+    """The status line that carries a sentence in Latin-1, on one line and of limited length.
+
+    Label Studio shows its users the status line of a failed request, never the body, and reads it as Latin-1.
+    Typographic signs become ASCII, letters with other accents lose these, and other characters become ``\\uXXXX``.
+    """
+    reason = "".join(map(_in_latin_1, sentence.translate(_TYPOGRAPHY)))
+    return f"{status} {reason[:_REASON_LENGTH]}"
+
+
+def _in_latin_1(character: str) -> str:
+    if ord(character) < 256:
+        return character if character.isprintable() else " "
+    plain = "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
+    if plain and plain.isprintable() and ord(max(plain)) < 256:
+        return plain
+    return character.encode("ascii", "backslashreplace").decode()

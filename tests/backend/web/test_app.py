@@ -137,12 +137,19 @@ def test_foreseen_failure_is_one_sentence_with_its_status(
 @pytest.mark.parametrize(
     ("sentence", "line"),
     [
-        ("Zwei\r\nZeilen: für Ähnliches.", "500 Zwei  Zeilen: f?r ?hnliches."),
+        ("Zwei\r\nZeilen: für Ähnliches.", "500 Zwei  Zeilen: für Ähnliches."),
+        (
+            "Settings → Model: use ≥ 2 “marks” – or ‘none’ …",
+            "500 Settings -> Model: use >= 2 \"marks\" - or 'none' ...",
+        ),
+        ("<Labels> 'label' → '人名'", "500 <Labels> 'label' -> '\\u4eba\\u540d'"),
+        ("Żółw and Ő, 🍣 for 5\u202f€.", "500 Zólw and O, \\U0001f363 for 5 EUR."),
+        ("next\x85line\u2028or\ttab\x00, lone \ud800", "500 next line\\u2028or tab , lone \\ud800"),
         ("x" * 5000, "500 " + "x" * 300),
         ("Set-Cookie:\r\n\r\n<b>x</b>", "500 Set-Cookie:    <b>x</b>"),
     ],
 )
-def test_status_line_is_short_ascii_and_one_line(
+def test_status_line_is_short_latin_1_and_one_line(
     sentence: str, line: str, client: FlaskClient, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(uid: str | None, **_: object) -> None:
@@ -151,6 +158,8 @@ def test_status_line_is_short_ascii_and_one_line(
     monkeypatch.setattr(loop, "versions", fail)
     answer = client.get("/versions")
     assert answer.status == line
+    assert answer.status.isprintable()
+    assert answer.status.encode("latin-1")
     assert answer.get_json() == {"error": sentence}
 
 
