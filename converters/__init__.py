@@ -29,12 +29,12 @@ from converters.conll import (
 from converters.document import Document, Span, Word
 from converters.export_file import load_tasks
 from converters.json_stream import UnreadableJSON
-from converters.label_studio import iter_documents, read_regions, read_tasks, task_text
+from converters.label_studio import LoadText, TextNotLoaded, iter_documents, read_regions, read_tasks, task_texts
 from converters.report import ConversionReport, Issue, Problem
 from converters.schemes import Converted, Scheme, detect_scheme, to_bio
 from converters.sentences import split_sentences
 from converters.tagged import OTHER_LABEL, TaggedDocument, tag_document
-from converters.tasks import annotation_task, prediction_task, regions, write_tasks
+from converters.tasks import annotation_task, prediction_task, regions, task_regions, write_tasks
 from converters.words import TOKENIZERS, Tokenizer, whitespace_words, words
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Document",
     "Issue",
     "Layout",
+    "LoadText",
     "Loss",
     "Problem",
     "Scheme",
@@ -57,6 +58,7 @@ __all__ = [
     "Span",
     "Tagged",
     "TaggedDocument",
+    "TextNotLoaded",
     "Tokenizer",
     "UnreadableJSON",
     "Word",
@@ -80,7 +82,8 @@ __all__ = [
     "tag_document",
     "tag_set",
     "tags_to_spans",
-    "task_text",
+    "task_regions",
+    "task_texts",
     "to_bio",
     "to_documents",
     "transitions",

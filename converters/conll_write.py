@@ -88,7 +88,7 @@ def write_conll(
         stream.write(_block(tagged, cuts, columns))
         if sidecar:
             parts = (tagged.words[cut.start : cut.stop] for cut in cuts)
-            sidecar.write(sidecar_line(document.id, document.text, parts, columns.renamed(document.spans)))
+            sidecar.write(sidecar_line(document.name, document.text, parts, columns.renamed(document.spans)))
         written.documents += 1
         written.sentences += len(cuts)
         written.tokens += len(tagged.words)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
-from converters.bio import OVERLAP, Loss
+from converters.bio import Loss
 from converters.conll import Written, write_conll
 from converters.cores import usable_cores
 from converters.document import Document
 from converters.export_file import load_rest, numbered_tasks
 from converters.json_blocks import Block, Blocks
-from converters.label_studio import iter_documents
+from converters.label_studio import LoadText, Unreadable, iter_documents, note_loss
 from converters.process_pool import map_in_order
-from converters.report import ConversionReport, Problem
+from converters.report import ConversionReport
 from converters.streams import Writable
 from converters.words import TOKENIZERS
 from label_config import LabelConfig
@@ -26,12 +26,17 @@ from label_config import LabelConfig
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How tasks are read: the tokenizer, whose annotations, and whether documents are split into sentences."""
+    """How tasks are read: the tokenizer, whose annotations, and whether documents are split into sentences.
+
+    ``unreadable`` and ``load`` as for `iter_documents`.
+    """
 
     tokenizer: str = "unicode"
     sentences: bool = True
     annotator: str | None = None
     agreement: bool = False
+    unreadable: Unreadable = "leave out"
+    load: LoadText | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +51,15 @@ class Conversion:
     def write(self, tasks: Iterable[dict[str, Any]], rows: Writable, sidecar: Writable | None) -> None:
         """Convert tasks; at most one is in memory."""
         how = self.how
-        documents = iter_documents(tasks, self.config, self.report, annotator=how.annotator, agreement=how.agreement)
+        documents = iter_documents(
+            tasks,
+            self.config,
+            self.report,
+            annotator=how.annotator,
+            agreement=how.agreement,
+            unreadable=how.unreadable,
+            load=how.load,
+        )
         written = write_conll(
             documents,
             rows,
@@ -93,11 +106,7 @@ class Conversion:
         self.report.add(part.report)
 
     def _note(self, document: Document, loss: Loss) -> None:
-        span, kept = loss.span, loss.kept
-        detail = f"{span.label} at {span.start} to {span.end} {loss.reason}"
-        if kept:
-            detail += f": {kept.label} at {kept.start} to {kept.end} is kept"
-        self.report.note(Problem.OVERLAP if loss.reason == OVERLAP else Problem.EMPTY_SPAN, document.id, detail)
+        note_loss(self.report, document.id, loss)
 
 
 class _Part(NamedTuple):

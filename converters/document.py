@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -33,8 +33,23 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with the spans that count for it. ``id`` is the Label Studio task id as a string."""
+    """A text with the spans that count for it. ``id`` is the Label Studio task id as a string.
+
+    ``unreadable`` are regions whose place is known and whose label is not: their words are neither entities nor known
+    to be outside of any. A task with several texts has a document for each: ``text_name`` is then the name of its
+    ``<Text>``, and ``labels`` are those that this text offers, where they are not all labels of the project. If ``sentence_per_line``, each line of the text is a
+    sentence, as in texts that were made of a CoNLL file.
+    """
 
     id: str
     text: str
     spans: tuple[Span, ...] = ()
+    unreadable: tuple[Span, ...] = ()
+    text_name: str = ""
+    labels: tuple[str, ...] | None = None
+    sentence_per_line: bool = field(default=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """A name that no other document has: the id, and the text's name where the task has several."""
+        return f"{self.id}:{self.text_name}" if self.text_name else self.id

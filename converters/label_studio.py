@@ -13,14 +13,31 @@ The format: https://labelstud.io/guide/task_format and https://labelstud.io/guid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 from converters.agreement import agree
+from converters.bio import Loss
 from converters.document import Document, Span
+from converters.region_reader import AnnotationReader, TextRegions
 from converters.report import ConversionReport, Problem, shown
 from converters.task_annotations import Annotation, decisive, one_each, submitted_annotations
-from label_config import Control, LabelConfig
+from label_config import LabelConfig
+
+Unreadable = Literal["mask", "leave out", "keep labels"]
+"""What becomes of a text with regions that cannot be read:
+
+- ``mask``: a document whose ``unreadable`` names them, as far as their places are known;
+- ``leave out``: no document;
+- ``keep labels``: labels that the configuration does not have are kept as they are; other such texts are left out.
+"""
+
+LoadText = Callable[[str], str]
+"""Reads the text at an address; raises `TextNotLoaded`."""
+
+
+class TextNotLoaded(Exception):
+    """The text at an address cannot be read; the message says why and gives the remedy."""
 
 
 def iter_documents(
@@ -30,19 +47,26 @@ def iter_documents(
     *,
     annotator: str | int | None = None,
     agreement: bool = False,
+    unreadable: Unreadable = "mask",
+    load: LoadText | None = None,
 ) -> Iterator[Document]:
     """Read the labelled tasks of an export as documents, one after the other, and report everything else.
 
-    One annotation of a task counts: a ground truth if there is one, else the latest submitted one. Cancelled
-    annotations (skipped tasks), drafts and predictions never count. A submitted annotation without regions is a
-    document without spans. With ``annotator``, an id or an e-mail address, only that person's annotations count. With
-    ``agreement`` the latest annotation of each person is one vote instead, a ground truth too, and
-    ``converters.agreement.agree`` combines the votes to spans; a single vote is used unchanged.
+    A task has a document for each of the configuration's texts. One annotation of a task counts: a ground truth if
+    there is one, else the latest submitted one. Cancelled annotations (skipped tasks), drafts and predictions never
+    count. A submitted annotation without regions is a document without spans. With ``annotator``, an id or an e-mail
+    address, only that person's annotations count. With ``agreement`` the latest annotation of each person is one vote
+    instead, a ground truth too, and ``converters.agreement.agree`` combines the votes to spans; a single vote is used
+    unchanged.
 
-    Spans come only from the configuration's Labels controls, by their offsets (``value.text`` may be outdated);
-    overlaps are kept. Tasks may be any JSON values: unreadable parts are counted and recorded in ``report``, nothing
-    raises. Memory does not grow with the number of tasks.
+    A region becomes a span if its text, its place and its label are certain (see `AnnotationReader`); overlaps are
+    kept. The words of other regions are never taken for words outside of entities: see `Unreadable`. A text whose
+    region may be anywhere in it is always left out. ``load`` reads texts of which the task holds the address.
+
+    Tasks may be any JSON values: unreadable parts are counted and recorded in ``report``, nothing raises. Memory does
+    not grow with the number of tasks.
     """
+    reader = AnnotationReader(config, report, keep_labels=unreadable == "keep labels")
     for task in tasks:
         report.tasks += 1
         if not isinstance(task, dict):
@@ -50,121 +74,104 @@ def iter_documents(
             continue
         name = _task_name(task, report.tasks)
         annotations = submitted_annotations(task, name, report, annotator=annotator)
-        if annotations:
-            chosen = one_each(annotations) if agreement else [decisive(annotations)]
-            report.superseded += len(annotations) - len(chosen)
-            document = _read_task(task, name, chosen, config, report)
-            if document is not None:
-                report.documents += 1
-                report.negatives += not document.spans
-                report.spans += len(document.spans)
-                yield document
+        if not annotations:
+            continue
+        report.labelled += 1
+        chosen = one_each(annotations) if agreement else [decisive(annotations)]
+        report.superseded += len(annotations) - len(chosen)
+        texts = _texts(task, name, config, report, load)
+        documents = _documents(name, texts, chosen, reader, unreadable)
+        report.used += bool(documents)
+        yield from documents
 
 
-def read_tasks(tasks: Iterable[dict[str, Any]], config: LabelConfig) -> tuple[list[Document], ConversionReport]:
+def read_tasks(
+    tasks: Iterable[dict[str, Any]], config: LabelConfig, *, load: LoadText | None = None
+) -> tuple[list[Document], ConversionReport]:
     """Read labelled tasks as ``iter_documents`` does, all at once."""
     report = ConversionReport()
-    return list(iter_documents(tasks, config, report)), report
+    return list(iter_documents(tasks, config, report, load=load)), report
 
 
-def read_regions(results: object, text: str, config: LabelConfig) -> tuple[Span, ...]:
-    """Read a list of results on ``text`` as spans, as `iter_documents` does; unreadable results are left out."""
-    return _read_spans(results, text, "", config, ConversionReport()) if isinstance(results, list) else ()
+def read_regions(results: object, texts: Sequence[str | None], config: LabelConfig) -> list[tuple[Span, ...]]:
+    """Read a list of results as spans on each of a task's ``texts``; unreadable results are left out."""
+    if not isinstance(results, list):
+        return [() for _ in texts]
+    read = AnnotationReader(config, ConversionReport(), keep_labels=False).read(results, texts, "")
+    return [tuple(regions.spans) for regions in read]
 
 
-def task_text(task: dict[str, Any], config: LabelConfig) -> str | None:
-    """The text of a task in its ``data``; ``None`` if it is missing or not a string.
+def task_texts(task: dict[str, Any], config: LabelConfig, *, load: LoadText | None = None) -> list[str | None]:
+    """The texts of a task as the editor shows them, in the order of the configuration; ``None`` where there is none.
 
-    A field ``a.b`` is the key ``"a.b"`` or else the key ``"b"`` inside ``"a"``, as in Label Studio.
+    Of a text that the task holds the address of, ``load`` reads it; raises what ``load`` raises.
     """
-    value: Any = task.get("data")
-    if isinstance(value, dict) and config.text_field in value:
-        value = value[config.text_field]
-    else:
-        for key in config.text_field.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
+    shown_texts = [text.shown(task.get("data")) for text in config.texts]
+    return [
+        (load(content) if load else None) if text.is_url and content else content
+        for text, content in zip(config.texts, shown_texts, strict=True)
+    ]
 
 
-def _read_task(
-    task: dict[str, Any], name: str, chosen: Sequence[Annotation], config: LabelConfig, report: ConversionReport
-) -> Document | None:
-    text = task_text(task, config)
-    if text is None:
-        report.note(Problem.NO_TEXT, name, f"data has no string under {config.text_field!r}")
-        return None
-    votes = [_read_spans(annotation["result"], text, name, config, report) for annotation in chosen]
-    return Document(name, text, votes[0] if len(votes) == 1 else _agreed(text, votes, name, report))
+def _texts(
+    task: dict[str, Any], name: str, config: LabelConfig, report: ConversionReport, load: LoadText | None
+) -> list[str | None]:
+    """The texts of a labelled task; what is missing is recorded."""
+    try:
+        texts = task_texts(task, config, load=load)
+    except TextNotLoaded as error:
+        report.note(Problem.NO_TEXT, name, str(error))
+        return [None] * len(config.texts)
+    if all(text is None for text in texts):
+        fields = ", ".join(dict.fromkeys(repr(field) for text in config.texts for field in text.fields))
+        where = "there is only the address of the text" if config.texts[0].is_url else "data has no text"
+        report.note(Problem.NO_TEXT, name, f"{where} under {fields}")
+    return texts
 
 
-def _agreed(text: str, votes: Sequence[Sequence[Span]], name: str, report: ConversionReport) -> tuple[Span, ...]:
-    agreement = agree(text, votes)
+def _documents(
+    name: str,
+    texts: Sequence[str | None],
+    chosen: Sequence[Annotation],
+    reader: AnnotationReader,
+    unreadable: Unreadable,
+) -> list[Document]:
+    """The documents of one task, counted in the reader's report."""
+    report, config = reader.report, reader.config
+    votes = [reader.read(annotation["result"], texts, name) for annotation in chosen]
+    documents: list[Document] = []
+    for text, content, *of_text in zip(config.texts, texts, *votes, strict=True):
+        if content is None:
+            continue
+        places = tuple(place for vote in of_text for place in vote.unreadable)
+        if any(vote.is_incomplete for vote in of_text) or (places and unreadable != "mask"):
+            report.left_out += 1
+            continue
+        spans = _agreed(content, of_text, name, report) if len(of_text) > 1 else tuple(of_text[0].spans)
+        labels = text.labels if len(text.labels) < len(config.labels) else None
+        document = Document(name, content, spans, places, text.name if len(texts) > 1 else "", labels)
+        report.documents += 1
+        report.negatives += not spans and not places
+        report.spans += len(spans)
+        documents.append(document)
+    return documents
+
+
+def _agreed(text: str, votes: Sequence[TextRegions], name: str, report: ConversionReport) -> tuple[Span, ...]:
+    agreement = agree(text, [vote.spans for vote in votes])
     report.voted_words += agreement.words
     report.disputed_words += agreement.disputed
     for loss in agreement.losses:
-        detail = f"{loss.span.label} at {loss.span.start} to {loss.span.end} has no vote: {loss.reason}"
-        report.note(Problem.EMPTY_SPAN if loss.kept is None else Problem.OVERLAP, name, detail)
+        note_loss(report, name, loss)
     return agreement.spans
 
 
-def _read_spans(
-    results: Sequence[Any], text: str, name: str, config: LabelConfig, report: ConversionReport
-) -> tuple[Span, ...]:
-    spans: list[Span] = []
-    for result in results:
-        if not isinstance(result, dict):
-            report.note(Problem.MALFORMED, name, f"a result is an object, not {shown(result)}")
-            continue
-        control = config.control(result.get("from_name"))
-        if control is None or not _is_made_by(control, result):
-            report.other_controls[str(result.get("from_name") or "")] += 1
-            continue
-        value = result.get("value")
-        if not isinstance(value, dict):
-            report.note(Problem.MALFORMED, name, f"the value of a result is an object, not {shown(value)}")
-        elif span := _read_span(value, text, name, control, report):
-            spans.append(span)
-    return tuple(spans)
-
-
-def _is_made_by(control: Control, result: dict[str, Any]) -> bool:
-    """Whether a result with the control's name was made by it; results of JSON_MIN have no ``to_name``."""
-    return result.get("type") == "labels" and result.get("to_name", control.to_name) == control.to_name
-
-
-def _read_span(value: dict[str, Any], text: str, name: str, control: Control, report: ConversionReport) -> Span | None:
-    label = _read_label(value.get("labels"), name, control, report)
-    start, end = value.get("start"), value.get("end")
-    if label is None:
-        return None
-    # `type` and not `isinstance`: true and false are integers to Python.
-    if type(start) is not int or type(end) is not int:
-        detail = f"{label} at {shown(start)} to {shown(end)}: offsets are integers"
-        report.note(Problem.BAD_OFFSETS, name, detail)
-    elif start < 0 or end > len(text):
-        detail = f"{label} at {start} to {end}: the text has {len(text)} characters"
-        report.note(Problem.OUTSIDE_TEXT, name, detail)
-    elif start >= end:
-        report.note(Problem.EMPTY_SPAN, name, f"{label} at {start} to {end}")
-    else:
-        return Span(start, end, label)
-    return None
-
-
-def _read_label(labels: object, name: str, control: Control, report: ConversionReport) -> str | None:
-    """The first label of a region that its control has."""
-    if isinstance(labels, list) and len(labels) == 1 and labels[0] in control.labels:
-        only: str = labels[0]
-        return only
-    given = labels if isinstance(labels, list) else []
-    valid = [label for label in given if label in control.labels]
-    if not given:
-        report.note(Problem.NO_LABEL, name, f"a region has the labels {shown(labels)}")
-    elif not valid:
-        report.note(Problem.UNKNOWN_LABEL, name, f"{shown(given[0])} is not in the labelling configuration")
-    elif len(given) > 1:
-        report.note(Problem.SEVERAL_LABELS, name, f"{valid[0]!r} is used of {shown(given)}")
-    return valid[0] if valid else None
+def note_loss(report: ConversionReport, name: str, loss: Loss) -> None:
+    """Record a region that did not become tags."""
+    detail = f"{loss.span.label} at {loss.span.start} to {loss.span.end} {loss.reason}"
+    if loss.kept:
+        detail += f": {loss.kept.label} at {loss.kept.start} to {loss.kept.end} is kept"
+    report.note(Problem.EMPTY_SPAN if loss.kept is None else Problem.OVERLAP, name, detail)
 
 
 def _task_name(task: dict[str, Any], position: int) -> str:

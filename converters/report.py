@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -15,13 +16,54 @@ class Problem(StrEnum):
     NO_TEXT = "no_text"
     NO_LABEL = "no_label"
     UNKNOWN_LABEL = "unknown_label"
-    SEVERAL_LABELS = "several_labels"
+    LABEL_FROM_TASK = "label_from_task"
+    UNKNOWN_TEXT = "unknown_text"
     BAD_OFFSETS = "bad_offsets"
+    WRONG_OFFSETS = "wrong_offsets"
     OUTSIDE_TEXT = "outside_text"
     EMPTY_SPAN = "empty_span"
     OVERLAP = "overlap"
+    CORRECTED_OFFSETS = "corrected_offsets"
+    RENAMED_CONTROL = "renamed_control"
+    RENAMED_LABEL = "renamed_label"
+    SEVERAL_LABELS = "several_labels"
     BAD_SCORE = "bad_score"
     UNWRITABLE = "unwritable"
+
+    @property
+    def words(self) -> str:
+        """The problem in words, for messages."""
+        return _WORDS[self]
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether the region was read in spite of it."""
+        return self in _REPAIRED
+
+
+_WORDS = {
+    Problem.MALFORMED: "not in Label Studio's format",
+    Problem.NO_TEXT: "no text",
+    Problem.NO_LABEL: "no label",
+    Problem.UNKNOWN_LABEL: "label not in the configuration",
+    Problem.LABEL_FROM_TASK: "label that only the task names",
+    Problem.UNKNOWN_TEXT: "unknown which text is meant",
+    Problem.BAD_OFFSETS: "unusable offsets",
+    Problem.WRONG_OFFSETS: "offsets of other words",
+    Problem.OUTSIDE_TEXT: "offsets outside of the text",
+    Problem.EMPTY_SPAN: "no word marked",
+    Problem.OVERLAP: "overlaps another region",
+    Problem.CORRECTED_OFFSETS: "offsets corrected",
+    Problem.RENAMED_CONTROL: "control renamed",
+    Problem.RENAMED_LABEL: "label renamed",
+    Problem.SEVERAL_LABELS: "several labels, of which one is used",
+    Problem.BAD_SCORE: "unusable score",
+    Problem.UNWRITABLE: "characters that cannot be stored",
+}
+
+_REPAIRED = frozenset(
+    {Problem.CORRECTED_OFFSETS, Problem.RENAMED_CONTROL, Problem.RENAMED_LABEL, Problem.SEVERAL_LABELS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +80,24 @@ class ConversionReport:
     """Counts of one conversion, and its problems: all are counted, the first ``max_issues`` are kept in ``issues``.
 
     ``tasks`` were read; ``documents`` were made from them, with ``spans`` in total; ``negatives`` are documents without
-    spans. ``unlabeled`` tasks have no submitted annotation, ``skipped`` tasks only cancelled ones. ``superseded``
-    annotations were not used because another one of their task counts, ``other_annotators`` were not used because they
-    are not by the chosen person. Where annotators voted, ``voted_words`` is the number of words, and ``disputed_words``
-    the number of those that were tagged differently. ``other_controls`` counts the results of controls other than the
-    configuration's Labels controls, by the control's name (relations have none and count under ``""``).
+    spans, and ``left_out`` is the number of texts that became no document, because a region on them is unreadable.
+    ``labelled`` tasks have a submitted annotation, ``used`` ones became documents. ``regions`` were drawn in the
+    annotations that count, the same one twice counting once. ``unlabeled`` tasks have no submitted annotation,
+    ``skipped`` tasks only cancelled ones. ``superseded`` annotations were not used because another one of their task
+    counts, ``other_annotators`` were not used because they are not by the chosen person. Where annotators voted,
+    ``voted_words`` is the number of words, and ``disputed_words`` the number of those that were tagged differently.
+    ``other_controls`` counts the results that are no regions of the configuration's texts, by the control's name
+    (relations have none and count under ``""``); ``unknown_labels`` counts the regions that carry a label which the
+    configuration does not have, by the label.
     """
 
     tasks: int = 0
+    labelled: int = 0
+    used: int = 0
     documents: int = 0
     negatives: int = 0
+    left_out: int = 0
+    regions: int = 0
     spans: int = 0
     unlabeled: int = 0
     skipped: int = 0
@@ -56,6 +106,7 @@ class ConversionReport:
     voted_words: int = 0
     disputed_words: int = 0
     other_controls: Counter[str] = field(default_factory=Counter)
+    unknown_labels: Counter[str] = field(default_factory=Counter)
     issues: list[Issue] = field(default_factory=list)
     max_issues: int = 1000
     _counts: Counter[Problem] = field(default_factory=Counter, init=False, repr=False)
@@ -74,9 +125,15 @@ class ConversionReport:
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(later, name))
         self.other_controls += later.other_controls
+        self.unknown_labels += later.unknown_labels
         self.issues += later.issues[: max(self.max_issues - len(self.issues), 0)]
         self._counts += later._counts
         self._first = later._first | self._first
+
+    @property
+    def lost_regions(self) -> int:
+        """How many of the ``regions`` are not among the ``spans``."""
+        return max(0, self.regions - self.spans)
 
     def problems(self) -> dict[Problem, int]:
         """The number of problems of each kind, the most frequent first."""
@@ -87,6 +144,7 @@ class ConversionReport:
         return {
             **{name: getattr(self, name) for name in _COUNTS},
             "other_controls": dict(self.other_controls),
+            "unknown_labels": dict(self.unknown_labels.most_common()),
             "problems": {problem.value: count for problem, count in self.problems().items()},
             "issues": [
                 {"problem": issue.problem.value, "task": issue.task, "detail": issue.detail} for issue in self.issues
@@ -99,6 +157,7 @@ class ConversionReport:
         kept = f"{self.tasks} tasks: {self.documents} documents with {self.spans} spans"
         counts = {
             "without entities": self.negatives,
+            "texts left out because a region is unreadable": self.left_out,
             "unlabeled": self.unlabeled,
             "skipped": self.skipped,
             "superseded annotations": self.superseded,
@@ -109,12 +168,10 @@ class ConversionReport:
         parts = [kept, *(f"{count} {name}" for name, count in counts.items() if count)]
         return "; ".join([", ".join(parts), *self._problem_lines()]) + "."
 
-    def _problem_lines(self) -> list[str]:
-        return [
-            f"{problem.replace('_', ' ')} {count}× (task {first.task}: {first.detail})"
-            for problem, count in self.problems().items()
-            for first in [self._first[problem]]
-        ]
+    def _problem_lines(self) -> Iterator[str]:
+        for problem, count in self.problems().items():
+            first = self._first[problem]
+            yield f"{problem.words} {count}× (task {first.task}: {first.detail})"
 
 
 _COUNTS = tuple(

@@ -29,7 +29,7 @@ def submitted_annotations(
     """
     submitted: list[Annotation] = []
     cancelled = False
-    annotations = task.get("annotations") or []
+    annotations = task.get("annotations") or task.get("completions") or []  # their name before Label Studio 1.0
     for annotation in annotations if isinstance(annotations, list) else [annotations]:
         if not isinstance(annotation, dict):
             report.note(Problem.MALFORMED, name, f"an annotation is an object, not {shown(annotation)}")

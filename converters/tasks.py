@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import count
 from typing import Any, BinaryIO, Literal
 
 from converters.document import Document, Span
 from converters.report import ConversionReport, Problem
-from label_config import LabelConfig
+from label_config import LabelConfig, LabelledText
+from label_config.shown_text import put_text
 
 # Label Studio's PostgreSQL can store neither: the whole import would fail.
 _UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -29,30 +30,31 @@ _UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 def regions(
     document_text: str,
     spans: Iterable[Span],
-    config: LabelConfig,
+    text: LabelledText,
     *,
     report: ConversionReport | None = None,
     task: str = "",
+    ids: set[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Write spans as the ``result`` of a prediction or annotation, in the given order.
+    """Write spans on one text as the ``result`` of a prediction or annotation, in the given order.
 
     Each region names the control that has its label. Ids are short, unique within the result and the same for the same
-    spans. Since Label Studio rejects a whole prediction for one invalid region, spans with a label that is not in the
-    configuration, empty spans and spans outside of the text are left out, and so is an invalid score; each is recorded
-    in ``report`` as a problem of ``task``.
+    spans; ``ids`` are those taken by the task's other texts. Since Label Studio rejects a whole prediction for one
+    invalid region, spans with a label that this text does not have, empty spans and spans outside of the text are left
+    out, and so is an invalid score; each is recorded in ``report`` as a problem of ``task``.
     """
     report = ConversionReport() if report is None else report
-    ids: set[str] = set()
+    ids = set() if ids is None else ids
     result: list[dict[str, Any]] = []
     for span in spans:
-        control = config.control_of(span.label)
+        control = text.control_of(span.label)
         if control is None:
             report.note(Problem.UNKNOWN_LABEL, task, f"{span.label!r} is not in the labelling configuration")
         elif _is_inside(document_text, span, report, task):
             region: dict[str, Any] = {
                 "id": _region_id(span, ids),
                 "from_name": control.from_name,
-                "to_name": control.to_name,
+                "to_name": text.name,
                 "type": "labels",
                 "value": {
                     "start": span.start,
@@ -63,6 +65,17 @@ def regions(
             }
             result.append(region | _score(span.score, report, task))
     return result
+
+
+def task_regions(
+    texts: Sequence[str | None], spans: Sequence[Iterable[Span]], config: LabelConfig
+) -> list[dict[str, Any]]:
+    """Write the spans on each of a task's texts, in the order of the configuration, as one ``result``."""
+    if len(texts) == 1:
+        return regions(texts[0] or "", spans[0], config.texts[0])
+    ids: set[str] = set()
+    of_each = zip(texts, spans, config.texts, strict=True)
+    return [region for content, on, text in of_each for region in regions(content or "", on, text, ids=ids)]
 
 
 def prediction_task(
@@ -81,7 +94,7 @@ def prediction_task(
     """
     report = ConversionReport() if report is None else report
     task = _task(document, config, report)
-    result = regions(_text(document.text), document.spans, config, report=report, task=document.id)
+    result = regions(_text(document.text), document.spans, _text_of(document, config), report=report, task=document.id)
     prediction = {"model_version": model_version, "result": result, **_score(score, report, document.id)}
     return task | {"predictions": [prediction]}
 
@@ -96,7 +109,7 @@ def annotation_task(
     report = ConversionReport() if report is None else report
     task = _task(document, config, report)
     spans = (Span(span.start, span.end, span.label) for span in document.spans)
-    result = regions(_text(document.text), spans, config, report=report, task=document.id)
+    result = regions(_text(document.text), spans, _text_of(document, config), report=report, task=document.id)
     return task | {"annotations": [{"result": result}]}
 
 
@@ -132,11 +145,28 @@ def _task(document: Document, config: LabelConfig, report: ConversionReport) -> 
     text = _text(document.text)
     if text != document.text:
         report.note(Problem.UNWRITABLE, document.id, "NUL characters or lone surrogates of the text became U+FFFD")
-    data: Mapping[str, Any] | str = text
-    # Label Studio reads `$a.b` as the key "b" inside "a" when it checks an import.
-    for key in reversed(config.text_field.split(".")):
-        data = {key: data}
+    data: dict[str, Any] = {}
+    shown = _text_of(document, config)
+    for labelled in config.texts:
+        _put_text(data, labelled, text if labelled is shown else "")
     return {"data": data, "meta": {"source_id": _text(document.id)}}
+
+
+def _text_of(document: Document, config: LabelConfig) -> LabelledText:
+    """The text that a document is written as: the one it names, or the first."""
+    return config.text(document.text_name) or config.texts[0]
+
+
+def _put_text(data: dict[str, Any], labelled: LabelledText, text: str) -> None:
+    try:
+        if labelled.is_url:
+            raise ValueError("it is an address")
+        put_text(data, labelled.value, text)
+    except ValueError as error:
+        raise ValueError(
+            f'The labelling configuration shows value="{labelled.value}" in <Text name="{labelled.name}">, from which '
+            f'no task can be made ({error}): convert with a configuration that shows one field, such as value="$text".'
+        ) from None
 
 
 def _text(text: str) -> str:

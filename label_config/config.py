@@ -13,14 +13,21 @@ For example::
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from label_config.parse import UnsupportedLabelConfig, label_elements, pair, parse, text_field
+from label_config.parse import (
+    UnsupportedLabelConfig,
+    label_elements,
+    labelled_texts,
+    parse,
+    takes_labels_from_task,
+    text_value,
+)
+from label_config.shown_text import fields, shown_text
 
-__all__ = ["Control", "Label", "LabelConfig", "UnsupportedLabelConfig"]
+__all__ = ["Control", "Label", "LabelConfig", "LabelledText", "UnsupportedLabelConfig"]
 
 _T = TypeVar("_T")
 
@@ -43,70 +50,135 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One ``<Labels>`` control on the text: its names in results, and its labels, unique, in the order of the XML."""
+    """A ``<Labels>`` control of one text: its name in results, and its labels, unique, in the order of the XML.
+
+    ``takes_labels_from_task``: besides ``labels`` it offers labels that only the tasks name.
+    """
 
     from_name: str
-    to_name: str
     labels: tuple[str, ...]
     details: tuple[Label, ...] = ()
+    takes_labels_from_task: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A ``<Text>`` and the ``<Labels>`` controls that label it.
+
+    ``name`` is its name in results (``to_name``), ``value`` the template of its text (`shown_text`); with ``is_url``
+    that is the address of the text. ``labels`` are the labels of its controls, unique and in order. ``renamed`` maps
+    labels that it had before to those that replace them (`LabelConfig.with_renamed`).
+    """
+
+    name: str
+    value: str
+    controls: tuple[Control, ...]
+    is_url: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = field(init=False)
+    _names: dict[str, str] = field(init=False, repr=False, compare=False)
+    _controls: dict[str, Control] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index labels and controls; spans are looked up by the million."""
+        labels = tuple(dict.fromkeys(label for control in self.controls for label in control.labels))
+        details = [label for control in self.controls for label in control.details]
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "_names", _keep_first([*_own_names(labels, details), *self.renamed.items()]))
+        owners = _keep_first((label, control) for control in self.controls for label in control.labels)
+        object.__setattr__(self, "_controls", owners)
+
+    def shown(self, data: object) -> str | None:
+        """The text, or its address, that the editor shows for a task's ``data``; ``None`` where it has none."""
+        return shown_text(self.value, data)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a task's data that the text is made of."""
+        return fields(self.value)
+
+    def control(self, from_name: object) -> Control | None:
+        """The Labels control of that name, or ``None``."""
+        return next((control for control in self.controls if control.from_name == from_name), None)
+
+    def control_of(self, label: str) -> Control | None:
+        """The first control that has a label, or ``None``."""
+        return self._controls.get(label)
+
+    def label_named(self, name: object) -> str | None:
+        """The label that is, or was, called ``name`` in annotations: a label, a ``value`` or ``alias``, or renamed."""
+        return self._names.get(name) if isinstance(name, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    """A ``<Text>`` and the ``<Labels>`` controls that label it.
+    """The texts of a task that have labels, one or several, in the order of the XML.
 
-    ``from_name`` and ``to_name`` are the names of the first control and of the Text; ``text_field`` is the key of a
-    task's data that holds the text. ``controls`` are all Labels controls of that Text, in order; ``labels`` are the
-    labels of all of them, unique and in order. Without ``controls`` there is one control with all ``labels``.
+    ``labels`` are the labels of all of them, unique and in order. ``other_tags`` are the names of all other tags of the
+    configuration, whose results are not regions of these texts.
     """
 
-    from_name: str
-    to_name: str
-    text_field: str
-    labels: tuple[str, ...]
-    controls: tuple[Control, ...] = ()
-    _writers: dict[str, Control] = field(init=False, repr=False, compare=False)
-    _readers: dict[str, Control] = field(init=False, repr=False, compare=False)
+    texts: tuple[LabelledText, ...]
+    other_tags: frozenset[str] = frozenset()
+    labels: tuple[str, ...] = field(init=False)
+    _texts: dict[str, LabelledText] = field(init=False, repr=False, compare=False)
     _names: dict[str, str] = field(init=False, repr=False, compare=False)
     _folded: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the controls; spans are looked up by the million."""
-        if not self.controls:
-            details = tuple(Label(name, value=name) for name in self.labels)
-            object.__setattr__(self, "controls", (Control(self.from_name, self.to_name, self.labels, details),))
-        names = _keep_first(_names(self.labels, [label for control in self.controls for label in control.details]))
+        """Index names and labels."""
+        labels = tuple(dict.fromkeys(label for text in self.texts for label in text.labels))
+        details = [label for text in self.texts for control in text.controls for label in control.details]
+        names = _keep_first([*_own_names(labels, details), *_predicted_names(details)])
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "_texts", {text.name: text for text in self.texts})
         object.__setattr__(self, "_names", names)
         object.__setattr__(self, "_folded", _keep_first((name.casefold(), label) for name, label in names.items()))
-        object.__setattr__(self, "_readers", _keep_first((control.from_name, control) for control in self.controls))
-        writers = _keep_first((label, control) for control in self.controls for label in control.labels)
-        object.__setattr__(self, "_writers", writers)
 
     @classmethod
     def from_xml(cls, xml: str) -> LabelConfig:
-        """Read Label Studio's XML: the first Labels control whose ``toName`` is a Text, and that Text.
+        """Read Label Studio's XML: every Text with a Labels control that lists labels.
 
-        Other Labels controls of the same Text are read too, except those that list no labels.
-        Raises ``UnsupportedLabelConfig`` if there is no such control, if the text is not a field of the task, and if
-        the labels are not listed in the configuration.
+        Raises ``UnsupportedLabelConfig`` if there is none, and if the editor cannot show the text of one.
         """
-        (first, *others), text = pair(parse(xml))
-        to_name = text.get("name", "")
-        data_key = text_field(text)
-        controls = [_control(first, to_name)]
-        for other in others:
-            with suppress(UnsupportedLabelConfig):
-                controls.append(_control(other, to_name))
-        labels = tuple(dict.fromkeys(label for control in controls for label in control.labels))
-        return cls(controls[0].from_name, to_name, data_key, labels, tuple(controls))
+        root = parse(xml)
+        texts: list[LabelledText] = []
+        refusals: list[UnsupportedLabelConfig] = []
+        for element, controls in labelled_texts(root):
+            value = text_value(element)
+            read, unread = _controls(controls)
+            refusals += unread
+            if any(control.labels for control in read):
+                is_url = element.get("valueType") == "url"
+                texts.append(LabelledText(element.get("name", ""), value, tuple(read), is_url))
+        if not texts:
+            raise refusals[0]
+        ours = {text.name for text in texts} | {control.from_name for text in texts for control in text.controls}
+        return cls(tuple(texts), frozenset(name for tag in root.iter() if (name := tag.get("name"))) - ours)
 
-    def control(self, from_name: object) -> Control | None:
-        """The Labels control of that name, or ``None``."""
-        return self._readers.get(from_name) if isinstance(from_name, str) else None
+    @classmethod
+    def of_one_text(
+        cls, labels: Iterable[str], *, from_name: str = "label", to_name: str = "text", value: str = "$text"
+    ) -> LabelConfig:
+        """A configuration of one Text and one Labels control."""
+        unique = tuple(dict.fromkeys(labels))
+        control = Control(from_name, unique, tuple(Label(name, value=name) for name in unique))
+        return cls((LabelledText(to_name, value, (control,)),))
 
-    def control_of(self, label: str) -> Control | None:
-        """The first control that has a label, or ``None``."""
-        return self._writers.get(label)
+    def with_renamed(self, renamed: Mapping[str, str]) -> LabelConfig:
+        """The same configuration, in which annotations with an old label are read as having the new one.
+
+        A label that the configuration still has is not an old one, and a new label that it lacks is ignored.
+        """
+        texts = tuple(
+            replace(text, renamed={old: new for old, new in renamed.items() if new in text.labels})
+            for text in self.texts
+        )
+        return replace(self, texts=texts)
+
+    def text(self, name: object) -> LabelledText | None:
+        """The labelled Text of that name, or ``None``."""
+        return self._texts.get(name) if isinstance(name, str) else None
 
     def resolve(self, name: str) -> str | None:
         """The label that a model calls ``name``, or ``None``.
@@ -117,10 +189,13 @@ class LabelConfig:
         return self._names.get(name) or self._folded.get(name.casefold())
 
 
-def _names(labels: Iterable[str], details: Sequence[Label]) -> Iterator[tuple[str, str]]:
-    """All names with their labels, in the order of precedence."""
+def _own_names(labels: Iterable[str], details: Iterable[Label]) -> Iterator[tuple[str, str]]:
+    """The names of labels in annotations, in the order of precedence."""
     yield from ((name, name) for name in labels)
     yield from ((name, label.name) for label in details for name in (label.value, label.alias) if name)
+
+
+def _predicted_names(details: Iterable[Label]) -> Iterator[tuple[str, str]]:
     yield from ((name, label.name) for label in details for name in label.predicted_values)
 
 
@@ -131,9 +206,20 @@ def _keep_first(pairs: Iterable[tuple[str, _T]]) -> dict[str, _T]:
     return first
 
 
-def _control(control: ET.Element, to_name: str) -> Control:
-    unique = _keep_first((label.name, label) for label in map(_label, label_elements(control)))
-    return Control(control.get("name", ""), to_name, tuple(unique), tuple(unique.values()))
+def _controls(elements: Sequence[ET.Element]) -> tuple[list[Control], list[UnsupportedLabelConfig]]:
+    """The controls that offer labels, and why others list none."""
+    controls: list[Control] = []
+    refusals: list[UnsupportedLabelConfig] = []
+    for element in elements:
+        labels: dict[str, Label] = {}
+        try:
+            labels = _keep_first((label.name, label) for label in map(_label, label_elements(element)))
+        except UnsupportedLabelConfig as refusal:
+            refusals.append(refusal)
+        from_task = takes_labels_from_task(element)
+        if labels or from_task:
+            controls.append(Control(element.get("name", ""), tuple(labels), tuple(labels.values()), from_task))
+    return controls, refusals
 
 
 def _label(element: ET.Element) -> Label:

@@ -9,7 +9,20 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-_FIELD = re.compile(r"\$([\w.\-]+)")
+from label_config.shown_text import fields
+
+_COMMENTS = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
+
+# As in a Text's value: the editor fills it in from the task.
+_FROM_TASK = re.compile(r"\$[\w\[\].{}]", re.ASCII)
+
+_OTHER_TAGS = {
+    "Paragraphs": "its regions are places in a list of utterances",
+    "HyperText": "its offsets count HTML",
+    "Chat": "its regions are messages",
+    "Taxonomy": "it gives each task a path in a tree of classes",
+}
+"""Tags that label texts in a way this service does not support, and why."""
 
 
 class UnsupportedLabelConfig(ValueError):
@@ -23,7 +36,8 @@ def parse(xml: str) -> ET.Element:
             "The labelling configuration is empty: set one in Label Studio under Settings → Labeling Interface."
         )
     # Entities can expand a small document to gigabytes; they can only be declared in a DOCTYPE.
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+    declarations = _COMMENTS.sub("", xml)
+    if "<!DOCTYPE" in declarations or "<!ENTITY" in declarations:
         raise UnsupportedLabelConfig(
             "The labelling configuration declares a DOCTYPE or an entity, which is not allowed: remove the declaration."
         )
@@ -36,17 +50,18 @@ def parse(xml: str) -> ET.Element:
         ) from error
 
 
-def pair(root: ET.Element) -> tuple[list[ET.Element], ET.Element]:
-    """The first Text that has a Labels control, with all its Labels controls in order.
+def labelled_texts(root: ET.Element) -> list[tuple[ET.Element, list[ET.Element]]]:
+    """The Texts that have Labels controls, each with its controls, all in order.
 
     Raises ``UnsupportedLabelConfig`` if there is none.
     """
     texts = {name: text for text in root.iter("Text") if (name := text.get("name"))}
     controls = [control for control in root.iter("Labels") if control.get("name")]
-    first = next((target for control in controls for target in targets(control) if target in texts), None)
-    if first is None:
-        raise UnsupportedLabelConfig(_why_no_pair(root, controls, texts))
-    return [control for control in controls if first in targets(control)], texts[first]
+    pairs = [(text, [control for control in controls if name in targets(control)]) for name, text in texts.items()]
+    labelled = [(text, of_text) for text, of_text in pairs if of_text]
+    if not labelled:
+        raise UnsupportedLabelConfig(_why_none(root, controls, texts))
+    return labelled
 
 
 def targets(control: ET.Element) -> list[str]:
@@ -54,45 +69,65 @@ def targets(control: ET.Element) -> list[str]:
     return [name.strip() for name in control.get("toName", "").split(",")]
 
 
-def text_field(text: ET.Element) -> str:
-    """The key of a task's data that a Text shows; raises ``UnsupportedLabelConfig`` if it shows something else."""
+def text_value(text: ET.Element) -> str:
+    """The ``value`` of a Text; raises ``UnsupportedLabelConfig`` if the editor shows something else than task data."""
     name, value = _quoted(text.get("name")), text.get("value")
-    field = _FIELD.fullmatch(value or "")
-    if field is None:
+    try:
+        fields(value or "")
+    except ValueError as error:
+        raise UnsupportedLabelConfig(f"<Text name={name}> shows value={_quoted(value)}, but {error}.") from None
+    if text.get("encoding", "none") != "none":
         raise UnsupportedLabelConfig(
-            f"<Text name={name}> shows value={_quoted(value)}, which is not one field of the task: "
-            'write value="$text", with the name of the field that holds the text.'
-        )
-    if text.get("valueType", "text") != "text" or text.get("encoding", "none") != "none":
-        raise UnsupportedLabelConfig(
-            f"<Text name={name}> loads or decodes its text (valueType or encoding): "
+            f"<Text name={name}> decodes its text (encoding={_quoted(text.get('encoding'))}): "
             "import the plain text into the task and remove the attribute."
         )
-    return field[1]
+    if text.get("valueType", "text") not in ("text", "url"):
+        raise UnsupportedLabelConfig(
+            f"<Text name={name}> has valueType={_quoted(text.get('valueType'))}, which is not known: write text or url."
+        )
+    return value or ""
 
 
 def label_elements(control: ET.Element) -> list[ET.Element]:
-    """The labels of a control that have a name; raises ``UnsupportedLabelConfig`` if there are none."""
+    """The labels of a control that the configuration names; raises ``UnsupportedLabelConfig`` if there are none.
+
+    Labels whose names come from the task are left out.
+    """
     name = _quoted(control.get("name"))
-    if "$" in control.get("value", ""):
+    elements = [label for label in control.iter("Label") if _label_name(label)]
+    listed = [label for label in elements if not _FROM_TASK.search(_label_name(label))]
+    if listed:
+        return listed
+    remedy = 'list them in the configuration, as <Label value="…"/>.'
+    if elements:
         raise UnsupportedLabelConfig(
-            f"<Labels name={name}> takes its labels from each task (value={_quoted(control.get('value'))}): "
-            'list them in the configuration, as <Label value="…"/>.'
+            f"<Labels name={name}> takes the names of its labels from each task "
+            f"(<Label value={_quoted(_label_name(elements[0]))}/>): {remedy}"
         )
-    elements = [label for label in control.iter("Label") if label.get("alias") or label.get("value")]
-    if not elements:
+    if takes_labels_from_task(control):
         raise UnsupportedLabelConfig(
-            f'<Labels name={name}> has no labels: add one <Label value="…"/> for each entity type.'
+            f"<Labels name={name}> takes its labels from each task (value={_quoted(control.get('value'))}): {remedy}"
         )
-    return elements
+    raise UnsupportedLabelConfig(
+        f'<Labels name={name}> has no labels: add one <Label value="…"/> for each entity type.'
+    )
 
 
-def _why_no_pair(root: ET.Element, controls: Sequence[ET.Element], texts: dict[str, ET.Element]) -> str:
-    html = {text.get("name") for text in root.iter("HyperText")}
-    if html and (not texts or any(target in html for control in controls for target in targets(control))):
+def takes_labels_from_task(control: ET.Element) -> bool:
+    """Whether a control offers labels that only the tasks name."""
+    names = [control.get("value", ""), *map(_label_name, control.iter("Label"))]
+    return any(_FROM_TASK.search(name) for name in names)
+
+
+def _label_name(label: ET.Element) -> str:
+    return label.get("alias") or label.get("value") or ""
+
+
+def _why_none(root: ET.Element, controls: Sequence[ET.Element], texts: dict[str, ET.Element]) -> str:
+    if other := _other_tag(root, controls):
         return (
-            "The labelling configuration labels <HyperText>, whose offsets count HTML: "
-            'use plain text with <Text name="text" value="$text"/> instead.'
+            f"The labelling configuration labels <{other}>, and {_OTHER_TAGS[other]}: this service marks words "
+            'in plain text, with <Labels name="label" toName="text"> on <Text name="text" value="$text"/>.'
         )
     if not controls:
         return (
@@ -106,6 +141,18 @@ def _why_no_pair(root: ET.Element, controls: Sequence[ET.Element], texts: dict[s
         f"<Labels name={_quoted(control.get('name'))}> labels toName={_quoted(control.get('toName'))}, "
         f"which is not a <Text>: change it to one of {', '.join(map(_quoted, texts))}."
     )
+
+
+def _other_tag(root: ET.Element, controls: Sequence[ET.Element]) -> str | None:
+    """The tag of `_OTHER_TAGS` that is labelled here instead of a Text."""
+    tags = {element.get("name"): element.tag for element in root.iter() if element.get("name")}
+    labelled = [tags.get(target) for control in controls for target in targets(control)]
+    used = [tag for tag in labelled if tag in _OTHER_TAGS]
+    return next((tag for tag in (*used, *(_OTHER_TAGS if not controls else ())) if tag and _has(root, tag)), None)
+
+
+def _has(root: ET.Element, tag: str) -> bool:
+    return next(root.iter(tag), None) is not None
 
 
 def _quoted(value: str | None) -> str:

@@ -17,7 +17,7 @@ from converters.conversion import Conversion, Reading
 from converters.json_blocks import Block
 from label_config import LabelConfig
 
-CONFIG = LabelConfig("label", "text", "text", ("A B", "A_B", "C"))
+CONFIG = LabelConfig.of_one_text(("A B", "A_B", "C"))
 
 
 def task(number: int | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from converters import ConversionReport, Document, Span, UnreadableJSON, iter_do
 from label_config import LabelConfig
 from tests.converters.test_label_studio import GREAT, JSON, PIZZA, TEXT, annotation, task
 
-CONFIG = LabelConfig("label", "text", "text", ("Dish", "Location", "Rating"))
+CONFIG = LabelConfig.of_one_text(("Dish", "Location", "Rating"))
 TASKS = [task(annotation(GREAT), id=1), task(id=2), task(annotation(PIZZA), id=3)]
 
 

@@ -22,7 +22,7 @@ from converters import (
 from label_config import Control, LabelConfig
 from tests.converters.strategies import texts
 
-CONFIG = LabelConfig("label", "text", "text", ("Dish", "Location", "Rating"))
+CONFIG = LabelConfig.of_one_text(("Dish", "Location", "Rating"))
 TEXT = "🍣🍕 great pizza in Naïveville"
 
 

@@ -25,7 +25,7 @@ from label_config import Control, LabelConfig
 from tests.converters.strategies import clean_spans, texts
 from tests.converters.strategies import labels as any_label
 
-CONFIG = LabelConfig("label", "text", "text", ("Dish", "Rating"))
+CONFIG = LabelConfig.of_one_text(("Dish", "Rating"))
 TWO = LabelConfig(
     "label", "text", "a.b", ("Dish", "PER"), (Control("label", "text", ("Dish",)), Control("who", "text", ("PER",)))
 )
@@ -135,7 +135,7 @@ def test_no_documents_make_an_empty_list() -> None:
 
 @given(st.data(), texts)
 def test_documents_come_back_with_the_same_spans(data: st.DataObject, text: str) -> None:
-    config = LabelConfig("label", "text", "text", ("X", "Y", "A-B", "B-X", "Restaurant Name", "O", ""))
+    config = LabelConfig.of_one_text(("X", "Y", "A-B", "B-X", "Restaurant Name", "O", ""))
     spans = [*data.draw(clean_spans(text)), *data.draw(st.lists(st.builds(Span, *_place(text), any_label), max_size=3))]
     stream = io.BytesIO()
     document = Document("#1", text, tuple(spans))
