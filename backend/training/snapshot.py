@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from backend.label_studio.api import Annotations
 from backend.label_studio.identity import same_project
 from backend.store import Store
-from converters import ConversionReport, Document, read_tasks
+from backend.training.split import Subset, subset_of
+from converters import ConversionReport, Document, iter_documents
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -19,14 +21,22 @@ log = logging.getLogger(__name__)
 class Snapshot:
     """The labelled documents of a project.
 
-    They contain all changes up to ``revision``, and perhaps later ones. ``report`` counts the tasks and regions that
-    could not be read, and names them.
+    They contain all changes up to ``revision``, and perhaps later ones. ``reports`` count, for each set of the split,
+    the tasks and regions that were read and those that could not be, and name them; ``report`` is their sum.
     """
 
     config: LabelConfig
     documents: list[Document]
     revision: int
-    report: ConversionReport
+    reports: dict[Subset, ConversionReport]
+
+    @property
+    def report(self) -> ConversionReport:
+        """What was read and what could not be, in all tasks."""
+        total = ConversionReport()
+        for report in self.reports.values():
+            total.add(report)
+        return total
 
 
 def take_snapshot(
@@ -52,6 +62,17 @@ def take_snapshot(
     revision = store.projects.get(uid).revision  # before the tasks are fetched: later changes are for the next run
     progress(0.5)
     config = LabelConfig.from_xml(remote.label_config)
-    documents, report = read_tasks(label_studio.labelled_tasks(remote.id), config)
-    log.info("%s", report.summary())
-    return Snapshot(config, documents, revision, report)
+    snapshot = read_snapshot(label_studio.labelled_tasks(remote.id), config, revision=revision)
+    log.info("%s", snapshot.report.summary())
+    return snapshot
+
+
+def read_snapshot(tasks: Iterable[dict[str, Any]], config: LabelConfig, *, revision: int) -> Snapshot:
+    """Read labelled tasks, in order, with a report for each set of the split."""
+    reports: dict[Subset, ConversionReport] = {name: ConversionReport() for name in ("train", "validation", "test")}
+    documents = [
+        document
+        for task in tasks
+        for document in iter_documents([task], config, reports[subset_of(str(task.get("id")))])
+    ]
+    return Snapshot(config, documents, revision, reports)
