@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.inference.batches import length_sorted
+from converters.bio import split_tag
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 _PADDED_WORDS = 65_536
@@ -117,3 +119,20 @@ def gather_all(
         places = np.concatenate([words + starts[text] for text, words in windows])
         combined[places] = np.concatenate(scores)
     return combined
+
+
+def tag_mask(tags: Sequence[str], labels: Collection[str] | None) -> Mask:
+    """Which of ``tags`` a text may have that offers only ``labels``: theirs and ``O``; all tags where it is ``None``."""
+    return np.array([tag == "O" or labels is None or split_tag(tag)[1] in labels for tag in tags], dtype=bool)
+
+
+def restrict(scores: Floats, allowed: Mask) -> Floats:
+    """The log-probabilities given that each word has one of the ``allowed`` tags; all others become minus infinity.
+
+    ``scores`` are log-probabilities of shape (words, tags), in which an allowed tag of each word is finite. ``allowed``
+    has that shape, or that of one word. The exponentials of the result sum to one for each word.
+    """
+    masked = np.where(allowed, scores, -np.inf).astype(np.float32)
+    shifted = masked - masked.max(axis=1, keepdims=True, initial=-np.inf)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
