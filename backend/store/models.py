@@ -28,6 +28,7 @@ class Base(DeclarativeBase):
 class Project(Base):
     """A Label Studio project, keyed by its uid (``"7.1795221978"``: id and creation time).
 
+    ``label_map`` is ``{old: new}``: annotations with an old label are read as having the new one (`renamed_labels`).
     ``revision`` grows with every recorded label change. ``sync_requested`` counts the requests to bring predictions to
     Label Studio, ``sync_completed`` is the last request that was completed. ``synced_at`` is when a worker last
     compared the project with Label Studio, ``sync_error`` why that failed.
@@ -39,6 +40,7 @@ class Project(Base):
     title: Mapped[str] = mapped_column(default="")
     label_config: Mapped[str] = mapped_column(default="")
     extra_params: Mapped[dict[str, Any] | None]
+    label_map: Mapped[dict[str, Any] | None]
     access_token: Mapped[str | None]
     current_version: Mapped[str | None]
     revision: Mapped[int] = mapped_column(default=0)
@@ -52,6 +54,11 @@ class Project(Base):
     def id(self) -> int:
         """The project's number in Label Studio."""
         return project_number(self.uid)
+
+    @property
+    def renamed_labels(self) -> dict[str, str]:
+        """``{old label: new label}``: the mappings of ``extra_params``, then those of ``label_map``, which win."""
+        return {**((self.extra_params or {}).get("label_map") or {}), **(self.label_map or {})}
 
 
 class Secret(Base):
@@ -126,8 +133,11 @@ class Decision(Base):
     """What the gate decided about a version, and on which figures; see `backend.evaluation.gate`.
 
     ``f1`` and ``current_f1`` are of the version and of the one it was compared with, in [0, 1], on the same
-    ``documents`` held-out tasks; ``share_worse`` and ``share_better`` are shares of the bootstrap resamples. ``note``
-    is the sentence that earlier releases stored in place of figures.
+    ``documents`` held-out tasks; ``share_worse`` and ``share_better`` are shares of the bootstrap resamples.
+    ``regions`` were drawn in the project, ``regions_used`` of them became tags, and the same for the held-out tasks;
+    ``max_lost_regions`` is the share that may be lost. ``forgotten_labels`` counts the regions that carry a label which
+    the current version has and this one lacks. ``note`` is the sentence that earlier releases stored in place of
+    figures.
     """
 
     __tablename__ = "decisions"
@@ -143,6 +153,12 @@ class Decision(Base):
     share_worse: Mapped[float | None]
     share_better: Mapped[float | None]
     new_labels: Mapped[list[str]] = mapped_column(default=list)
+    regions: Mapped[int | None]
+    regions_used: Mapped[int | None]
+    held_out_regions: Mapped[int | None]
+    held_out_regions_used: Mapped[int | None]
+    max_lost_regions: Mapped[float | None]
+    forgotten_labels: Mapped[dict[str, Any] | None]
     note: Mapped[str | None]
 
 
@@ -167,7 +183,8 @@ class Run(Base):
     """One training run, from the request to its end.
 
     ``overrides`` change the training recipe for this run alone. ``documents`` is the number of labelled tasks it read,
-    ``revision`` the project's when the run ended. While it is started, the process that executes it holds its lease.
+    ``conversion`` what became of their regions (`backend.conversion.Conversion`), ``revision`` the project's when the
+    run ended. While it is started, the process that executes it holds its lease.
     """
 
     __tablename__ = "runs"
@@ -192,6 +209,7 @@ class Run(Base):
     eta_seconds: Mapped[float | None]
     attempt: Mapped[int] = mapped_column(default=0)
     documents: Mapped[int | None]
+    conversion: Mapped[dict[str, Any] | None]
     version: Mapped[str | None]
     error: Mapped[str | None]
     revision: Mapped[int | None]
