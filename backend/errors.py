@@ -4,6 +4,7 @@
 
     BackendError
     ├── InvalidRequest            400  the caller sent something unusable
+    ├── TextUnavailable           400  a text that a task names by its address cannot be read
     ├── NotFound                  404
     │   ├── UnknownProject
     │   ├── ProjectReplaced
@@ -40,6 +41,10 @@ class BackendError(Exception):
 
 
 class InvalidRequest(BackendError):
+    status = 400
+
+
+class TextUnavailable(BackendError):
     status = 400
 
 

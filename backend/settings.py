@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     label_studio_api_key: SecretStr | None = Field(
         None, description="Access token of a Label Studio user who may read and change the projects."
     )
+    max_text_mb: float = Field(
+        5.0, gt=0, description='Largest file, in MB, that is read as the text of a task (`<Text valueType="url">`).'
+    )
 
     # Web server
     port: int = Field(9090, ge=0, le=65535, description="Port of the web server.")

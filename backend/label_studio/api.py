@@ -70,6 +70,25 @@ class RemoteBackend:
     extra_params: Any
 
 
+class Download(NamedTuple):
+    """What Label Studio answered: the start of a file (at most the size asked for and one byte), or a redirect."""
+
+    status: int
+    content: bytes
+    location: str | None
+
+
+class Files(Protocol):
+    """The files that Label Studio serves; `backend.label_studio.files.LabelStudioFiles` reads them over HTTP."""
+
+    def download(self, path: str, *, authorised: bool, limit: int, seconds: float) -> Download | None:
+        """Fetch a path of Label Studio's host without following redirects; ``None`` after ``seconds``.
+
+        The access token is sent only where ``authorised``.
+        """
+        ...
+
+
 class Projects(Protocol):
     def project(self, project_id: int) -> RemoteProject: ...
 

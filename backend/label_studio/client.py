@@ -64,6 +64,11 @@ class LabelStudio:
         """Close the connections."""
         self._client._client_wrapper.httpx_client.httpx_client.close()
 
+    def authorization(self) -> str:
+        """The Authorization header of a request now; personal access tokens are exchanged and renewed."""
+        with self._translated("an access token"):
+            return self._client._client_wrapper.get_headers()["Authorization"]
+
     # Projects
 
     def project(self, project_id: int) -> RemoteProject:
