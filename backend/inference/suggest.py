@@ -9,6 +9,9 @@ from itertools import chain
 from converters.document import Span
 from converters.words import words
 
+_SHORT = 3
+"""Letters up to which a word in capitals is taken for an abbreviation: "IT" is not "it", but "THAI" is "Thai"."""
+
 
 def suggest(text: str, marked: Sequence[Span], predicted: Iterable[Span]) -> tuple[Span, ...]:
     """Suggest other places of ``text`` with the same words as the ``marked`` regions, and the ``predicted`` regions.
@@ -27,20 +30,47 @@ def suggest(text: str, marked: Sequence[Span], predicted: Iterable[Span]) -> tup
 
 
 def _elsewhere(text: str, marked: Span) -> Iterator[Span]:
-    """Find the words of a region in the whole text, in any case; a region inside a word only as it is written."""
+    """Find the words of a region in the whole text; a region that ends inside a word only as it is written.
+
+    Words match in another case unless one of them may be an abbreviation (`_may_match`).
+    """
     text_words = words(text)
-    folded = [word.text.casefold() for word in text_words]
-    pattern = [word.text.casefold() for word in words(text[marked.start : marked.end])]
+    written = [word.text for word in text_words]
+    folded = [word.casefold() for word in written]
+    pattern = [word.text for word in words(text[marked.start : marked.end])]
+    folded_pattern = [word.casefold() for word in pattern]
     first = bisect_left(text_words, marked.start, key=lambda word: word.start)
-    last = first + len(pattern) - 1
+    size = len(pattern)
     if not pattern:
         return
-    if folded[first : last + 1] != pattern or text_words[last].end > marked.end:
+    if folded[first : first + size] != folded_pattern or text_words[first + size - 1].end > marked.end:
         yield from _as_written(text, marked)
         return
     for index, word in enumerate(folded):
-        if word == pattern[0] and folded[index : index + len(pattern)] == pattern:
-            yield Span(text_words[index].start, text_words[index + len(pattern) - 1].end, marked.label)
+        if word != folded_pattern[0] or folded[index : index + size] != folded_pattern:
+            continue
+        if _may_match(pattern, written[index : index + size]):
+            yield Span(text_words[index].start, text_words[index + size - 1].end, marked.label)
+
+
+def _may_match(marked: Sequence[str], place: Sequence[str]) -> bool:
+    """Whether words that differ in case only may be the same.
+
+    A marked word in capitals ("US", "COVID", "PCs") matches only itself. Any other word matches every case, but a short
+    word in capitals only where several words are all in capitals, as in a heading ("new york", "NEW YORK").
+    """
+    alone = len(marked) == 1
+    heading = not alone and "".join(place).isupper()
+    return all(
+        word == other
+        or not (_in_capitals(word, alone) or (_in_capitals(other, alone) and len(other) <= _SHORT and not heading))
+        for word, other in zip(marked, place, strict=True)
+    )
+
+
+def _in_capitals(word: str, alone: bool) -> bool:
+    """Whether a word begins with capitals; one letter does so only where it stands ``alone`` ("C", but "A Tale")."""
+    return word[:2].isupper() and (alone or len(word) > 1)
 
 
 def _as_written(text: str, marked: Span) -> Iterator[Span]:
