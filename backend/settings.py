@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         le=1,
         description="Loss of F1 on the held-out documents with which a new version is still promoted.",
     )
+    max_lost_regions: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the regions that a version may leave unused without a person's promotion.",
+    )
     label_issues: bool = Field(
         True,
         validation_alias=AliasChoices("label_issues", "suspects"),

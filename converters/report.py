@@ -66,6 +66,10 @@ _REPAIRED = frozenset(
 )
 
 
+MAX_EXAMPLES = 20
+"""Issues of each kind that a report keeps, however many other ones there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One problem: ``task`` is the id of the task as a string, ``detail`` the values."""
@@ -110,13 +114,15 @@ class ConversionReport:
     issues: list[Issue] = field(default_factory=list)
     max_issues: int = 1000
     _counts: Counter[Problem] = field(default_factory=Counter, init=False, repr=False)
-    _first: dict[Problem, Issue] = field(default_factory=dict, init=False, repr=False)
+    _examples: dict[Problem, list[Issue]] = field(default_factory=dict, init=False, repr=False)
 
     def note(self, problem: Problem, task: str, detail: str) -> None:
         """Record a problem of a task; beyond ``max_issues`` it is only counted, so that memory stays bounded."""
         issue = Issue(problem, task, detail)
         self._counts[problem] += 1
-        self._first.setdefault(problem, issue)
+        examples = self._examples.setdefault(problem, [])
+        if len(examples) < MAX_EXAMPLES:
+            examples.append(issue)
         if len(self.issues) < self.max_issues:
             self.issues.append(issue)
 
@@ -128,12 +134,18 @@ class ConversionReport:
         self.unknown_labels += later.unknown_labels
         self.issues += later.issues[: max(self.max_issues - len(self.issues), 0)]
         self._counts += later._counts
-        self._first = later._first | self._first
+        for problem, issues in later._examples.items():
+            examples = self._examples.get(problem, [])
+            self._examples[problem] = examples + issues[: MAX_EXAMPLES - len(examples)]
 
     @property
     def lost_regions(self) -> int:
         """How many of the ``regions`` are not among the ``spans``."""
         return max(0, self.regions - self.spans)
+
+    def examples(self, problem: Problem) -> list[Issue]:
+        """The first issues of a kind, at most `MAX_EXAMPLES`."""
+        return list(self._examples.get(problem, ()))
 
     def problems(self) -> dict[Problem, int]:
         """The number of problems of each kind, the most frequent first."""
@@ -170,7 +182,7 @@ class ConversionReport:
 
     def _problem_lines(self) -> Iterator[str]:
         for problem, count in self.problems().items():
-            first = self._first[problem]
+            first = self._examples[problem][0]
             yield f"{problem.words} {count}× (task {first.task}: {first.detail})"
 
 

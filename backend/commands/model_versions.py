@@ -41,7 +41,7 @@ def versions(settings: Settings, project: str | None, as_json: bool) -> None:
 
 
 def _row(version: Version, current: str | None) -> tuple[str, ...]:
-    from backend.evaluation.gate import describe
+    from backend.evaluation.verdict import describe
     from backend.scores import Score
 
     return (
@@ -57,7 +57,7 @@ def _row(version: Version, current: str | None) -> tuple[str, ...]:
 
 def version_fields(version: Version) -> dict[str, Any]:
     """A version's columns, its score, the gate's decision, its promotions and both as a sentence, for JSON."""
-    from backend.evaluation.gate import describe
+    from backend.evaluation.verdict import describe
     from backend.scores import Score
 
     score = Score.from_metrics(version.metrics)

@@ -58,7 +58,7 @@ def _f1(overview: Overview) -> str:
 
 
 def _facts(overview: Overview) -> list[tuple[str, object]]:
-    from backend.evaluation.gate import describe
+    from backend.evaluation.verdict import describe
 
     facts: list[tuple[str, object]] = [
         ("labelled tasks", f"{overview.labelled:,}"),

@@ -43,7 +43,7 @@ def train(settings: Settings, /, project: str, wait: bool, **overrides: Any) -> 
         raise click.ClickException(f"Run {run.id} was cancelled.")
     if run.state != "finished":
         raise click.ClickException(f"Run {run.id} {run.state}: {run.error or 'no reason was recorded'}")
-    from backend.evaluation.gate import describe
+    from backend.evaluation.verdict import describe
 
     verdict = describe(loop.store.versions.get(run.project, run.version or ""))
     click.echo(f"Run {run.id} finished: version {run.version}{f', {verdict}' if verdict else ''}.")

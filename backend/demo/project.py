@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from backend.demo.processes import DemoError, Processes
-from backend.evaluation.gate import describe
+from backend.evaluation.verdict import describe
 from backend.label_studio.api import ProjectSetup, RemoteProject
 from backend.loop import Loop
 from backend.store.models import LIVE, Version

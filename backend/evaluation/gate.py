@@ -1,18 +1,22 @@
-"""The promotion gate: decides from held-out tasks whether a new version replaces the current one."""
+"""The promotion gate: decides whether a new version replaces the current one.
+
+A version that learnt from too few of the regions people drew is rejected; others are compared on held-out tasks.
+`backend.evaluation.verdict` has the decisions as sentences.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from backend.conversion import Conversion, lost_share
 from backend.evaluation.bootstrap import Floats, Ints, resampled_sums
 from backend.evaluation.evaluate import Metrics
-from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks
-from backend.store.models import GATE, Decision, Version
+from backend.scores import are_too_few
+from backend.store.models import Decision
 
 REJECTING_SHARE = 0.9
 """Share of the resamples in which a candidate must be worse to be rejected; ``docs/training.md`` gives the reasons."""
@@ -26,9 +30,13 @@ FEW_DOCUMENTS_SHARE = 0.95
 COMPARABLE_DOCUMENTS = 3
 """On fewer held-out documents no candidate is rejected: resamples of one or two documents hardly differ."""
 
-_NAMED_LABELS = 3
+MIN_HELD_OUT_SHARE = 0.5
+"""Share of the regions drawn in held-out tasks that must be used, so that these tasks measure a candidate."""
 
 Rule = Literal[
+    "forgotten_labels",
+    "lost_regions",
+    "lost_held_out_regions",
     "no_held_out_entities",
     "no_current_version",
     "only_new_labels_held_out",
@@ -39,6 +47,9 @@ Rule = Literal[
 ]
 """Which rule of the gate decided:
 
+- ``forgotten_labels``: regions carry a label that the current version has and the candidate lacks; rejected.
+- ``lost_regions``: more regions could not be used than ``max_lost_regions`` allows; rejected.
+- ``lost_held_out_regions``: none, or less than `MIN_HELD_OUT_SHARE`, of the held-out regions were used; rejected.
 - ``no_held_out_entities``: no held-out document has a region; promoted.
 - ``no_current_version``: no version serves, or its files cannot be opened; promoted.
 - ``only_new_labels_held_out``: the held-out regions all have labels that the current version lacks; promoted.
@@ -56,7 +67,9 @@ class GateDecision:
     ``f1`` (candidate) and ``current_f1`` are measured on the labels both versions have, on the same ``documents``
     held-out documents; ``None`` where there was nothing to measure or compare. ``compared_with`` names the current
     version. ``share_worse`` is the share of resamples in which the candidate is worse by more than ``tolerance``,
-    ``share_better`` that in which it is better. ``new_labels`` are those that the current version lacks.
+    ``share_better`` that in which it is better. ``new_labels`` are those that the current version lacks. The last six
+    say how many of the regions in the project and in held-out tasks were used, as in `Decision`; ``None`` where this is
+    not known.
     """
 
     promote: bool
@@ -69,6 +82,65 @@ class GateDecision:
     share_worse: float | None = None
     share_better: float | None = None
     new_labels: tuple[str, ...] = ()
+    regions: int | None = None
+    regions_used: int | None = None
+    held_out_regions: int | None = None
+    held_out_regions_used: int | None = None
+    max_lost_regions: float | None = None
+    forgotten_labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def decide_on_regions(
+    conversion: Conversion,
+    *,
+    labels: Collection[str],
+    current_labels: Collection[str],
+    max_lost_regions: float,
+    current_name: str | None = None,
+    current_decision: Decision | None = None,
+) -> GateDecision | None:
+    """Reject a candidate that learnt from too few of the project's regions; ``None`` where `decide` may compare it.
+
+    It is rejected if regions carry labels that the current version has and the candidate lacks, if a larger share than
+    ``max_lost_regions`` could not be used, and if less than `MIN_HELD_OUT_SHARE` of the held-out regions could. A share
+    is accepted that is not larger than the one of ``current_decision``: a person promoted that version in spite of it.
+    """
+    held_out = conversion.held_out
+    unknown = conversion.unknown_labels.items()
+    forgotten = {label: regions for label, regions in unknown if label in current_labels and label not in labels}
+    accepted, accepted_held_out = _accepted_shares(current_decision)
+    rule: Rule
+    if forgotten:
+        rule = "forgotten_labels"
+    elif conversion.total.lost_share > max(max_lost_regions, accepted):
+        rule = "lost_regions"
+    elif held_out.lost_share > max(1 - MIN_HELD_OUT_SHARE, accepted_held_out):
+        rule = "lost_held_out_regions"
+    else:
+        return None
+    decision = GateDecision(promote=False, rule=rule, documents=held_out.tasks_used, compared_with=current_name)
+    decision = replace(decision, forgotten_labels=forgotten)
+    return with_regions(decision, conversion, max_lost_regions=max_lost_regions)
+
+
+def with_regions(decision: GateDecision, conversion: Conversion, *, max_lost_regions: float) -> GateDecision:
+    """The decision with the numbers of regions that were used."""
+    return replace(
+        decision,
+        regions=conversion.total.regions,
+        regions_used=conversion.total.regions_used,
+        held_out_regions=conversion.held_out.regions,
+        held_out_regions_used=conversion.held_out.regions_used,
+        max_lost_regions=max_lost_regions,
+    )
+
+
+def _accepted_shares(decision: Decision | None) -> tuple[float, float]:
+    """The shares of lost regions, of all and of held-out ones, with which the current version was promoted."""
+    if decision is None:
+        return 0.0, 0.0
+    held_out = lost_share(decision.held_out_regions, decision.held_out_regions_used)
+    return lost_share(decision.regions, decision.regions_used), held_out
 
 
 def decide(
@@ -149,87 +221,3 @@ def _f1(sums: Ints | Floats) -> Floats:
     correct, predicted, gold = np.moveaxis(sums, -1, 0)
     entities = predicted + gold
     return np.where(entities > 0, 2 * correct / np.maximum(entities, 1), 1.0)
-
-
-def describe(version: Version) -> str:
-    """What the gate decided about a version, and when a person last promoted it; empty if neither happened."""
-    parts = [explain(version.decision)] if version.decision else []
-    by_people = [promotion for promotion in version.promotions if promotion.actor != GATE]
-    if by_people:
-        last = max(by_people, key=lambda promotion: promotion.promoted_at or 0.0)
-        on = f" on {datetime.fromtimestamp(last.promoted_at, UTC).date().isoformat()}" if last.promoted_at else ""
-        parts.append(f"promoted by hand{on} ({last.actor})")
-    return "; ".join(parts)
-
-
-def explain(decision: GateDecision | Decision) -> str:
-    """One sentence for the project lead, without a full stop, beginning with ``promoted:`` or ``rejected:``.
-
-    F1 is not given on fewer than `MIN_DOCUMENTS` held-out documents: there it is unknown.
-    """
-    if isinstance(decision, Decision) and decision.note:
-        return decision.note
-    outcome = "promoted" if decision.promote else "rejected"
-    reason = _reason(decision)
-    return f"{outcome}: {reason}" if reason else outcome
-
-
-def _reason(decision: GateDecision | Decision) -> str:
-    current = decision.compared_with or "the current version"
-    documents = decision.documents or 0
-    new_labels = f"it has labels that {current} lacks ({_names(decision.new_labels)})"
-    match decision.rule:
-        case "no_held_out_entities":
-            without = "no held-out task has regions" if documents else "no task is held out yet"
-            return f"nothing could be compared, because {without} ({MIN_DOCUMENTS} held-out tasks are needed)"
-        case "no_current_version":
-            score = Score.from_metrics({"f1": decision.f1, "documents": documents})
-            return f"there is no current version to compare with; {score.sentence}"
-        case "only_new_labels_held_out":
-            return f"{new_labels}, and no held-out region has another label"
-        case "new_labels" if are_too_few(documents):
-            return f"{new_labels}; {_too_few(documents)} to compare the other labels"
-        case "new_labels":
-            return f"{new_labels}; {_figures(decision, current)} for the other labels"
-        case "too_few_documents":
-            return f"{_too_few(documents)} to compare it with {current}"
-        case "few_documents" if decision.promote:
-            return f"{_too_few(documents)} to compare it closely with {current}; it is not much worse"
-        case "few_documents":
-            return f"much worse than {current}: {_worse(decision)}; {_too_few(documents)} to measure small differences"
-        case "bootstrap":
-            return f"{_figures(decision, current)} ({_resamples(decision)})"
-    return ""
-
-
-def _resamples(decision: GateDecision | Decision) -> str:
-    if not decision.promote:
-        return _worse(decision)
-    if (decision.f1 or 0.0) < (decision.current_f1 or 0.0):
-        return f"{_worse(decision)}, {_percent(REJECTING_SHARE)} would reject it"
-    if decision.share_better:
-        return f"better in {_percent(decision.share_better)} of resamples"
-    return "as good in all resamples"
-
-
-def _figures(decision: GateDecision | Decision, current: str) -> str:
-    on = f"on the same {held_out_tasks(decision.documents or 0)}"
-    return f"F1 {decision.f1:.3f} against {decision.current_f1:.3f} of {current} {on}"
-
-
-def _worse(decision: GateDecision | Decision) -> str:
-    return f"F1 lower by more than {decision.tolerance:g} in {_percent(decision.share_worse or 0.0)} of resamples"
-
-
-def _too_few(documents: int) -> str:
-    return f"only {held_out_tasks(documents)} ({MIN_DOCUMENTS} are needed), too few"
-
-
-def _percent(share: float) -> str:
-    """Rounded down, so that a share just below a threshold does not read as if it had reached it."""
-    return f"{int(100 * share + 1e-9)} %"
-
-
-def _names(labels: Sequence[str]) -> str:
-    rest = len(labels) - _NAMED_LABELS
-    return ", ".join(labels[:_NAMED_LABELS]) + (f" and {rest} more" if rest > 0 else "")

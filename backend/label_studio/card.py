@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import BackendError
-from backend.evaluation.gate import describe
+from backend.evaluation.verdict import describe
 from backend.label_studio.api import Backends, LabelStudioAPI, RemoteBackend
 from backend.label_studio.identity import same_project
 from backend.registry import UNTRAINED

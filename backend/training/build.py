@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from backend.conversion import Conversion
 from backend.evaluation.evaluate import Metrics, evaluate
 from backend.inference.tagger import Precision, Tagger
 from backend.recipe import Recipe
@@ -63,6 +64,7 @@ def build_version(
     precision: Precision = "auto",
     start: Path | None = None,
     other_ranks: OtherRanks | None = None,
+    conversion: Conversion | None = None,
 ) -> BuiltVersion:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
@@ -70,7 +72,8 @@ def build_version(
     ``other_ranks`` take part in it. With ``precision`` ``auto`` the version may be served in int8 (`decide_precision`);
     the scores are those of the precision that is served. ``progress`` is called with a phase of `PHASES` and the
     fraction of it that is done; an exception it raises ends the run. Besides the model, ``folder`` gets
-    ``metrics.json``, the documents as ``snapshot.conll`` and a model card. After a failure its content is incomplete.
+    ``metrics.json``, the documents as ``snapshot.conll`` and a model card, which say with ``conversion`` what became of
+    the regions that were drawn. After a failure its content is incomplete.
     Raises `TrainingError`.
     """
     timer = _PhaseTimer()
@@ -100,6 +103,7 @@ def build_version(
         "recipe": asdict(recipe),
         "training": trained,
         "counts": _counts(subsets) | _losses(tagged),
+        "conversion": conversion.to_dict() if conversion else None,
         **decision.to_dict(),
         "seconds": timer.seconds,
         "libraries": {library: version(library) for library in _LIBRARIES} | {"python": platform.python_version()},

@@ -11,13 +11,16 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.errors import BackendError, ModelError, RunCancelled
+from backend.conversion import Conversion, count
+from backend.errors import BackendError, ModelError, NotEnoughLabels, RunCancelled
 from backend.evaluation.evaluate import Metrics, evaluate
-from backend.evaluation.gate import GateDecision, decide, explain
+from backend.evaluation.gate import GateDecision, decide, decide_on_regions, with_regions
+from backend.evaluation.verdict import explain
 from backend.label_studio.client import open_label_studio
 from backend.logs import configure_logging
 from backend.recipe import Recipe
@@ -27,8 +30,11 @@ from backend.store import Store
 from backend.store.models import Project, Run
 from backend.training.faults import translate_faults
 from backend.training.progress import RunProgress
-from backend.training.snapshot import take_snapshot
+from backend.training.snapshot import Snapshot, take_snapshot
+from backend.training.split import subset_of
 from converters import TaggedDocument
+from converters.label_studio import note_loss
+from converters.tagged import tag_document
 from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
@@ -98,13 +104,19 @@ def _train_and_publish(
         replace_annotations=True,
         progress=lambda fraction: progress("fetching", fraction),
     )
-    progress.note(documents=len(snapshot.documents))
+    conversion = _conversion(snapshot)
+    progress.note(documents=conversion.total.tasks_used, conversion=conversion.to_dict())
+    _check_regions(conversion)
 
     # torch and transformers take seconds to import; a run without a snapshot fails before that.
     from backend.training.build import build_version
 
     registry = Registry(settings.model_dir, store, device="cpu", precision=settings.precision)
-    with registry.staging(run.id, attempt=run.attempt) as folder, translate_faults(settings.model_dir):
+    with (
+        registry.staging(run.id, attempt=run.attempt) as folder,
+        translate_faults(settings.model_dir),
+        _naming_losses(conversion),
+    ):
         built = build_version(
             snapshot.documents,
             labels=snapshot.config.labels,
@@ -115,8 +127,9 @@ def _train_and_publish(
             precision=settings.precision,
             start=_start(registry, store.projects.get(project.uid), recipe),
             other_ranks=other_ranks,
+            conversion=conversion,
         )
-        decision = _decide(store, registry, project.uid, built, tolerance=settings.promotion_tolerance)
+        decision = _decide(settings, store, registry, project.uid, built, conversion)
         progress("publishing", 0.0)
         version = registry.publish(
             project.uid,
@@ -129,6 +142,39 @@ def _train_and_publish(
             write_row=lambda version: progress.publish(version, promote=decision.promote, revision=snapshot.revision),
         )
     log.info("%s %s", version.name, explain(decision))
+
+
+def _conversion(snapshot: Snapshot) -> Conversion:
+    """What became of the snapshot's regions; those that do not become tags are noted in its reports."""
+    for document in snapshot.documents:
+        report = snapshot.reports[subset_of(document.id)]
+        for loss in tag_document(document, labels=snapshot.config.labels).losses:
+            note_loss(report, document.id, loss)
+            report.spans -= 1
+    return Conversion.from_reports(snapshot.reports.values(), held_out=snapshot.reports["test"])
+
+
+def _check_regions(conversion: Conversion) -> None:
+    """Raise `NotEnoughLabels` if people have labelled, but nothing of it can be used."""
+    total = conversion.total
+    losses = "; ".join(conversion.loss_sentences())
+    if total.regions and not total.regions_used:
+        tasks, regions = count(total.tasks, "labelled task"), count(total.regions, "region")
+        raise NotEnoughLabels(f"{tasks} with {regions}, of which none can be used: {losses}.")
+    if total.tasks and not total.tasks_used:
+        raise NotEnoughLabels(f"{count(total.tasks, 'labelled task')}, of which none can be used: {losses}.")
+
+
+@contextmanager
+def _naming_losses(conversion: Conversion) -> Iterator[None]:
+    """Add to the error that there are too few labels which ones could not be used."""
+    try:
+        yield
+    except NotEnoughLabels as error:
+        losses = "; ".join(conversion.loss_sentences())
+        if not losses:
+            raise
+        raise NotEnoughLabels(f"{error} What could not be used: {losses}.") from None
 
 
 def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
@@ -144,17 +190,33 @@ def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
     return folder if metrics["recipe"]["base"] == recipe.base else None
 
 
-def _decide(store: Store, registry: Registry, uid: str, built: BuiltVersion, *, tolerance: float) -> GateDecision:
-    """Compare a new version with the current one, on the new version's test set."""
-    current = store.projects.get(uid).current_version
-    return decide(
-        built.metrics,
-        _metrics_of(registry, uid, current, built.test) if current else None,
+def _decide(
+    settings: Settings, store: Store, registry: Registry, uid: str, built: BuiltVersion, conversion: Conversion
+) -> GateDecision:
+    """Judge how many regions a new version learnt from, then compare it with the current one on its test set."""
+    name = store.projects.get(uid).current_version
+    current = store.versions.get(uid, name) if name else None
+    current_labels = current.labels if current else ()
+    limit = settings.max_lost_regions
+    rejection = decide_on_regions(
+        conversion,
         labels=built.labels,
-        current_labels=store.versions.get(uid, current).labels if current else (),
-        tolerance=tolerance,
-        current_name=current,
+        current_labels=current_labels,
+        max_lost_regions=limit,
+        current_name=name,
+        current_decision=current.decision if current else None,
     )
+    if rejection:
+        return rejection
+    decision = decide(
+        built.metrics,
+        _metrics_of(registry, uid, name, built.test) if name else None,
+        labels=built.labels,
+        current_labels=current_labels,
+        tolerance=settings.promotion_tolerance,
+        current_name=name,
+    )
+    return with_regions(decision, conversion, max_lost_regions=limit)
 
 
 def _metrics_of(registry: Registry, uid: str, version: str, documents: Sequence[TaggedDocument]) -> Metrics | None:

@@ -24,7 +24,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("backend.evaluation",),
     ("backend.inference",),
     ("backend.store", "backend.queue", "backend.recipe"),
-    ("backend.scores", "backend.settings", "backend.errors", "backend.logs"),
+    ("backend.scores", "backend.conversion", "backend.settings", "backend.errors", "backend.logs"),
     ("converters",),
     ("label_config",),
 )

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 
 from backend.__main__ import cli
 from backend.demo.show import Places, _instructions
-from backend.evaluation.gate import GateDecision, explain
+from backend.evaluation.gate import GateDecision
+from backend.evaluation.verdict import explain
 from backend.label_studio.api import RemoteProject
 from backend.label_studio.card import card_of
 from backend.settings import Settings

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, make_response, render
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
 
-from backend.evaluation.gate import describe
+from backend.evaluation.verdict import describe
 from backend.loop import Loop
 from backend.web.dashboard import charts, formatting
 from backend.web.failures import sentence_and_status

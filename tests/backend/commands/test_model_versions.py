@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Callable
 
-from backend.evaluation.gate import GateDecision, explain
+from backend.evaluation.gate import GateDecision
+from backend.evaluation.verdict import explain
 from backend.registry import Registry
 from backend.scores import Score
 from backend.store import Store

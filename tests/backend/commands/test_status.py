@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from backend.evaluation.gate import GateDecision, explain
+from backend.evaluation.gate import GateDecision
+from backend.evaluation.verdict import explain
 from backend.store import Store
 from backend.store.models import Version
 from tests.backend.commands.conftest import Command

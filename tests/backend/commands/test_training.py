@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from backend.commands import training as module
-from backend.evaluation.gate import GateDecision, explain
+from backend.evaluation.gate import GateDecision
+from backend.evaluation.verdict import explain
 from backend.loop import Loop
 from backend.store import Store
 from backend.store.models import Run, RunState, Version

@@ -7,7 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from backend.evaluation.evaluate import Metrics, score
-from backend.evaluation.gate import GateDecision, Rule, decide, describe, explain
+from backend.evaluation.gate import GateDecision, Rule, decide
+from backend.evaluation.verdict import describe, explain
 from backend.store.models import Decision
 
 

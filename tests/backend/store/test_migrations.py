@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Inspector, inspect
 from sqlalchemy.exc import OperationalError
 
 from backend.errors import SettingsError
-from backend.evaluation.gate import describe
+from backend.evaluation.verdict import describe
 from backend.queue import open_queue
 from backend.store import Store
 from backend.store.database import open_engine

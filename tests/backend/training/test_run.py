@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from backend.errors import BaseModelUnavailable
 from backend.evaluation.evaluate import score
-from backend.evaluation.gate import describe
+from backend.evaluation.verdict import describe
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Run, Version
