@@ -4,6 +4,7 @@
 
     BackendError
     ├── InvalidRequest            400  the caller sent something unusable
+    │   └── UnusableMapping            an old label cannot be read as the new one
     ├── TextUnavailable           400  a text that a task names by its address cannot be read
     ├── NotFound                  404
     │   ├── UnknownProject
@@ -42,6 +43,10 @@ class BackendError(Exception):
 
 class InvalidRequest(BackendError):
     status = 400
+
+
+class UnusableMapping(InvalidRequest):
+    pass
 
 
 class TextUnavailable(BackendError):

@@ -13,7 +13,10 @@ from backend.settings import Settings
 
 
 class Overrides(BaseModel):
-    """Parameters that a project (``extra_params`` of its ML backend in Label Studio) or a run may set; see `Recipe`."""
+    """Parameters that a project (``extra_params`` of its ML backend in Label Studio) or a run may set; see `Recipe`.
+
+    ``label_map`` is none of the recipe: it belongs to the project (`backend.store.models.Project.renamed_labels`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,9 +26,10 @@ class Overrides(BaseModel):
     batch_size: int | None = Field(None, ge=1, le=4096)
     seed: int | None = Field(None, ge=0, lt=2**32)
     warm_start: bool | None = None
+    label_map: dict[str, str] | None = Field(None, exclude=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Only the parameters that are set."""
+        """Only the parameters of the recipe that are set."""
         return self.model_dump(exclude_none=True)
 
 

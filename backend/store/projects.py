@@ -16,12 +16,13 @@ _CURRENT_VERSION = select(Project.current_version).where(Project.uid == bindpara
 
 
 class ProjectFields(TypedDict, total=False):
-    """What Label Studio tells of a project."""
+    """What Label Studio, or for ``label_map`` the lead, tells of a project."""
 
     title: str | None
     label_config: str | None
     access_token: str | None
     extra_params: Mapping[str, Any] | None
+    label_map: Mapping[str, str] | None
 
 
 class Projects:

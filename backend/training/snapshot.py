@@ -61,7 +61,7 @@ def take_snapshot(
         store.annotations.replace(uid, label_studio.annotation_tasks(remote.id))
     revision = store.projects.get(uid).revision  # before the tasks are fetched: later changes are for the next run
     progress(0.5)
-    config = LabelConfig.from_xml(remote.label_config)
+    config = LabelConfig.from_xml(remote.label_config).with_renamed(store.projects.get(uid).renamed_labels)
     snapshot = read_snapshot(label_studio.labelled_tasks(remote.id), config, revision=revision)
     log.info("%s", snapshot.report.summary())
     return snapshot
