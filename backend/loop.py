@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 from backend.errors import Conflict
-from backend.inference.suggest import suggest
 from backend.inference.tagger import Tagging
+from backend.inference.tasks import TaskPrediction, TaskTexts, TextTagger, UntrainedTagger, predict_tasks
 from backend.label_studio.api import PredictionStore
 from backend.label_studio.preannotate import preannotate_project
 from backend.label_studio.sync import OnProgress, SyncResult
@@ -85,26 +85,25 @@ class Loop:
 
         A project without a version gets empty taggings of score 0 from version ``untrained``.
         """
-        name, parts = self.predict_parts(uid, texts, version=version)
-        return Answer(name, [tagging for part in parts for tagging in part])
+        name, tagger = self._tagger(uid, version)
+        return Answer(name, [tagging for part in tagger.tag_parts(texts) for tagging in part])
 
-    def predict_parts(
-        self, uid: str, texts: Sequence[str], *, version: str | None = None
-    ) -> tuple[str, Iterator[list[Tagging]]]:
-        """The same in parts, each as soon as it is computed, and the name of the version that makes them all."""
+    def predict_tasks(
+        self, uid: str, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] = (), version: str | None = None
+    ) -> tuple[str, Iterator[list[TaskPrediction]]]:
+        """Predict tasks in parts, each as soon as it is computed (`predict_tasks`), and name the version that does so.
+
+        ``marked`` are regions that an annotator has just drawn on each text of the only task.
+        """
+        name, tagger = self._tagger(uid, version)
+        return name, predict_tasks(tagger, tasks, marked=marked)
+
+    def _tagger(self, uid: str, version: str | None) -> tuple[str, TextTagger]:
         if version is not None:
             self.store.versions.usable(uid, version)
         else:
             version = self.store.projects.current_version(uid)
-        if version is None:
-            return UNTRAINED, iter([[Tagging(spans=(), score=0.0) for _ in texts]])
-        return version, self.registry.tagger(uid, version).tag_parts(texts)
-
-    def suggest(self, uid: str, text: str, marked: Sequence[Span], *, version: str | None = None) -> Answer:
-        """Answer an annotator who has just ``marked`` regions: the same words elsewhere, and the model's regions."""
-        answer = self.predict(uid, [text], version=version)
-        (tagging,) = answer.taggings
-        return Answer(answer.version, [replace(tagging, spans=suggest(text, marked, tagging.spans))])
+        return (UNTRAINED, UntrainedTagger()) if version is None else (version, self.registry.tagger(uid, version))
 
     # Labels arrive
 

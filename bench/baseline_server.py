@@ -17,7 +17,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from gunicorn.app.base import BaseApplication
 
-from label_config import LabelConfig
+from label_config import LabelConfig, LabelledText
 
 
 class Server(BaseApplication):
@@ -51,21 +51,22 @@ def create_app(folder: str) -> Flask:
     def predict() -> Response:
         body = request.get_json()
         config = LabelConfig.from_xml(body["label_config"])
-        texts = [task["data"][config.text_field] for task in body["tasks"]]
-        return jsonify(results=[_prediction(pieces, config) for pieces in predictor(texts)])
+        [text] = config.texts
+        texts = [text.shown(task["data"]) or "" for task in body["tasks"]]
+        return jsonify(results=[_prediction(pieces, text) for pieces in predictor(texts)])
 
     return app
 
 
-def _prediction(pieces: Sequence[dict[str, Any]], config: LabelConfig) -> dict[str, Any]:
+def _prediction(pieces: Sequence[dict[str, Any]], text: LabelledText) -> dict[str, Any]:
     regions = []
     for label, group in groupby(pieces, key=lambda piece: piece["entity"].partition("-")[2]):
         together = list(group)
-        control = config.control_of(label)
+        control = text.control_of(label)
         regions.append(
             {
                 "from_name": control.from_name if control else None,
-                "to_name": control.to_name if control else None,
+                "to_name": text.name,
                 "type": "labels",
                 "value": {"start": together[0]["start"], "end": together[-1]["end"], "labels": [label]},
                 "score": _mean(together),

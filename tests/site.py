@@ -70,7 +70,7 @@ class Site:
         tasks: list[dict[str, Any]] = [
             {
                 "data": {"text": document.text},
-                "annotations": [{"result": regions(document.text, document.spans, config)}],
+                "annotations": [{"result": regions(document.text, document.spans, config.texts[0])}],
             }
             for document in labelled
         ]

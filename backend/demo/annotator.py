@@ -51,16 +51,16 @@ def label_and_check(project: DemoProject, samples: Samples, threshold: int, step
 
 
 def _label(project: DemoProject, samples: Samples, number: int, tick: Callable[[str], None]) -> Labelled:
-    config = LabelConfig.from_xml(project.remote.label_config)
+    [labelled_text] = LabelConfig.from_xml(project.remote.label_config).texts
     truth = {document.text: document.spans for document in samples.unlabelled}
     total = correct = 0
     for done, task in enumerate(project.label_studio.unlabelled_tasks(project.remote.id)[:number], start=1):
-        text = task.data[config.text_field]
+        text = labelled_text.shown(task.data) or ""
         spans = truth[text]
         [tagging] = project.loop.predict(project.remote.uid, [text]).taggings
         correct += len({_place(span) for span in tagging.spans} & {_place(span) for span in spans})
         total += len(spans)
-        project.label_studio.annotate(task.id, regions(text, spans, config))
+        project.label_studio.annotate(task.id, regions(text, spans, labelled_text))
         tick(f"· {done} of {number}")
     return Labelled(number, total, correct)
 

@@ -48,11 +48,13 @@ def parse_query(name: str, line: str) -> Document:
 
 def as_tasks(samples: Samples, config: LabelConfig) -> list[dict[str, Any]]:
     """Tasks in Label Studio's import format, the labelled ones with an annotation."""
+    [labelled_text] = config.texts
+    [field] = labelled_text.fields
     labelled = [
         {
-            "data": {config.text_field: document.text},
-            "annotations": [{"result": regions(document.text, document.spans, config)}],
+            "data": {field: document.text},
+            "annotations": [{"result": regions(document.text, document.spans, labelled_text)}],
         }
         for document in samples.labelled
     ]
-    return labelled + [{"data": {config.text_field: document.text}} for document in samples.unlabelled]
+    return labelled + [{"data": {field: document.text}} for document in samples.unlabelled]

@@ -122,7 +122,7 @@ def gather_all(
 
 
 def tag_mask(tags: Sequence[str], labels: Collection[str] | None) -> Mask:
-    """Which of ``tags`` a text may have that offers only ``labels``: theirs and ``O``; all tags where it is ``None``."""
+    """Which of ``tags`` a text may have that offers only ``labels``: theirs and ``O``; all tags for ``None``."""
     return np.array([tag == "O" or labels is None or split_tag(tag)[1] in labels for tag in tags], dtype=bool)
 
 
@@ -133,6 +133,6 @@ def restrict(scores: Floats, allowed: Mask) -> Floats:
     has that shape, or that of one word. The exponentials of the result sum to one for each word.
     """
     masked = np.where(allowed, scores, -np.inf).astype(np.float32)
-    shifted = masked - masked.max(axis=1, keepdims=True, initial=-np.inf)
+    shifted = masked - masked.max(axis=1, keepdims=True)
     result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from backend.errors import ModelError
 from backend.inference.batches import length_sorted
 from backend.inference.bulk import bulk_threads, is_bulk, parts
-from backend.inference.decode import Floats, Ints, Viterbi, gather_all
+from backend.inference.decode import Floats, Ints, Mask, Viterbi, gather_all, restrict, tag_mask
 from backend.inference.entities import EntityFinder, prediction_scores, region_scores
 from backend.inference.micro_batching import MicroBatcher
 from backend.inference.session import Device, OnnxSession, cuda_available, int8_is_exact
@@ -49,6 +49,10 @@ class Tagging:
 
     spans: tuple[Span, ...]
     score: float
+
+
+OfferedLabels = Sequence[Collection[str] | None]
+"""For each text, the labels that it offers; ``None`` where it offers all that the model knows."""
 
 
 class Tagger:
@@ -88,31 +92,36 @@ class Tagger:
             )
         return cls(read_encoder(folder), session, tags)
 
-    def tag(self, texts: Sequence[str]) -> list[Tagging]:
+    def tag(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> list[Tagging]:
         """Tag any texts; returns one `Tagging` for each, in order.
 
         ``text[span.start:span.end]`` is the exact text of an entity. Texts of similar length are computed together,
-        which does not change the result.
+        which does not change the result. ``labels`` restricts each text to some of the model's labels: the tags of
+        others are excluded before decoding, and scores are probabilities among the tags that remain.
         """
-        return [tagging for part in self.tag_parts(texts) for tagging in part]
+        return [tagging for part in self.tag_parts(texts, labels) for tagging in part]
 
-    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+    def tag_parts(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> Iterator[list[Tagging]]:
         """The same in parts: a small request as one part, on this thread, a bulk request (`is_bulk`) in several.
 
         While the model computes a part, the next one is prepared and the spans of the one before it are made; at most
         three parts are in memory.
         """
+        allowed = None if labels is None else self._allowed(labels)
         if is_bulk(texts):
-            yield from self._tag_bulk(texts)
+            yield from self._tag_bulk(texts, allowed)
         else:
-            part = self._prepare(texts)
+            part = self._prepare(texts, allowed)
             yield self._finish(part, map(self._micro_batcher, part.batches))
 
-    def _tag_bulk(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+    def _tag_bulk(self, texts: Sequence[str], allowed: Mask | None) -> Iterator[list[Tagging]]:
         threads = bulk_threads()
         waiting: deque[tuple[_Part, list[Future[list[Floats]]]]] = deque()
+        first = 0
         for part_texts in parts(texts):
-            part = self._prepare(part_texts)
+            end = first + len(part_texts)
+            part = self._prepare(part_texts, None if allowed is None else allowed[first:end])
+            first = end
             waiting.append((part, [threads.submit(self._session.log_probabilities, batch) for batch in part.batches]))
             if len(waiting) > 1:
                 yield self._collect(*waiting.popleft())
@@ -122,12 +131,19 @@ class Tagger:
     def _collect(self, part: _Part, futures: Sequence[Future[list[Floats]]]) -> list[Tagging]:
         return self._finish(part, (future.result() for future in futures))
 
-    def _prepare(self, texts: Sequence[str]) -> _Part:
+    def _allowed(self, labels: OfferedLabels) -> Mask | None:
+        """The tags that each text may have, of shape (texts, tags); ``None`` where every text may have every tag."""
+        distinct = {id(offered): offered for offered in labels}
+        rows = {key: row for row, key in enumerate(distinct)}
+        masks = np.array([tag_mask(self._tags, offered) for offered in distinct.values()]).reshape(-1, len(self._tags))
+        return None if masks.all() else masks[[rows[id(offered)] for offered in labels]]
+
+    def _prepare(self, texts: Sequence[str], allowed: Mask | None) -> _Part:
         """Split texts into words and windows: everything before the model."""
         text_words = [words(text) for text in texts]
         windows = self._encoder.encode([[word.text for word in sequence] for sequence in text_words])
         groups = length_sorted([len(window.input_ids) for window in windows], budget=self._budget)
-        return _Part(text_words, [[windows[index] for index in group] for group in groups])
+        return _Part(text_words, [[windows[index] for index in group] for group in groups], allowed)
 
     def _finish(self, part: _Part, scores: Iterable[list[Floats]]) -> list[Tagging]:
         """Make spans and scores, for all texts at once: everything after the model."""
@@ -139,6 +155,8 @@ class Tagger:
             outside=self._outside,
             tags=len(self._tags),
         )
+        if part.allowed is not None:
+            emissions = restrict(emissions, np.repeat(part.allowed, sizes, axis=0))
         tags = self._viterbi.best_tags(emissions, sizes)
         chosen = emissions[np.arange(len(tags)), tags]
         spans, counts = self._spans(list(chain.from_iterable(part.words)), tags, chosen, np.cumsum(sizes))
@@ -162,10 +180,11 @@ class Tagger:
 
 
 class _Part(NamedTuple):
-    """A part of a request: the words of each text, and their windows in batches."""
+    """A part of a request: the words of each text, their windows in batches, and the tags it may have, or ``None``."""
 
     words: list[list[Word]]
     batches: list[list[Window]]
+    allowed: Mask | None
 
 
 def read_encoder(folder: Path) -> WindowEncoder:

@@ -12,13 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from backend.errors import LabelStudioError
-from backend.inference.tagger import Tagging
+from backend.inference.tasks import TextTagger, predict_tasks, read_texts
 from backend.label_studio.api import Page, Prediction, PredictionStore, UnlabelledTask
 from backend.label_studio.importer import BackgroundTask, Importer, split_by_regions
-from converters import regions, task_text
+from converters import LoadText
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -59,12 +58,6 @@ class SyncResult:
         return self.present + self.stored + len(self.refused)
 
 
-class TextTagger(Protocol):
-    """What a sync needs of a `Tagger`."""
-
-    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]: ...
-
-
 OnProgress = Callable[[SyncResult], object]
 """Progress callback; may be called from several threads."""
 
@@ -98,15 +91,22 @@ def sync_predictions(
 
 
 def predict_parts(
-    tasks: Sequence[UnlabelledTask], *, version: str, tagger: TextTagger, config: LabelConfig
+    tasks: Sequence[UnlabelledTask],
+    *,
+    version: str,
+    tagger: TextTagger,
+    config: LabelConfig,
+    load: LoadText | None = None,
 ) -> Iterator[list[Prediction]]:
     """One prediction for each task, in order, a part at a time; a task without a text gets an empty prediction."""
-    texts = [task_text({"data": task.data}, config) or "" for task in tasks]
-    inputs = zip(tasks, texts, strict=True)
-    for part in tagger.tag_parts(texts):
+    texts = read_texts(({"data": task.data} for task in tasks), config, load=load)
+    for number, reason in texts.unavailable.items():
+        log.warning("task %s gets an empty prediction: %s", tasks[number].id, reason)
+    waiting = iter(tasks)
+    for part in predict_tasks(tagger, texts):
         yield [
-            Prediction(task=task.id, regions=regions(text, tagging.spans, config), score=tagging.score, version=version)
-            for tagging, (task, text) in zip(part, inputs, strict=False)
+            Prediction(task=task.id, regions=regions, score=score, version=version)
+            for (regions, score), task in zip(part, waiting, strict=False)
         ]
 
 

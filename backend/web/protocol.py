@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
-from backend.inference.tagger import Tagging
+from backend.inference.tasks import TaskPrediction, TaskTexts, read_texts
 from backend.loop import Loop
 from backend.registry import UNTRAINED
 from backend.store.models import Run
 from backend.web.messages import Event, JobStatus, Predict, Setup, Train, Versions, Webhook, parse, to_json
-from converters import Span, read_regions, regions, task_text
+from converters import Span, read_regions
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -61,32 +61,22 @@ def predict() -> Response:
     written while the model computes the next.
     """
     call = _read_call()
-    version, parts = _predict(_loop(), call)
-    results = b"".join(_results(call, version, parts))
+    version, parts = _loop().predict_tasks(call.uid, call.tasks, marked=call.marked, version=call.version)
+    results = b"".join(_results(version, parts))
     return Response(b'{"results":[' + results + b"]}\n", mimetype="application/json")
 
 
 class _PredictCall(NamedTuple):
-    """A parsed request to ``/predict``: ``texts`` are those of its tasks, in order, ``None`` for a task without one.
+    """A parsed request to ``/predict``.
 
-    ``marked`` are the regions that an annotator has just drawn on the only task, with Auto-Annotation on. ``uid`` is
-    empty where the request names no project.
+    ``marked`` are the regions that an annotator has just drawn on each text of the only task, with Auto-Annotation on.
+    ``uid`` is empty where the request names no project.
     """
 
     uid: str
-    config: LabelConfig
-    texts: list[str | None]
+    tasks: TaskTexts
     version: str | None
-    marked: tuple[Span, ...]
-
-
-def _predict(loop: Loop, call: _PredictCall) -> tuple[str, Iterable[Sequence[Tagging]]]:
-    # An empty text costs the model nothing.
-    texts = [text or "" for text in call.texts]
-    if call.marked:
-        answer = loop.suggest(call.uid, texts[0], call.marked, version=call.version)
-        return answer.version, [answer.taggings]
-    return loop.predict_parts(call.uid, texts, version=call.version)
+    marked: Sequence[Sequence[Span]]
 
 
 def _read_call() -> _PredictCall:
@@ -97,16 +87,10 @@ def _read_call() -> _PredictCall:
             "Field `project` is missing: send it, or send `label_config` and no `model_version`, which need no project."
         )
     config = _read_config(body.label_config or _stored_config(_loop(), uid))
-    texts = [task_text(task, config) if isinstance(task, dict) else None for task in body.tasks]
-    _log_missing(uid, body.tasks, texts, config)
-    if all(text is None for text in texts):
-        raise InvalidRequest(
-            f"None of the {len(texts)} tasks has a text in `data.{config.text_field}`: put a string there, since the "
-            "labelling configuration reads the text from that field."
-        )
-    only = texts[0] if len(texts) == 1 else None
-    marked = read_regions(body.marked, only, config) if only else ()
-    return _PredictCall(uid, config, texts, body.model_version, marked)
+    tasks = read_texts(body.tasks, config)
+    _check_texts(uid, body.tasks, tasks)
+    marked = read_regions(body.marked, tasks.texts, config) if len(body.tasks) == 1 and body.marked else ()
+    return _PredictCall(uid, tasks, body.model_version, marked)
 
 
 # Label Studio sends the whole configuration with every opened task.
@@ -120,30 +104,29 @@ def _stored_config(loop: Loop, uid: str) -> str:
     return project.label_config
 
 
-def _log_missing(uid: str, tasks: list[Any], texts: list[str | None], config: LabelConfig) -> None:
-    for task, text in zip(tasks, texts, strict=True):
-        if text is None:
-            name = task.get("id") if isinstance(task, dict) else task
-            log.warning(
-                "project %s: task %.40r has no text in data.%s and gets an empty result",
-                uid or "(not named)", name, config.text_field,
-            )  # fmt: skip
+def _check_texts(uid: str, sent: Sequence[Any], tasks: TaskTexts) -> None:
+    """Name the tasks without a text in the log; `InvalidRequest` where no task has any field of a text."""
+    fields = list(dict.fromkeys(field for text in tasks.config.texts for field in text.fields))
+    for number in tasks.without_text:
+        name = sent[number].get("id") if isinstance(sent[number], dict) else sent[number]
+        reason = (
+            tasks.unavailable.get(number) or f"it has no text in {' or '.join(f'data.{field}' for field in fields)}"
+        )
+        log.warning("project %s: task %.40r gets an empty result: %s", uid or "(not named)", name, reason)
+    if len(tasks.without_text) == len(sent) and not tasks.unavailable:
+        raise InvalidRequest(
+            f"None of the {len(sent)} tasks has a text in {' or '.join(f'`data.{field}`' for field in fields)}: put it "
+            "there, since the labelling configuration reads the text from that field."
+        )
 
 
-def _results(call: _PredictCall, version: str, parts: Iterable[Sequence[Tagging]]) -> Iterator[bytes]:
+def _results(version: str, parts: Iterable[Sequence[TaskPrediction]]) -> Iterator[bytes]:
     """The results as JSON, separated by commas."""
-    texts = iter(call.texts)
     comma = b""
     for part in parts:
-        results = [_result(text, tagging, version, call.config) for tagging, text in zip(part, texts, strict=False)]
+        results = [{"result": regions, "score": score, "model_version": version} for regions, score in part]
         yield comma + to_json(results)[1:-1]
         comma = b","
-
-
-def _result(text: str | None, tagging: Tagging, version: str, config: LabelConfig) -> dict[str, Any]:
-    if text is None:
-        return {"result": [], "score": 0.0, "model_version": version}
-    return {"result": regions(text, tagging.spans, config), "score": tagging.score, "model_version": version}
 
 
 @protocol.post("/webhook")

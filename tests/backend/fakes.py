@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioRejected
-from backend.inference.tagger import Tagging
+from backend.inference.tagger import OfferedLabels, Tagging
 from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
 from backend.store import Store
 from backend.store.changes import settle_changes
@@ -69,11 +69,11 @@ class FakeQueue:
 
 
 class SushiTagger:
-    """A model that knows one dish, and is less sure of longer texts."""
+    """A model that knows one dish, and is less sure of longer texts. Parts have three texts."""
 
     labels = LABELS
 
-    def tag(self, texts: Sequence[str]) -> list[Tagging]:
+    def tag(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> list[Tagging]:
         return [
             Tagging(
                 spans=tuple(Span(match.start(), match.end(), "Dish", 0.9) for match in re.finditer("sushi", text)),
@@ -82,9 +82,13 @@ class SushiTagger:
             for text in texts
         ]
 
-    def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+    def tag_parts(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> Iterator[list[Tagging]]:
+        offered = labels or [None] * len(texts)
         for start in range(0, len(texts), 3):
-            yield self.tag(texts[start : start + 3])
+            yield [
+                tagging if of_text is None or "Dish" in of_text else replace(tagging, spans=())
+                for tagging, of_text in zip(self.tag(texts[start : start + 3]), offered[start:], strict=False)
+            ]
 
 
 class FakeLabelStudio:
@@ -110,6 +114,7 @@ class FakeLabelStudio:
         self.webhooks: dict[str, str | None] = {}
         self.creates_webhooks = True
         self.prelabelling = False
+        self.version = "1.23.2"
         self.down = down
         self.imports: list[int] = []
         self.tabs: dict[str, tuple[str, datetime]] = {}
@@ -135,7 +140,7 @@ class FakeLabelStudio:
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
         self._answer()
         return [
-            {"id": task, "data": {"text": self.texts[task]}, "annotations": [{"id": number, "result": [_dish()]}]}
+            {"id": task, "data": {"text": self.texts[task]}, "annotations": [_first_word(number, self.texts[task])]}
             for number, task in self.owners.items()
         ]
 
@@ -188,6 +193,10 @@ class FakeLabelStudio:
             raise LabelStudioError(f"Label Studio answered 400: it holds no prediction of {version}")
         self.shown = version
 
+    def release(self) -> str:
+        self._answer()
+        return self.version
+
     def backends(self, project_id: int) -> list[RemoteBackend]:
         self._answer()
         return list(self.ml_backends)
@@ -229,6 +238,7 @@ class FakeLabelStudio:
             raise self.down
 
 
-def _dish() -> dict[str, Any]:
-    value = {"start": 0, "end": 5, "text": "sushi", "labels": ["Dish"]}
-    return {"id": "a", "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+def _first_word(number: int, text: str) -> dict[str, Any]:
+    """An annotation that marks the first five characters."""
+    value = {"start": 0, "end": 5, "text": text[:5], "labels": ["Dish"]}
+    return {"id": number, "result": [{"from_name": "label", "to_name": "text", "type": "labels", "value": value}]}

@@ -83,7 +83,7 @@ def _import_the_rest(site: Site, project: RemoteProject, queries: list[Document]
         return len({span.label for span in tagging.spans}), tagging.score
 
     queries = sorted(queries, key=to_see, reverse=True)
-    tasks = [{"data": {config.text_field: query.text}} for query in queries]
+    tasks = [{"data": {config.texts[0].fields[0]: query.text}} for query in queries]
     site.label_studio.import_tasks(project.id, tasks)
     serving = site.loop.store.projects.current_version(project.uid) or ""
     site.wait(f"predictions of {serving}", lambda: site.is_shown(project, serving), 300)
@@ -92,9 +92,9 @@ def _import_the_rest(site: Site, project: RemoteProject, queries: list[Document]
 
 
 def _answer(site: Site, project: RemoteProject, queries: list[Document], config: LabelConfig) -> None:
-    tasks = {task.data[config.text_field]: task.id for task in site.label_studio.unlabelled_tasks(project.id)}
+    tasks = {task.data[config.texts[0].fields[0]]: task.id for task in site.label_studio.unlabelled_tasks(project.id)}
     for query in queries:
-        site.label_studio.annotate(tasks[query.text], regions(query.text, query.spans, config))
+        site.label_studio.annotate(tasks[query.text], regions(query.text, query.spans, config.texts[0]))
 
 
 def _trained(site: Site, project: RemoteProject, number: int) -> None:

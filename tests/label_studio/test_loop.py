@@ -179,7 +179,7 @@ def test_a_task_labelled_updated_and_deleted_counts_once(site: Site, project: Co
     task, other, _ = project.unlabelled()
     annotation = site.label_studio.annotate(task.id, [])
     site.wait("the new annotation", lambda: project.changed_tasks() == 1)
-    result = regions(task.data["text"], samples.documents()[-12].spans, LabelConfig.from_xml(CONFIG))
+    result = regions(task.data["text"], samples.documents()[-12].spans, LabelConfig.from_xml(CONFIG).texts[0])
     site.api("PATCH", f"/api/annotations/{annotation}/", json={"result": result})
     site.api("DELETE", f"/api/annotations/{annotation}/")
     # Label Studio sends its webhooks in order: when the last one has been counted, so have those before it.

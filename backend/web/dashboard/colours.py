@@ -27,7 +27,8 @@ def label_colours(config: LabelConfig | None, labels: Sequence[str] = ()) -> dic
 
     A label without a valid colour gets a generated one.
     """
-    details = [label for control in (config.controls if config else ()) for label in control.details]
+    texts = config.texts if config else ()
+    details = [label for text in texts for control in text.controls for label in control.details]
     configured = {label.name: _hex(label.background) for label in reversed(details)}
     names = list(dict.fromkeys([*(config.labels if config else ()), *labels]))
     generated = islice(colours(), len(names))

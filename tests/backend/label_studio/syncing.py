@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backend.label_studio.sync import OnProgress, SyncResult, TextTagger, sync_predictions
+from backend.inference.tasks import TextTagger
+from backend.label_studio.sync import OnProgress, SyncResult, sync_predictions
 from label_config import LabelConfig
 from tests.backend.fakes import LABEL_CONFIG, FakeLabelStudio, SushiTagger
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.errors import LabelStudioError
-from backend.inference.tagger import Tagging
+from backend.inference.tagger import OfferedLabels, Tagging
 from backend.label_studio import importer
 from backend.label_studio.api import Prediction, UnlabelledTask
 from backend.label_studio.sync import SyncResult, predict_parts
@@ -70,9 +70,9 @@ def test_next_batch_is_predicted_while_the_last_one_is_stored(monkeypatch: pytes
     original = studio.import_predictions
 
     class Counted(SushiTagger):
-        def tag_parts(self, texts: Sequence[str]) -> Iterator[list[Tagging]]:
+        def tag_parts(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> Iterator[list[Tagging]]:
             predicted.release()
-            return super().tag_parts(texts)
+            return super().tag_parts(texts, labels)
 
     def store(project_id: int, predictions: Sequence[Prediction]) -> int:
         assert predicted.acquire(timeout=10)
