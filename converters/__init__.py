@@ -17,6 +17,7 @@ from converters.bio import (
 from converters.conll import (
     ConllDocument,
     ConllError,
+    ConllOptions,
     ConllSentence,
     Layout,
     SidecarError,
@@ -29,11 +30,19 @@ from converters.conll import (
 from converters.document import Document, Span, Word
 from converters.export_file import load_tasks
 from converters.json_stream import UnreadableJSON
-from converters.label_studio import LoadText, TextNotLoaded, iter_documents, read_regions, read_tasks, task_texts
+from converters.label_studio import (
+    LoadText,
+    TextNotLoaded,
+    iter_documents,
+    read_regions,
+    read_tasks,
+    task_texts,
+    text_names,
+)
 from converters.report import ConversionReport, Issue, Problem
 from converters.schemes import Converted, Scheme, detect_scheme, to_bio
 from converters.sentences import split_sentences
-from converters.tagged import OTHER_LABEL, TaggedDocument, tag_document
+from converters.tagged import OTHER_LABEL, UNKNOWN, TaggedDocument, tag_document
 from converters.tasks import annotation_task, prediction_task, regions, task_regions, write_tasks
 from converters.words import TOKENIZERS, Tokenizer, whitespace_words, words
 
@@ -41,9 +50,11 @@ __all__ = [
     "OTHER_LABEL",
     "OUTSIDE",
     "TOKENIZERS",
+    "UNKNOWN",
     "Agreement",
     "ConllDocument",
     "ConllError",
+    "ConllOptions",
     "ConllSentence",
     "ConversionReport",
     "Converted",
@@ -84,6 +95,7 @@ __all__ = [
     "tags_to_spans",
     "task_regions",
     "task_texts",
+    "text_names",
     "to_bio",
     "to_documents",
     "transitions",

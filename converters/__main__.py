@@ -9,11 +9,11 @@ import os
 import sys
 
 from converters import commands
-from converters.conll import read_conll
+from converters.commands import ConllFile, NothingConverted
+from converters.conll import ConllOptions
 from converters.conversion import Reading
 from converters.report import ConversionReport
-from converters.stats import count
-from converters.streams import progress, reading_text
+from converters.stats import Stats
 from converters.words import TOKENIZERS
 
 _DESCRIPTION = """\
@@ -62,16 +62,19 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="XML", help="the project's labelling configuration; by default generated from the labels"
     )
     command.add_argument("--report", metavar="REPORT.json", help="write what was left out, by document, to this file")
+    _add_conll_options(command)
 
     command = _command(subparsers, "conll-to-config", _to_config, "a CoNLL file → a labelling configuration")
     command.add_argument("source", metavar="IN")
     command.add_argument("target", metavar="OUT.xml")
+    _add_conll_options(command)
 
     command = _command(
         subparsers, "stats", _stats, "tokens, entities, sentence lengths and illegal tags of a CoNLL file"
     )
     command.add_argument("source", metavar="IN")
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_conll_options(command)
     return parser
 
 
@@ -92,38 +95,71 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agreement", action="store_true", help="use the majority of all annotators, word by word")
 
 
+def _add_conll_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for reading a CoNLL file."""
+    parser.add_argument("--encoding", metavar="NAME", help="such as latin-1, cp1252, utf-16; by default UTF-8")
+    columns = "counted from 1, or from the end with -1, -2, …; by default detected"
+    parser.add_argument("--token-column", metavar="N", type=int, help=f"the column of the words, {columns}")
+    parser.add_argument("--tag-column", metavar="N", type=int, help=f"the column of the tags, {columns}")
+    parser.add_argument("--label", metavar="NAME", help="the label of tags that are only B, I and O")
+
+
+def _conll_file(options: argparse.Namespace) -> ConllFile:
+    known = ConllOptions(options.token_column, options.tag_column, options.label)
+    return ConllFile(options.source, options.encoding, known)
+
+
 def _to_conll(options: argparse.Namespace) -> None:
     how = Reading(options.tokenizer, not options.no_sentences, options.annotator, options.agreement)
-    written, report = commands.label_studio_to_conll(options.source, options.target, config=options.config, how=how)
-    _finish(report, options.report, report.summary())
+    try:
+        written, report = commands.label_studio_to_conll(options.source, options.target, config=options.config, how=how)
+    except NothingConverted as error:
+        _write_report(options, error.report)
+        raise
+    _write_report(options, report)
+    _say(report.summary())
     _say(f"{written.documents:,} documents, {written.tokens:,} tokens, {written.spans:,} entities written.")
 
 
 def _to_label_studio(options: argparse.Namespace) -> None:
-    number, report = commands.conll_to_label_studio(
-        options.source, options.target, kind=options.kind, config=options.config
+    source = _conll_file(options)
+    try:
+        number, stats, report = commands.conll_to_label_studio(
+            source, options.target, kind=options.kind, config=options.config
+        )
+    except NothingConverted as error:
+        _write_report(options, error.report)
+        raise
+    _write_report(options, report, stats)
+    _say_all(stats.notes())
+    if report.problems():
+        _say(report.summary())
+    _say(
+        f"{number:,} tasks with {options.kind} written: {stats.sentences:,} sentences, {stats.tokens:,} tokens, "
+        f"{report.spans:,} entities."
     )
-    left_out = sum(report.problems().values())
-    _finish(report, options.report, f"{left_out} problems: {report.problems()}" if left_out else "")
-    _say(f"{number:,} tasks with {options.kind} written.")
 
 
 def _to_config(options: argparse.Namespace) -> None:
-    labels = commands.conll_to_config(options.source, options.target)
+    labels, stats = commands.conll_to_config(_conll_file(options), options.target)
+    _say_all(stats.notes())
     _say(f"Labels: {', '.join(labels)}.")
 
 
 def _stats(options: argparse.Namespace) -> None:
-    with reading_text(options.source) as stream:
-        stats = count(progress(read_conll(stream), "documents"))
+    stats = commands.conll_stats(_conll_file(options))
+    _say_all(stats.notes())
     sys.stdout.write(json.dumps(stats.to_dict(), ensure_ascii=False) + "\n" if options.json else stats.table())
 
 
-def _finish(report: ConversionReport, target: str | None, summary: str) -> None:
-    if target:
-        commands.write_report(report, target)
-    if summary:
-        _say(summary)
+def _write_report(options: argparse.Namespace, report: ConversionReport, stats: Stats | None = None) -> None:
+    if options.report:
+        commands.write_report(report, options.report, stats)
+
+
+def _say_all(sentences: list[str]) -> None:
+    for sentence in sentences:
+        _say(sentence)
 
 
 def _say(sentence: str) -> None:

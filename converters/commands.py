@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, BinaryIO, Literal, NamedTuple, TextIO
 
-from converters.conll import Written, read_conll, to_documents
+from converters.conll import ConllOptions, Written, read_conll, split_only_document, to_documents
 from converters.conversion import Conversion, Reading
 from converters.document import Document
 from converters.export_file import load_tasks
+from converters.foreign import not_json
 from converters.infer import infer_config
-from converters.report import ConversionReport
+from converters.report import ConversionReport, Problem
+from converters.stats import Stats, count, counted
 from converters.streams import (
     STANDARD,
     Progress,
     Writable,
+    head_of,
     progress,
     reading,
     reading_text,
@@ -32,6 +36,33 @@ SIDECAR = ".jsonl"
 
 Form = Literal["conll", "bio", "json"]
 
+_LOST = (Problem.UNKNOWN_LABEL, Problem.OUTSIDE_TEXT, Problem.EMPTY_SPAN)
+
+
+class NothingConverted(ValueError):
+    """There was something to convert, and nothing could be; the message says why, the ``report`` in detail."""
+
+    def __init__(self, problem: str, report: ConversionReport) -> None:
+        super().__init__(problem)
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class ConllFile:
+    """A CoNLL file, its encoding (``None``: detected), and what is known about its columns."""
+
+    name: str
+    encoding: str | None = None
+    options: ConllOptions = field(default_factory=ConllOptions)
+
+
+class ConllTasks(NamedTuple):
+    """What `conll_to_label_studio` wrote: the number of tasks, what was read, and what was left out."""
+
+    tasks: int
+    stats: Stats
+    report: ConversionReport
+
 
 def label_studio_to_conll(
     source: str, target: str, *, config: str | None = None, how: Reading | None = None
@@ -41,16 +72,26 @@ def label_studio_to_conll(
         return _convert(source, target, Conversion(read_config(config), how or Reading()))
     with rereadable(source) as file:
         with reading(file) as stream:
+            _check_json(stream)
             inferred = infer_config(progress(load_tasks(stream), "tasks read"))
         return _convert(file, target, Conversion(inferred, how or Reading()))
 
 
 def _convert(source: str, target: str, conversion: Conversion) -> tuple[Written, ConversionReport]:
     counter = Progress("tasks")
-    with reading(source) as stream, _writing_conll(target) as (rows, sidecar):
-        conversion.write_file(stream, rows, sidecar, on_progress=counter.add)
+    with reading(source) as stream:
+        _check_json(stream)
+        with _writing_conll(target) as (rows, sidecar):
+            conversion.write_file(stream, rows, sidecar, on_progress=counter.add)
+            if conversion.report.tasks and not conversion.written.documents:
+                raise NothingConverted(f"Nothing was converted. {conversion.report.summary()}", conversion.report)
     counter.end()
     return conversion.written, conversion.report
+
+
+def _check_json(stream: BinaryIO) -> None:
+    if problem := not_json(head_of(stream).decode("utf-8", "replace")):
+        raise ValueError(problem[0].upper() + problem[1:])
 
 
 def export_tasks(
@@ -111,42 +152,66 @@ def _writing_conll(target: str) -> Iterator[tuple[TextIO, TextIO | None]]:
         yield rows, files.enter_context(writing_text(target + SIDECAR)) if target != STANDARD else None
 
 
-def write_report(report: ConversionReport, target: str) -> None:
-    """Write a report as JSON."""
-    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n"
+def write_report(report: ConversionReport, target: str, stats: Stats | None = None) -> None:
+    """Write a report as JSON; the ``stats`` of the CoNLL file that was read are under ``conll``."""
+    value = report.to_dict() | ({"conll": stats.to_dict()} if stats else {})
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
     with writing(target) as out:
         out.write(text.encode("utf-8", "backslashreplace"))
 
 
 def conll_to_label_studio(
-    source: str, target: str, *, kind: Literal["predictions", "annotations"], config: str | None = None
-) -> tuple[int, ConversionReport]:
-    """Convert a CoNLL file to tasks for import; return their number and the report of what was left out.
+    source: ConllFile, target: str, *, kind: Literal["predictions", "annotations"], config: str | None = None
+) -> ConllTasks:
+    """Convert a CoNLL file to tasks for import.
 
-    If the file has a sidecar, texts and offsets are restored exactly.
+    If the file has a sidecar, texts and offsets are restored exactly. Raises `NothingConverted` for a file without
+    words, and where none of its entities can be written.
     """
-    report = ConversionReport()
-    sidecar_file = Path(source + SIDECAR)
-    with rereadable(source) as file:
-        label_config = read_config(config) if config else LabelConfig.from_xml(generate(labels_of(file)))
-        sidecar = str(sidecar_file) if source != STANDARD and sidecar_file.exists() else None
-        with writing(target) as out, conll_documents(file, sidecar) as documents:
+    report, stats = ConversionReport(), Stats()
+    with _rereadable(source) as file:
+        sidecar = _sidecar(source)
+        label_config = read_config(config) if config else LabelConfig.from_xml(generate(_labels(file, sidecar)))
+        with writing(target) as out, _documents(file, sidecar, stats) as documents:
             number = write_tasks(progress(documents, "documents"), out, label_config, kind=kind, report=report)
-    return number, report
+            _count_written(number, stats, report)
+            if number and not stats.tokens and not sidecar:
+                raise NothingConverted("Nothing was converted: the file has no word.", report)
+            if stats.entities and not report.spans:
+                raise NothingConverted(f"No entity could be written. {report.summary()}", report)
+    return ConllTasks(number, stats, report)
 
 
-def conll_to_config(source: str, target: str) -> list[str]:
-    """Write a labelling configuration with the labels of a CoNLL file; return them."""
-    labels = labels_of(source)
+def _count_written(number: int, stats: Stats, report: ConversionReport) -> None:
+    problems = report.problems()
+    report.tasks = report.labelled = report.used = report.documents = number
+    report.regions = stats.entities.total()
+    report.spans = report.regions - sum(problems.get(problem, 0) for problem in _LOST)
+
+
+def conll_to_config(source: ConllFile, target: str) -> tuple[list[str], Stats]:
+    """Write a labelling configuration with the labels of a CoNLL file; return them, and what was read."""
+    stats = Stats()
+    labels = _labels(source, _sidecar(source), stats)
     with writing(target) as out:
         out.write(generate(labels).encode("utf-8"))
-    return labels
+    return labels, stats
 
 
-def labels_of(source: str) -> list[str]:
-    """The labels of a CoNLL file, in alphabetical order."""
-    with conll_documents(source, None) as documents:
-        return sorted({span.label for document in progress(documents, "documents read") for span in document.spans})
+def conll_stats(source: ConllFile) -> Stats:
+    """Count what is in a CoNLL file."""
+    with reading_text(source.name, source.encoding) as lines:
+        return count(progress(read_conll(lines, source.options), "documents"))
+
+
+def _labels(source: ConllFile, sidecar: str | None, stats: Stats | None = None) -> list[str]:
+    """The labels of a CoNLL file, in alphabetical order, at least one."""
+    with _documents(source, sidecar, stats or Stats()) as documents:
+        labels = {span.label for document in progress(documents, "documents read") for span in document.spans}
+    if not labels:
+        problem = "has no entity, so no labelling configuration can be made of it: give the project's with --config."
+        raise ValueError(f"{source.name} {problem}")
+    return sorted(labels)
 
 
 def read_config(file: str) -> LabelConfig:
@@ -154,10 +219,23 @@ def read_config(file: str) -> LabelConfig:
     return LabelConfig.from_xml(Path(file).read_text(encoding="utf-8-sig"))
 
 
+def _sidecar(source: ConllFile) -> str | None:
+    """The file's sidecar, if there is one."""
+    sidecar = source.name + SIDECAR
+    return sidecar if source.name != STANDARD and Path(sidecar).exists() else None
+
+
 @contextmanager
-def conll_documents(source: str, sidecar: str | None) -> Iterator[Iterator[Document]]:
-    """The documents of a CoNLL file, with their exact texts if a sidecar is given."""
+def _rereadable(source: ConllFile) -> Iterator[ConllFile]:
+    with rereadable(source.name) as name:
+        yield replace(source, name=name)
+
+
+@contextmanager
+def _documents(source: ConllFile, sidecar: str | None, stats: Stats) -> Iterator[Iterator[Document]]:
+    """The documents of a CoNLL file, which are counted, with their exact texts if a sidecar is given."""
     with ExitStack() as files:
-        stream = files.enter_context(reading_text(source))
+        lines = files.enter_context(reading_text(source.name, source.encoding))
+        conll = read_conll(lines, source.options)
         sidecar_lines = files.enter_context(reading_text(sidecar)) if sidecar else None
-        yield to_documents(read_conll(stream), sidecar_lines)
+        yield to_documents(counted(conll if sidecar else split_only_document(conll), stats), sidecar_lines)

@@ -1,7 +1,8 @@
-"""Reads and writes CoNLL files: the public names of the modules conll_layout, conll_read and conll_write."""
+"""Reads and writes CoNLL files: the public names of the modules conll_detect, conll_layout, _read and _write."""
 
-from converters.conll_layout import HEADER, ConllError, Layout, detect_layout
-from converters.conll_read import ConllDocument, ConllSentence, read_conll, to_documents
+from converters.conll_detect import detect_layout
+from converters.conll_layout import HEADER, ConllError, ConllOptions, Layout
+from converters.conll_read import ConllDocument, ConllSentence, read_conll, split_only_document, to_documents
 from converters.conll_write import Written, write_conll, write_tagged
 from converters.sidecar import SidecarError
 
@@ -9,12 +10,14 @@ __all__ = [
     "HEADER",
     "ConllDocument",
     "ConllError",
+    "ConllOptions",
     "ConllSentence",
     "Layout",
     "SidecarError",
     "Written",
     "detect_layout",
     "read_conll",
+    "split_only_document",
     "to_documents",
     "write_conll",
     "write_tagged",

@@ -2,7 +2,7 @@
 
 Three of the layouts, for "Yelp in Boston"::
 
-    -DOCSTART- -X- -X- O        Yelp<TAB>B-ORG       B-ORG Yelp
+    -DOCSTART- -X- O O          Yelp<TAB>B-ORG       B-ORG Yelp
                                 in<TAB>O             O in
     Yelp NNP B-NP B-ORG         Boston<TAB>B-LOC     B-LOC Boston
     in IN B-PP O
@@ -10,21 +10,22 @@ Three of the layouts, for "Yelp in Boston"::
 
     CoNLL-2003                  2 columns            tag first
 
-Source of CoNLL-2003: https://aclanthology.org/W03-0419
+`converters.conll_detect` finds the layout of a file. Source of CoNLL-2003: https://aclanthology.org/W03-0419
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from converters.schemes import Scheme, detect_scheme, is_tag
+from converters.schemes import Scheme
+from converters.tag_forms import PLAIN, TagForm
 
 HEADER = "-DOCSTART-"
-HEADER_ROW = f"{HEADER} -X- -X- O"
+
+HEADER_ROW = f"{HEADER} -X- O O"
+"""The form that spaCy's ``convert`` takes as the beginning of a document."""
 
 SPACE, TAB = " ", "\t"
 
@@ -33,6 +34,9 @@ _UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _BLANKS = re.compile(r"[ \t]+")
+
+# CoNLL-U: words that are written as one (1-2), and words that the text does not have (3.1).
+_RANGE = re.compile(r"[0-9]+[-.][0-9]+")
 
 
 class ConllError(ValueError):
@@ -44,11 +48,26 @@ class ConllError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class ConllOptions:
+    """What is known about a CoNLL file; the rest is detected.
+
+    Columns count from 1, or from the end if negative. ``label`` is that of tags which are only ``B``, ``I`` and ``O``.
+    """
+
+    token_column: int | None = None
+    tag_column: int | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The columns of a row, counted from 0: ``columns`` of them, separated by ``separator``.
 
-    A separator of ``" "`` means any run of spaces and tabs, ``"\\t"`` one tab. ``scheme`` is the scheme of the tags in
-    the file; `read_conll` returns them as BIO.
+    A separator of ``" "`` means any run of spaces and tabs, ``"\\t"`` one tab. ``form`` is how tags are written and
+    ``scheme`` their scheme; `read_conll` returns them as BIO. If ``numbered``, the first column counts the rows;
+    ``sentence_column`` holds a sentence's number or name. ``names`` is the row that names the columns. ``comments``
+    tells whether lines that begin with ``#`` and are not words are comments; ``types`` are the labels of a file whose
+    tags are types without a prefix. ``other_tag_columns`` hold tags too, and are not read.
     """
 
     name: str
@@ -57,14 +76,78 @@ class Layout:
     tag_column: int
     separator: str
     scheme: Scheme
+    form: TagForm = PLAIN
+    numbered: bool = False
+    sentence_column: int | None = None
+    names: tuple[str, ...] = ()
+    comments: bool = False
+    types: frozenset[str] = frozenset()
+    other_tag_columns: tuple[int, ...] = ()
 
     def split(self, line: str) -> list[str]:
         """Split a line, without its line end, into columns; a blank line has none."""
         return split_row(line, self.separator)
 
+    def is_comment(self, columns: Sequence[str]) -> bool:
+        """Whether a row at the beginning of a sentence is a comment: it begins with ``#`` and cannot hold a word.
+
+        A row whose last column is a tag, with a wrong number of columns, is no comment, unless it is ``# key = value``.
+        """
+        if not columns[0].startswith("#"):
+            return False
+        if columns[0] == "#" and columns[2:3] == ["="]:
+            return True
+        if len(columns) != self.columns:
+            return not self.is_known_tag(columns[-1])
+        tag = columns[self.tag_column]
+        return not self.is_known_tag(tag) and (columns[0] == "#" or self.form.plain(tag) is None)
+
+    def is_known_tag(self, value: str) -> bool:
+        """Whether a value is a tag of this file; types without a prefix must have occurred."""
+        plain = self.form.plain(value)
+        return plain is not None and (not self.types or plain == "O" or value in self.types)
+
+    def is_range(self, columns: Sequence[str]) -> bool:
+        """Whether a row of a numbered file is no word (CoNLL-U): its number is ``1-2`` or ``3.1``."""
+        return self.numbered and _RANGE.fullmatch(columns[0]) is not None
+
+    def is_readable(self, columns: Sequence[str]) -> bool:
+        """Whether a row with too many or too few columns has certainly its token and its tag in the usual columns.
+
+        That is so where tabs separate them, the other columns are on the right, and none of those is a tag.
+        """
+        last = max(self.token_column, self.tag_column)
+        return (
+            self.separator == TAB
+            and last < min(len(columns), self.columns)
+            and self.form.plain(columns[self.tag_column]) is not None
+            and not any(self.is_known_tag(column) for column in columns[self.columns :])
+        )
+
+    def describe(self) -> str:
+        """Which columns are read, and how, in plain sentences; columns count from 1."""
+        blanks = "tabs" if self.separator == TAB else "spaces"
+        parts = [
+            f"Tokens in column {self.token_column + 1}, tags in column {self.tag_column + 1} "
+            f"(written {self.form.example}, {self.scheme.value}), of {self.columns} separated by {blanks}"
+        ]
+        if self.numbered:
+            parts.append("column 1 counts the rows")
+        if self.sentence_column is not None:
+            parts.append(f"column {self.sentence_column + 1} numbers the sentences")
+        if self.names:
+            parts.append("a row of column names is skipped")
+        if self.comments:
+            parts.append("comment lines are skipped")
+        if self.other_tag_columns:
+            columns = ", ".join(str(column + 1) for column in self.other_tag_columns)
+            parts.append(f"tags are also in column {columns}, which --tag-column can choose")
+        note = "Tags are types without B- and I-: entities of one type that touch cannot be told apart and become one."
+        return "; ".join(parts) + "." + (f" {note}" if self.scheme is Scheme.IO else "")
+
 
 def split_row(line: str, separator: str) -> list[str]:
-    """Split a line, without its line end, into columns; a blank line has none."""
+    """Split a line, without its line end, into columns; a blank line has none, and empty last columns are left out."""
     if separator == SPACE and line.isprintable():  # then it has no tab, and no space but U+0020
         return line.split()
     visible = line.strip(" \t")
@@ -72,70 +155,16 @@ def split_row(line: str, separator: str) -> list[str]:
         return []
     if separator == SPACE:
         return _BLANKS.split(visible)
-    return [column.strip(" ") for column in line.split(TAB)]
+    return [column.strip(" ") for column in line.rstrip(" \t").split(TAB)]
 
 
 def is_header(columns: Sequence[str]) -> bool:
-    """Whether a row begins a document instead of holding a token: ``-DOCSTART-``, first or after an ``O``."""
-    return columns[0] == HEADER or (columns[0] == "O" and columns[1:2] == [HEADER])
+    """Whether a row begins a document: ``-DOCSTART-`` first, or after an ``O`` or a row number."""
+    if columns[0] == HEADER:
+        return True
+    return columns[1:2] == [HEADER] and (columns[0] == "O" or columns[0].isdecimal())
 
 
 def as_column(token: str) -> str:
     """Write a token so that the row stays one row and is not a header: other characters become U+FFFD."""
     return _UNWRITABLE.sub(_REPLACEMENT, token).replace(HEADER, _REPLACEMENT + HEADER[1:]) or _REPLACEMENT
-
-
-def detect_layout(lines: Sequence[tuple[int, str]]) -> Layout | None:
-    """Detect the layout from a file's first lines, each with its number; ``None`` if they hold no token.
-
-    Columns are separated by tabs if every row has one. The tags are in the last column or, if more values look like
-    tags there, in the first. Raises `ConllError` if neither holds tags, or if there is only one column.
-    """
-    token_lines = [(number, line) for number, line in lines if not _is_separator(split_row(line, SPACE))]
-    if not token_lines:
-        return None
-    separator = TAB if all(TAB in line for _, line in token_lines) else SPACE
-    rows = [split_row(line, separator) for _, line in token_lines]
-    columns = Counter(map(len, rows)).most_common(1)[0][0]
-    if columns < 2:
-        problem = f"there is only {rows[0][0]!r}: write a token and its tag, with a space or a tab between them."
-        raise ConllError(token_lines[0][0], problem)
-    tag_column = _tag_column([row for row in rows if len(row) == columns], token_lines[0][0])
-    return Layout(
-        name=_name(columns, tag_column),
-        columns=columns,
-        token_column=0 if tag_column else 1,
-        tag_column=tag_column,
-        separator=separator,
-        scheme=detect_scheme(_tags(lines, separator, columns, tag_column)),
-    )
-
-
-def _is_separator(columns: Sequence[str]) -> bool:
-    """Whether a row separates sentences or documents instead of holding a token."""
-    return not columns or is_header(columns)
-
-
-def _tag_column(rows: Sequence[Sequence[str]], line: int) -> int:
-    last = len(rows[0]) - 1
-    in_last, in_first = (sum(is_tag(row[column]) for row in rows) for column in (last, 0))
-    if max(in_last, in_first) * 2 <= len(rows):
-        problem = f"neither {rows[0][0]!r} nor {rows[0][last]!r} is a tag: write O or B-LABEL in the last column."
-        raise ConllError(line, problem)
-    return last if in_last >= in_first else 0
-
-
-def _name(columns: int, tag_column: int) -> str:
-    if tag_column == 0:
-        return "tag first"
-    return "CoNLL-2003" if columns == 4 else f"{columns} columns"
-
-
-def _tags(lines: Sequence[tuple[int, str]], separator: str, columns: int, tag_column: int) -> Iterator[list[str]]:
-    """The tags of each sentence in which every row has the right number of columns and a tag."""
-    rows = (split_row(line, separator) for _, line in lines)
-    for separates, sentence in groupby(rows, key=_is_separator):
-        if not separates:
-            tags = [row[tag_column] if len(row) == columns else "" for row in sentence]
-            if all(map(is_tag, tags)):
-                yield tags

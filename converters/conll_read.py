@@ -2,7 +2,7 @@
 
 In CoNLL-2003 (other layouts: `converters.conll_layout`)::
 
-    -DOCSTART- -X- -X- O
+    -DOCSTART- -X- O O
 
     Yelp NNP B-NP B-ORG
     in IN B-PP O
@@ -19,10 +19,14 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, islice
 
 from converters.bio import tags_to_spans
-from converters.conll_layout import ConllError, Layout, detect_layout, is_header
+from converters.conll_detect import detect_layout
+from converters.conll_layout import ConllError, ConllOptions, Layout, is_header
 from converters.document import Document, Span, Word
 from converters.schemes import is_tag, to_bio
 from converters.sidecar import Entry, SidecarError, fit, read_sidecar
+from converters.tag_forms import PLAIN
+
+_BOM = "\ufeff"
 
 HEAD_LINES = 10_000
 """The lines from which the layout is detected; the rest of a file is never held in memory."""
@@ -40,38 +44,66 @@ class ConllSentence:
 
 @dataclass(frozen=True, slots=True)
 class ConllDocument:
-    """The sentences of a document, none of them empty; ``line`` is its first line, ``layout`` the file's layout."""
+    """The sentences of a document, none of them empty; ``line`` is its first line, ``layout`` the file's layout.
+
+    ``header`` tells whether the first line is a ``-DOCSTART-`` row, ``split`` whether `split_only_document` made the
+    document.
+    """
 
     sentences: tuple[ConllSentence, ...]
     layout: Layout | None
     line: int
+    header: bool = False
+    split: bool = False
 
 
-def read_conll(stream: Iterable[str]) -> Iterator[ConllDocument]:
+def read_conll(stream: Iterable[str], options: ConllOptions | None = None) -> Iterator[ConllDocument]:
     """Read a CoNLL file line by line; at most one document and the first `HEAD_LINES` lines are in memory.
 
     Accepts the layouts that `detect_layout` distinguishes, any number of blank lines between sentences, any line ends
-    and a byte order mark. ``-DOCSTART-`` begins a document, which ends at the next; a sentence before the first one, or
-    in a file without any, is a document of its own. A file of headers only has no layout.
+    and byte order marks. Rows that only name the columns, comments (at the beginning of a sentence), and the rows of
+    CoNLL-U that are no words are left out. ``-DOCSTART-`` begins a document, which ends at the next; a sentence before
+    the first one, or in a file without any, is a document of its own. A file of headers only has no layout.
 
     Raises `ConllError`, which names the line, for a row with too many or too few columns, without a token, or with
     something other than a tag.
     """
     lines = _numbered(stream)
     head = list(islice(lines, HEAD_LINES))
-    layout = detect_layout(head)
+    layout = detect_layout(head, options)
     rows = _rows(chain(head, lines), layout)
     return _documents(rows, layout)
+
+
+def split_only_document(documents: Iterable[ConllDocument]) -> Iterator[ConllDocument]:
+    """Make each sentence a document where one ``-DOCSTART-`` begins the whole file, and no document follows.
+
+    Such a header is no document: Label Studio's own CoNLL2003 export has one, and then a sentence for each task.
+    """
+    rest = iter(documents)
+    first = next(rest, None)
+    if first is None:
+        return
+    second = next(rest, None)
+    if second is None and first.header and first.sentences:
+        for sentence in first.sentences:
+            yield ConllDocument((sentence,), first.layout, sentence.line, split=True)
+        return
+    yield first
+    if second is not None:
+        yield second
+    yield from rest
 
 
 def to_documents(conll: Iterable[ConllDocument], sidecar: Iterable[str] | None = None) -> Iterator[Document]:
     """Convert the documents of `read_conll`, with the ids, texts and offsets in the lines of the ``sidecar``.
 
-    Tags are taken from the CoNLL file, edited or not. Without a sidecar the ids are ``"1"``, ``"2"``, … and the words
-    are joined by single spaces. Raises `SidecarError` where the two files do not match.
+    Tags are taken from the CoNLL file, edited or not. Without a sidecar the ids are ``"1"``, ``"2"``, …, words are
+    joined by single spaces, sentences by line ends, and a lone header is none (see `split_only_document`). Raises
+    `SidecarError` where the two files do not match.
     """
     if sidecar is None:
-        for number, document in enumerate(conll, start=1):
+        for number, document in enumerate(split_only_document(conll), start=1):
             yield _joined(document, str(number))
         return
     entries = read_sidecar(sidecar)
@@ -86,60 +118,107 @@ def to_documents(conll: Iterable[ConllDocument], sidecar: Iterable[str] | None =
 
 def _numbered(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(stream, start=1):
-        yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
+        if line.startswith(_BOM):
+            line = line.removeprefix(_BOM) if number == 1 else _without_bom(line)
+        yield number, line.rstrip("\r\n")
+
+
+def _without_bom(line: str) -> str:
+    """Remove a byte order mark, which files that were joined have in their middle; before a space it is a token."""
+    rest = line.lstrip(_BOM)
+    return line if rest.startswith((" ", "\t")) and rest.strip() else rest
 
 
 def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[tuple[int, list[str]]]:
     """Split the lines into columns; a row that is not blank and not a header must have the right number."""
+    if layout is None:
+        yield from ((number, line.split()) for number, line in lines)
+        return
+    is_plain = not (layout.numbered or layout.names or layout.sentence_column is not None)
+    sentence = ""
+    begins = True
     for number, line in lines:
-        columns = layout.split(line) if layout else line.split()
-        if layout and len(columns) != layout.columns and columns and not is_header(columns):
-            problem = f"{line!r} has {len(columns)} of the {layout.columns} columns of other rows: correct the row."
-            raise ConllError(number, problem)
+        columns = layout.split(line)
+        if not columns or is_header(columns):
+            begins = True
+        elif not (is_plain and len(columns) == layout.columns and line[0] != "#"):
+            if _is_no_row(columns, begins, layout):
+                continue
+            _check_columns(number, line, columns, layout)
+            if layout.sentence_column is not None:
+                if not begins and columns[layout.sentence_column] != sentence:
+                    yield number, []
+                sentence = columns[layout.sentence_column]
+            begins = False
+        else:
+            begins = False
         yield number, columns
+
+
+def _is_no_row(columns: Sequence[str], begins: bool, layout: Layout) -> bool:
+    """Whether a row holds no word: a comment or the names of the columns, before a sentence, or a range of words."""
+    if begins and ((layout.comments and layout.is_comment(columns)) or _are_names(columns, layout)):
+        return True
+    return layout.is_range(columns)
+
+
+def _are_names(columns: Sequence[str], layout: Layout) -> bool:
+    return " ".join(columns).split() == " ".join(layout.names).split()
+
+
+def _check_columns(number: int, line: str, columns: Sequence[str], layout: Layout) -> None:
+    if len(columns) != layout.columns and not layout.is_readable(columns):
+        problem = f"{line!r} has {len(columns)} of the {layout.columns} columns of other rows: correct the row."
+        if line.startswith("#"):
+            problem = f"{problem[:-1]}, or delete it if it is a comment."
+        raise ConllError(number, problem)
 
 
 def _documents(rows: Iterable[tuple[int, list[str]]], layout: Layout | None) -> Iterator[ConllDocument]:
     header: int | None = None
     sentences: list[ConllSentence] = []
     sentence: list[list[str]] = []
-    start = 0
+    lines: list[int] = []
     for number, columns in chain(rows, [(0, [])]):
         if columns and not is_header(columns):
-            start = start if sentence else number
             sentence.append(columns)
+            lines.append(number)
             continue
         if sentence and layout:
-            sentences.append(_sentence(sentence, start, layout))
-            sentence = []
+            sentences.append(_sentence(sentence, lines, layout))
+            sentence, lines = [], []
         if header is None and sentences:
-            yield ConllDocument((sentences.pop(),), layout, start)
+            only = sentences.pop()
+            yield ConllDocument((only,), layout, only.line)
         if columns:
             if header is not None:
-                yield ConllDocument(tuple(sentences), layout, header)
+                yield ConllDocument(tuple(sentences), layout, header, header=True)
             header, sentences = number, []
     if header is not None:
-        yield ConllDocument(tuple(sentences), layout, header)
+        yield ConllDocument(tuple(sentences), layout, header, header=True)
 
 
-def _sentence(rows: Sequence[Sequence[str]], line: int, layout: Layout) -> ConllSentence:
+def _sentence(rows: Sequence[Sequence[str]], lines: Sequence[int], layout: Layout) -> ConllSentence:
     tokens = tuple([row[layout.token_column] for row in rows])
     tags = [row[layout.tag_column] for row in rows]
+    if layout.form is not PLAIN:
+        tags = [layout.form.plain(tag) or tag for tag in tags]
     try:
         converted = to_bio(tags, layout.scheme)
     except ValueError as error:
-        row = next(row for row, tag in enumerate(tags) if not is_tag(tag))
-        raise ConllError(line + row, str(error)) from error
+        line = next(line for line, tag in zip(lines, tags, strict=True) if not is_tag(tag))
+        raise ConllError(line, str(error)) from error
     if "" in tokens:
-        raise ConllError(line + tokens.index(""), "the token is empty: write one, or delete the line.")
-    return ConllSentence(tokens, converted.tags, converted.repaired, line)
+        raise ConllError(lines[tokens.index("")], "the token is empty: write one, or delete the line.")
+    return ConllSentence(tokens, converted.tags, converted.repaired, lines[0])
 
 
 def _joined(document: ConllDocument, name: str) -> Document:
+    text = "\n".join([" ".join(sentence.tokens) for sentence in document.sentences])
     tokens = [token for sentence in document.sentences for token in sentence.tokens]
     starts = accumulate((len(token) + 1 for token in tokens), initial=0)
     words = [Word(token, start, start + len(token)) for token, start in zip(tokens, starts, strict=False)]
-    return Document(name, " ".join(tokens), _spans(document, words))
+    return Document(name, text, _spans(document, words), sentence_per_line=True)
 
 
 def _restored(document: ConllDocument, entry: Entry) -> Document:
@@ -148,7 +227,7 @@ def _restored(document: ConllDocument, entry: Entry) -> Document:
     spans = _spans(document, words)
     if entry.labels:
         spans = tuple(Span(span.start, span.end, entry.labels.get(span.label, span.label)) for span in spans)
-    return Document(entry.id, entry.text, spans)
+    return Document(entry.id, entry.text, spans, sentence_per_line=entry.sentence_per_line)
 
 
 def _spans(document: ConllDocument, words: Sequence[Word]) -> tuple[Span, ...]:

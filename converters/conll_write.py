@@ -2,7 +2,7 @@
 
 ``Document("7", "Yelp in Boston", (Span(0, 4, "ORG"), Span(8, 14, "LOC")))`` becomes::
 
-    -DOCSTART- -X- -X- O
+    -DOCSTART- -X- O O
 
     Yelp -X- _ B-ORG
     in -X- _ O
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from converters.bio import OUTSIDE, Loss, Tagged, spans_to_tags, split_tag
 from converters.conll_layout import HEADER, HEADER_ROW, as_column
 from converters.document import Document, Span
-from converters.sentences import split_sentences
+from converters.sentences import split_lines, split_sentences
 from converters.sidecar import sidecar_line
 from converters.streams import Writable
 from converters.tagged import TaggedDocument
@@ -66,13 +66,13 @@ def write_conll(
 ) -> Written:
     """Write documents as CoNLL-2003, one after the other; at most one is in memory.
 
-    ``-DOCSTART- -X- -X- O`` and an empty line before each document, ``token -X- _ TAG`` for each word, an empty line
+    ``-DOCSTART- -X- O O`` and an empty line before each document, ``token -X- _ TAG`` for each word, an empty line
     after each sentence. ``sentences=False`` writes each document as one sentence; ``language`` is used to find sentence
-    ends. Whitespace, control characters and lone surrogates inside a token become U+FFFD and whitespace inside a label
-    becomes ``_``, so that every row has four columns and can be encoded as UTF-8. Labels stay distinct; in files that
-    are written in parts they are the same in every part if ``labels`` lists all of them. ``sidecar`` gets the lines
-    from which documents can be restored exactly (see `converters.sidecar`). ``on_loss`` is called for every span that
-    cannot become tags; without it they are counted in one warning of the log.
+    ends, unless the document has a sentence per line. Whitespace, control characters and lone surrogates inside a token
+    become U+FFFD and whitespace inside a label becomes ``_``, so that every row has four columns and can be encoded as
+    UTF-8. Labels stay distinct; in files that are written in parts they are the same in every part if ``labels`` lists
+    all of them. ``sidecar`` gets the lines from which documents can be restored exactly (see `converters.sidecar`).
+    ``on_loss`` is called for every span that cannot become tags; without it they are counted in one warning of the log.
 
     Open streams with ``encoding="utf-8", newline="\\n"``. Source: https://aclanthology.org/W03-0419
     """
@@ -84,11 +84,13 @@ def write_conll(
             written.losses[loss.reason] += 1
             if on_loss:
                 on_loss(document, loss)
-        cuts = _cuts(document.text, tagged, sentences, language)
+        cuts = _cuts(document, tagged, sentences, language)
         stream.write(_block(tagged, cuts, columns))
         if sidecar:
             parts = (tagged.words[cut.start : cut.stop] for cut in cuts)
-            sidecar.write(sidecar_line(document.name, document.text, parts, columns.renamed(document.spans)))
+            renamed = columns.renamed(document.spans)
+            per_line = document.sentence_per_line
+            sidecar.write(sidecar_line(document.name, document.text, parts, renamed, sentence_per_line=per_line))
         written.documents += 1
         written.sentences += len(cuts)
         written.tokens += len(tagged.words)
@@ -99,16 +101,21 @@ def write_conll(
 
 
 def write_tagged(documents: Iterable[TaggedDocument], stream: Writable) -> None:
-    """Write documents that are tagged already, in the format of `write_conll`."""
+    """Write documents that are tagged already, in the format of `write_conll`; without those with an unknown tag."""
     columns = _TagColumns(())
     for document in documents:
-        stream.write(_block(document, _cuts(document.text, document, sentences=True, language="en"), columns))
+        if document.is_complete:
+            stream.write(_block(document, _cuts(document, document, sentences=True, language="en"), columns))
 
 
-def _cuts(text: str, tagged: Tagged | TaggedDocument, sentences: bool, language: str) -> Sequence[range]:
+def _cuts(
+    document: Document | TaggedDocument, tagged: Tagged | TaggedDocument, sentences: bool, language: str
+) -> Sequence[range]:
     """Split a document into sentences; a text without words has none."""
+    if sentences and document.sentence_per_line:
+        return split_lines(tagged.words, tagged.tags, document.text)
     if sentences:
-        return split_sentences(tagged.words, tagged.tags, text, language=language)
+        return split_sentences(tagged.words, tagged.tags, document.text, language=language)
     return [range(len(tagged.words))] if tagged.words else []
 
 

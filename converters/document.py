@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+LINES = "lines"
+"""The value of ``sentences``, in the ``meta`` of a task and in a sidecar, where each line of a text is a sentence."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -37,8 +40,8 @@ class Document:
 
     ``unreadable`` are regions whose place is known and whose label is not: their words are neither entities nor known
     to be outside of any. A task with several texts has a document for each: ``text_name`` is then the name of its
-    ``<Text>``, and ``labels`` are those that this text offers, where they are not all labels of the project. If ``sentence_per_line``, each line of the text is a
-    sentence, as in texts that were made of a CoNLL file.
+    ``<Text>``, and ``labels`` are those that this text offers, where they are not all labels of the project. If
+    ``sentence_per_line``, each line of the text is a sentence, as in texts that were made from CoNLL.
     """
 
     id: str

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from converters.agreement import agree
 from converters.bio import Loss
-from converters.document import Document, Span
+from converters.document import LINES, Document, Span
 from converters.region_reader import AnnotationReader, TextRegions
 from converters.report import ConversionReport, Problem, shown
 from converters.task_annotations import Annotation, decisive, one_each, submitted_annotations
@@ -80,7 +80,7 @@ def iter_documents(
         chosen = one_each(annotations) if agreement else [decisive(annotations)]
         report.superseded += len(annotations) - len(chosen)
         texts = _texts(task, name, config, report, load)
-        documents = _documents(name, texts, chosen, reader, unreadable)
+        documents = _documents(name, texts, chosen, reader, unreadable, _has_sentence_per_line(task))
         report.used += bool(documents)
         yield from documents
 
@@ -99,6 +99,11 @@ def read_regions(results: object, texts: Sequence[str | None], config: LabelConf
         return [() for _ in texts]
     read = AnnotationReader(config, ConversionReport(), keep_labels=False).read(results, texts, "")
     return [tuple(regions.spans) for regions in read]
+
+
+def text_names(config: LabelConfig) -> list[str]:
+    """``Document.text_name`` of the documents of a task, in the order of the configuration's texts."""
+    return [text.name for text in config.texts] if len(config.texts) > 1 else [""]
 
 
 def task_texts(task: dict[str, Any], config: LabelConfig, *, load: LoadText | None = None) -> list[str | None]:
@@ -135,12 +140,13 @@ def _documents(
     chosen: Sequence[Annotation],
     reader: AnnotationReader,
     unreadable: Unreadable,
+    sentence_per_line: bool,
 ) -> list[Document]:
     """The documents of one task, counted in the reader's report."""
     report, config = reader.report, reader.config
     votes = [reader.read(annotation["result"], texts, name) for annotation in chosen]
     documents: list[Document] = []
-    for text, content, *of_text in zip(config.texts, texts, *votes, strict=True):
+    for name_of_text, text, content, *of_text in zip(text_names(config), config.texts, texts, *votes, strict=True):
         if content is None:
             continue
         places = tuple(place for vote in of_text for place in vote.unreadable)
@@ -149,12 +155,18 @@ def _documents(
             continue
         spans = _agreed(content, of_text, name, report) if len(of_text) > 1 else tuple(of_text[0].spans)
         labels = text.labels if len(text.labels) < len(config.labels) else None
-        document = Document(name, content, spans, places, text.name if len(texts) > 1 else "", labels)
+        document = Document(name, content, spans, places, name_of_text, labels, sentence_per_line)
         report.documents += 1
         report.negatives += not spans and not places
         report.spans += len(spans)
         documents.append(document)
     return documents
+
+
+def _has_sentence_per_line(task: dict[str, Any]) -> bool:
+    """Whether the task was made from CoNLL, with a sentence on each line (see `converters.tasks`)."""
+    meta = task.get("meta")
+    return isinstance(meta, dict) and meta.get("sentences") == LINES
 
 
 def _agreed(text: str, votes: Sequence[TextRegions], name: str, report: ConversionReport) -> tuple[Span, ...]:

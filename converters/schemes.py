@@ -4,6 +4,7 @@
 - IOB2: ``B-`` begins every entity. This package writes it, and calls it BIO.
 - IOBES (BIOES): in addition, ``E-`` ends an entity and ``S-`` is an entity of a single word.
 - BILOU: the same with ``L-`` (last) and ``U-`` (unit).
+- IO: types without a prefix, given here as ``I-`` tags; neighbours of one type are one entity.
 
 Source: https://aclanthology.org/W03-0419 (IOB1), https://aclanthology.org/W09-1119 (BILOU)
 """
@@ -26,6 +27,7 @@ class Scheme(StrEnum):
     IOB1 = "IOB1"
     IOBES = "IOBES"
     BILOU = "BILOU"
+    IO = "IO"
 
 
 class Converted(NamedTuple):
@@ -69,7 +71,13 @@ _LEGAL: Mapping[Scheme, Mapping[str, _Follows]] = {
         "L": _Follows(same="OBU", other="OBU"),
         "U": _Follows(same="OBU", other="OBU"),
     },
+    Scheme.IO: {
+        "O": _Follows(same="OI", other="OI"),
+        "I": _Follows(same="OI", other="OI"),
+    },
 }
+
+_DETECTED = (Scheme.IOB2, Scheme.IOB1, Scheme.IOBES, Scheme.BILOU)  # IO is a case of IOB1
 
 _OPEN_ALWAYS = frozenset("BSU")
 _CLOSED = frozenset("OESLU")
@@ -81,9 +89,9 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
 
     Raises ``ValueError`` for a tag of no scheme.
     """
-    broken = dict.fromkeys(Scheme, 0)
+    broken = dict.fromkeys(_DETECTED, 0)
     for tags in sentences:
-        for scheme in Scheme:
+        for scheme in _DETECTED:
             broken[scheme] += to_bio(tags, scheme).repaired
     return min(broken, key=lambda scheme: broken[scheme])
 

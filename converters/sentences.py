@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 import sentencex  # type: ignore[import-untyped]
@@ -17,6 +17,7 @@ from converters.document import Word
 # In no language do these characters end a sentence: a text of only these is one sentence, whatever its last one is.
 _NO_BOUNDARY = re.compile(r"""[\w ,'’"()\-:$%&/]*+[.!?]?\s*""")
 
+_LINE_END = re.compile(r"\n")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*|\u2029\s*")
 
 # Some no-break spaces make the library panic after an initial, and it needs UTF-8, which cannot encode lone surrogates.
@@ -33,10 +34,19 @@ def split_sentences(words: Sequence[Word], tags: Sequence[str], text: str, *, la
     A sentence ends where the rules of ``language`` (an ISO 639 code; an unknown one is treated as English) say so and
     at an empty line, but never inside a word or inside an entity of ``tags`` (legal BIO tags, one per word).
     """
+    return _cut(words, tags, _ends(text, language))
+
+
+def split_lines(words: Sequence[Word], tags: Sequence[str], text: str) -> list[range]:
+    """Split a text that has one sentence on each line, as `split_sentences` returns them."""
+    return _cut(words, tags, (match.end() for match in _LINE_END.finditer(text)))
+
+
+def _cut(words: Sequence[Word], tags: Sequence[str], ends: Iterable[int]) -> list[range]:
     if not words:
         return []
     starts = [0]
-    for end in _ends(text, language):
+    for end in ends:
         first = bisect_left(words, end, lo=starts[-1], key=_word_start)
         if starts[-1] < first < len(words) and not tags[first].startswith("I-"):
             starts.append(first)

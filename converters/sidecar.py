@@ -5,8 +5,8 @@ One line of JSON per document, in the order of the CoNLL file::
     {"id": "7", "text": "Yelp in Boston", "words": [[[0, 4], [5, 7], [8, 14]]], "labels": {"Name_1": "Name 1"}}
 
 ``words`` are the offsets of the words, sentence by sentence; ``labels`` are the real names of labels that had to be
-written differently. A string that JSON cannot represent (two lone surrogates that would be read as one character) is
-written as a list of strings to be joined.
+written differently; ``"sentences": "lines"`` means that each line of the text is a sentence. A string that JSON cannot
+represent (two lone surrogates that would be read as one character) is written as a list of strings to be joined.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from converters.conll_layout import ConllError, as_column
-from converters.document import Word
+from converters.document import LINES, Word
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -41,15 +41,25 @@ class Entry(NamedTuple):
     text: str
     offsets: list[tuple[int, int]]
     labels: Mapping[str, str]
+    sentence_per_line: bool
     line: int
 
 
-def sidecar_line(id: str, text: str, sentences: Iterable[Sequence[Word]], labels: Mapping[str, str]) -> str:
+def sidecar_line(
+    id: str,
+    text: str,
+    sentences: Iterable[Sequence[Word]],
+    labels: Mapping[str, str],
+    *,
+    sentence_per_line: bool = False,
+) -> str:
     """Write a document's line; ``labels`` maps labels as written to their real names, where these differ."""
     offsets = [[word[1:] for word in sentence] for sentence in sentences]
     entry: dict[str, Any] = {"id": id, "text": text, "words": offsets}
     if labels:
         entry["labels"] = labels
+    if sentence_per_line:
+        entry["sentences"] = LINES
     with suppress(TypeError):  # raised for lone surrogates, which UTF-8 cannot encode
         line = orjson.dumps(entry).decode()
         if line.isascii() or not _LINE_END.search(line):
@@ -83,7 +93,7 @@ def fit(entry: Entry, tokens: Sequence[str], line: int) -> list[Word]:
         raise SidecarError(line, problem)
     words = [Word(entry.text[start:end], start, end) for start, end in entry.offsets]
     for word, token in zip(words, tokens, strict=True):
-        if word.text != token and as_column(word.text) != token:
+        if word.text != token and as_column(word.text).lstrip("\ufeff") != token.lstrip("\ufeff"):
             problem = f"{name} has the token {token!r}, {word.text!r} in the sidecar: edit only the tags."
             raise SidecarError(line, problem)
     return words
@@ -104,5 +114,6 @@ def _entry(value: Any, line: int) -> Entry:
         text=_string(value["text"]),
         offsets=[(int(start), int(end)) for sentence in value["words"] for start, end in sentence],
         labels={written: _string(label) for written, label in value.get("labels", {}).items()},
+        sentence_per_line=value.get("sentences") == LINES,
         line=line,
     )

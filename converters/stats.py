@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from converters.conll import ConllDocument, Layout
+from converters.conll import ConllDocument, Layout, split_only_document
 
 
 @dataclass(slots=True)
 class Stats:
-    """Counts over a CoNLL file. ``lengths`` counts sentences by their number of tokens."""
+    """Counts over a CoNLL file. ``lengths`` counts sentences by their number of tokens.
+
+    ``illegal_line`` is the first line of the first sentence with illegal tags, 0 without any. ``split`` tells whether
+    sentences are documents because one header begins the whole file.
+    """
 
     documents: int = 0
     sentences: int = 0
@@ -21,6 +25,33 @@ class Stats:
     entities: Counter[str] = field(default_factory=Counter)
     lengths: Counter[int] = field(default_factory=Counter)
     layout: Layout | None = None
+    illegal_line: int = 0
+    split: bool = False
+
+    def add(self, document: ConllDocument) -> None:
+        """Count a document."""
+        self.documents += 1
+        self.layout = self.layout or document.layout
+        self.split = self.split or document.split
+        for sentence in document.sentences:
+            self.sentences += 1
+            self.tokens += len(sentence.tokens)
+            self.lengths[len(sentence.tokens)] += 1
+            self.entities.update(tag[2:] for tag in sentence.tags if tag.startswith("B-"))
+            if sentence.repaired:
+                self.illegal_tags += sentence.repaired
+                self.illegal_line = self.illegal_line or sentence.line
+
+    def notes(self) -> list[str]:
+        """How the file was read, in sentences: its columns, its header and its illegal tags."""
+        notes = [self.layout.describe()] if self.layout else []
+        if self.split:
+            notes.append("One -DOCSTART- begins the whole file, so each sentence is a document.")
+        if self.layout and self.illegal_tags:
+            scheme, line = self.layout.scheme.value, self.illegal_line
+            broken = f"{self.illegal_tags:,} tags broke the rules of {scheme}, first near line {line}"
+            notes.append(f"{broken}, and were repaired.")
+        return notes
 
     def length(self, share: float) -> int:
         """The length, in tokens, that this share of the sentences does not exceed; 0 without sentences."""
@@ -42,6 +73,18 @@ class Stats:
             "sentence_length": {name: self.length(share) for name, share in _QUANTILES.items()},
             "layout": self.layout.name if self.layout else None,
             "scheme": self.layout.scheme if self.layout else None,
+            "columns": self._columns(),
+        }
+
+    def _columns(self) -> dict[str, Any] | None:
+        """The columns that were read, counted from 1."""
+        if self.layout is None:
+            return None
+        return {
+            "token": self.layout.token_column + 1,
+            "tag": self.layout.tag_column + 1,
+            "of": self.layout.columns,
+            "tags_written": self.layout.form.example,
         }
 
     def table(self) -> str:
@@ -68,13 +111,13 @@ _QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}
 def count(documents: Iterable[ConllDocument]) -> Stats:
     """Count documents, sentences, tokens and entities; memory does not grow with their number."""
     stats = Stats()
-    for document in documents:
-        stats.documents += 1
-        stats.layout = stats.layout or document.layout
-        for sentence in document.sentences:
-            stats.sentences += 1
-            stats.tokens += len(sentence.tokens)
-            stats.lengths[len(sentence.tokens)] += 1
-            stats.illegal_tags += sentence.repaired
-            stats.entities.update(tag[2:] for tag in sentence.tags if tag.startswith("B-"))
+    for document in split_only_document(documents):
+        stats.add(document)
     return stats
+
+
+def counted(documents: Iterable[ConllDocument], stats: Stats) -> Iterator[ConllDocument]:
+    """Yield documents and count them."""
+    for document in documents:
+        stats.add(document)
+        yield document

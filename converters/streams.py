@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +19,25 @@ STANDARD = "-"
 
 _Item = TypeVar("_Item")
 _LINE_SECONDS = 2.0
+
+
+_HEAD = 4096
+_UNDECODED_BYTE = 0xDC00
+_UNDECODED = re.compile("[\ud800-\udfff]")
+_MARK = "converters.mark"
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PACKED = ((b"\x1f\x8b", "a gzip file"), (b"PK\x03\x04", "a ZIP archive or a spreadsheet"), (b"%PDF", "a PDF file"))
+
+
+class EncodingError(ValueError):
+    """A file that is not text in the encoding; the message names the line, if there is one, and the remedy."""
 
 
 class Writable(Protocol):
@@ -70,14 +91,75 @@ def writing(name: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def reading_text(name: str) -> Iterator[TextIO]:
-    """Open a UTF-8 file to read, or standard input; line ends are kept, a byte order mark is removed."""
+def reading_text(name: str, encoding: str | None = None) -> Iterator[Iterator[str]]:
+    """Open a text file to read line by line, or standard input; line ends are kept, a byte order mark is removed.
+
+    Without an ``encoding`` it is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Raises `EncodingError` for an
+    unknown encoding, and where a line cannot be decoded: characters are never replaced.
+    """
     with reading(name) as raw:
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        chosen = _encoding(encoding) if encoding else _detected_encoding(head_of(raw))
+        text = io.TextIOWrapper(raw, encoding=chosen, errors=_MARK, newline="")
         try:
-            yield text
+            yield _decoded(text, encoding or "UTF-8")
         finally:
             text.detach()
+
+
+def head_of(stream: BinaryIO) -> bytes:
+    """The first bytes of a file of `reading`, which are read again afterwards."""
+    if isinstance(stream, io.BufferedReader):
+        return stream.peek(_HEAD)
+    if not stream.seekable():
+        return b""
+    position = stream.tell()
+    head = stream.read(_HEAD)
+    stream.seek(position)
+    return head
+
+
+def _encoding(name: str) -> str:
+    try:
+        codec = codecs.lookup(name)
+        "".encode(codec.name)  # raises LookupError for codecs that are not encodings of text
+    except (LookupError, ValueError):
+        problem = f"There is no encoding {name!r}: give one such as utf-8, latin-1, cp1252, utf-16 or gb18030."
+        raise EncodingError(problem) from None
+    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+
+
+def _detected_encoding(head: bytes) -> str:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return encoding
+    if head.count(0) * 4 > len(head):
+        encoding = "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
+        raise EncodingError(f"Line 1: this is not UTF-8 but looks like UTF-16: try --encoding {encoding}.")
+    for start, kind in _PACKED:
+        if head.startswith(start):
+            raise EncodingError(f"Line 1: this is {kind}, not text: unpack it, or save it as text in UTF-8.")
+    return "utf-8-sig"
+
+
+def _decoded(lines: Iterable[str], encoding: str) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if not line.isascii() and (mark := _UNDECODED.search(line)):
+            byte = ord(mark.group()) - _UNDECODED_BYTE
+            place = f"byte 0x{byte:02X} after {line[: mark.start()][-30:]!r}"
+            remedy = "--encoding latin-1 or cp1252" if encoding == "UTF-8" else "another --encoding"
+            raise EncodingError(f"Line {number}: this is not {encoding} ({place}): try {remedy}.")
+        yield line
+
+
+def _mark_undecoded(error: UnicodeError) -> tuple[str, int]:
+    """Decode each byte that cannot be decoded to a lone surrogate; unlike ``surrogateescape``, any byte."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    part = error.object[error.start : error.end]
+    return "".join(chr(_UNDECODED_BYTE + byte) for byte in part), error.end
+
+
+codecs.register_error(_MARK, _mark_undecoded)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from itertools import count
 from typing import Any, BinaryIO, Literal
 
-from converters.document import Document, Span
+from converters.document import LINES, Document, Span
 from converters.report import ConversionReport, Problem
 from label_config import LabelConfig, LabelledText
 from label_config.shown_text import put_text
@@ -88,7 +88,8 @@ def prediction_task(
 ) -> dict[str, Any]:
     """Write a document as a task with one prediction; ``score`` is that of the whole prediction, in [0, 1].
 
-    ``meta.source_id`` keeps the document's id, since Label Studio numbers imported tasks itself. NUL characters and
+    ``meta.source_id`` keeps the document's id, since Label Studio numbers imported tasks itself, and ``meta.sentences``
+    is ``lines`` where each line of the text is a sentence, which the way back to CoNLL needs. NUL characters and
     lone surrogates, which its database cannot store, become U+FFFD. What is left out or changed is recorded in
     ``report``.
     """
@@ -149,7 +150,10 @@ def _task(document: Document, config: LabelConfig, report: ConversionReport) -> 
     shown = _text_of(document, config)
     for labelled in config.texts:
         _put_text(data, labelled, text if labelled is shown else "")
-    return {"data": data, "meta": {"source_id": _text(document.id)}}
+    meta = {"source_id": _text(document.id)}
+    if document.sentence_per_line:
+        meta["sentences"] = LINES
+    return {"data": data, "meta": meta}
 
 
 def _text_of(document: Document, config: LabelConfig) -> LabelledText:

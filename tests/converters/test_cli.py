@@ -30,8 +30,9 @@ def task(number: int, text: str = TEXT, *spans: tuple[int, int, str], control: s
 
 TASKS = [
     task(7, TEXT, (0, 5, "Price"), (6, 11, "Dish"), (15, 21, "Location")),
-    task(8, "sushi🍣 and pizza-pasta", (7, 7, "Dish"), (11, 16, "Dish"), (17, 22, "Dish"), (0, 6, "Nope")),
+    task(8, "sushi🍣 and pizza-pasta", (7, 7, "Dish"), (11, 16, "Dish"), (17, 22, "Dish")),
 ]
+UNKNOWN = task(9, "sushi", (0, 5, "Nope"))
 
 
 @pytest.fixture
@@ -49,10 +50,11 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_an_export_becomes_conll_with_a_sidecar_and_a_report(export: Path, config: Path, tmp_path: Path) -> None:
+    export.write_text(json.dumps([*TASKS, UNKNOWN]))
     out, report = tmp_path / "out.conll", tmp_path / "report.json"
     assert main(["label-studio-to-conll", str(export), str(out), "--config", str(config), "--report", str(report)]) == 0
     rows = out.read_text().splitlines()
-    assert rows[:3] == ["-DOCSTART- -X- -X- O", "", "cheap -X- _ B-Price"]
+    assert rows[:3] == ["-DOCSTART- -X- O O", "", "cheap -X- _ B-Price"]
     assert rows[3] == "sushi -X- _ B-Dish"
     assert [json.loads(line)["id"] for line in Path(f"{out}.jsonl").read_text().splitlines()] == ["7", "8"]
     assert json.loads(report.read_text())["problems"] == {"empty_span": 1, "unknown_label": 1}
@@ -78,11 +80,12 @@ def test_without_a_sidecar_words_are_joined_by_spaces(export: Path, tmp_path: Pa
     Path(f"{out}.jsonl").unlink()
     assert main(["conll-to-label-studio", str(out), str(back)]) == 0
     first = json.loads(back.read_text())[0]
-    assert first["data"]["text"] == "cheap sushi in Boston . open late ?"
+    assert first["data"]["text"] == "cheap sushi in Boston .\nopen late ?"
     assert first["predictions"][0]["result"][1]["value"]["text"] == "sushi"
 
 
 def test_without_a_config_the_labels_are_those_of_the_export(export: Path, tmp_path: Path) -> None:
+    export.write_text(json.dumps([UNKNOWN]))
     out = tmp_path / "out.conll"
     assert main(["label-studio-to-conll", str(export), str(out)]) == 0
     assert "B-Nope" in out.read_text()
@@ -94,7 +97,7 @@ def test_standard_streams_carry_the_files(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(export.read_bytes())))
     assert main(["label-studio-to-conll", "-", "-"]) == 0
     conll = capsysbinary.readouterr().out
-    assert conll.startswith(b"-DOCSTART- -X- -X- O\n\n")
+    assert conll.startswith(b"-DOCSTART- -X- O O\n\n")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(conll)))
     assert main(["conll-to-label-studio", "-", "-"]) == 0
     assert len(json.loads(capsysbinary.readouterr().out)) == 2
@@ -104,7 +107,7 @@ def test_a_config_is_made_of_a_conll_file(export: Path, tmp_path: Path) -> None:
     out, xml = tmp_path / "out.conll", tmp_path / "out.xml"
     assert main(["label-studio-to-conll", str(export), str(out)]) == 0
     assert main(["conll-to-config", str(out), str(xml)]) == 0
-    assert LabelConfig.from_xml(xml.read_text()).labels == ("Dish", "Location", "Nope", "Price")
+    assert LabelConfig.from_xml(xml.read_text()).labels == ("Dish", "Location", "Price")
 
 
 def test_stats_count_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +151,7 @@ def test_an_export_with_several_text_fields_asks_for_the_config(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     two_fields = task(1, "a b", (0, 1, "X"))
-    two_fields["data"] = {"left": "a b", "right": "c d"}
+    two_fields["data"] = {"left": "a b", "right": "a c"}
     (tmp_path / "e.json").write_text(json.dumps([two_fields]))
     assert main(["label-studio-to-conll", str(tmp_path / "e.json"), str(tmp_path / "o.conll")]) == 1
     assert "left, right" in capsys.readouterr().err

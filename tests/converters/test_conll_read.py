@@ -190,11 +190,11 @@ def test_what_breaks_formats_comes_back(document: Document, name: str) -> None:
     assert there_and_back(document, tokenizer=TOKENIZERS[name]) == [document]
 
 
-def test_without_a_sidecar_words_are_joined_by_spaces() -> None:
+def test_without_a_sidecar_words_are_joined_by_spaces_and_sentences_by_line_ends() -> None:
     assert list(to_documents(read_conll(io.StringIO(CONLL_2003)))) == [
         Document(
             "1",
-            "EU rejects German call Peter Blackburn",
+            "EU rejects German call\nPeter Blackburn",
             (Span(0, 2, "ORG"), Span(11, 17, "MISC"), Span(23, 38, "PER")),
         ),
         Document("2", "BRUSSELS 1996-08-22", (Span(0, 8, "LOC"),)),
@@ -202,7 +202,7 @@ def test_without_a_sidecar_words_are_joined_by_spaces() -> None:
 
 
 def test_entities_end_with_their_sentence() -> None:
-    document = next(to_documents(read_conll(io.StringIO("-DOCSTART- O\na I-X\n\nb I-X\n"))))
+    document = next(to_documents(read_conll(io.StringIO("-DOCSTART- O\na I-X\n\nb I-X\n\n-DOCSTART- O\n"))))
     assert document.spans == (Span(0, 1, "X"), Span(2, 3, "X"))
 
 

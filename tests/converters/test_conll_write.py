@@ -26,14 +26,14 @@ def test_documents_are_written_in_the_shape_of_conll_2003() -> None:
         Document("2", "new york", (Span(0, 8, "Location"),)),
     )
     assert written(*documents) == (
-        "-DOCSTART- -X- -X- O\n"
+        "-DOCSTART- -X- O O\n"
         "\n"
         "great -X- _ B-Rating\n"
         "pizza -X- _ O\n"
         "at -X- _ O\n"
         "Joe's -X- _ B-Restaurant_Name\n"
         "\n"
-        "-DOCSTART- -X- -X- O\n"
+        "-DOCSTART- -X- O O\n"
         "\n"
         "new -X- _ B-Location\n"
         "york -X- _ I-Location\n"
@@ -46,7 +46,7 @@ def test_nothing_is_written_for_no_documents() -> None:
 
 
 def test_text_without_words_is_a_document_without_sentences() -> None:
-    assert written(Document("1", " \n")) == "-DOCSTART- -X- -X- O\n\n"
+    assert written(Document("1", " \n")) == "-DOCSTART- -X- O O\n\n"
 
 
 def test_text_that_looks_like_the_header_does_not_become_one() -> None:
@@ -87,7 +87,7 @@ def test_lone_surrogates_do_not_break_a_utf8_file(tmp_path: Path) -> None:
 
 def test_sentences_are_parted_by_an_empty_line_unless_told_otherwise() -> None:
     document = Document("1", "Nice. Go!", (Span(0, 4, "X"),))
-    header, rows = "-DOCSTART- -X- -X- O\n\n", ["Nice -X- _ B-X\n. -X- _ O\n", "Go -X- _ O\n! -X- _ O\n"]
+    header, rows = "-DOCSTART- -X- O O\n\n", ["Nice -X- _ B-X\n. -X- _ O\n", "Go -X- _ O\n! -X- _ O\n"]
     assert written(document) == header + rows[0] + "\n" + rows[1] + "\n"
     stream = io.StringIO()
     write_conll([document], stream, sentences=False)

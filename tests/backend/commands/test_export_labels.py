@@ -20,8 +20,8 @@ def studio(studio: FakeLabelStudio) -> FakeLabelStudio:
 @pytest.mark.parametrize(
     ("form", "rows"),
     [
-        ([], "-DOCSTART- -X- -X- O\n\nsushi -X- _ B-Dish\nnear -X- _ O\nme -X- _ O\n\n"),
-        (["--format", "conll"], "-DOCSTART- -X- -X- O\n\nsushi -X- _ B-Dish\nnear -X- _ O\nme -X- _ O\n\n"),
+        ([], "-DOCSTART- -X- O O\n\nsushi -X- _ B-Dish\nnear -X- _ O\nme -X- _ O\n\n"),
+        (["--format", "conll"], "-DOCSTART- -X- O O\n\nsushi -X- _ B-Dish\nnear -X- _ O\nme -X- _ O\n\n"),
         (["--format", "bio"], "sushi B-Dish\nnear O\nme O\n\n"),
     ],
 )

@@ -1,0 +1,107 @@
+"""How a file writes its tags (``B-PER``, ``B_PER``, ``PER-B``, ``PER``, ``B``), and their plain form ``B-PER``.
+
+The prefix letters of BMES and BMEWO are read as those of `converters.schemes`: ``M-`` (middle) is ``I-``, ``W-``
+(whole) is ``S-``. A type without a prefix becomes ``I-``, so that neighbours of one type are one entity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from converters.bio import OUTSIDE
+
+_LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "L", "U": "U", "M": "I", "W": "S"}
+
+_TYPE = re.compile(r"[^\W\d_]\S*")
+
+# Enough to tell a column of entity types from one in which a single value is wrong.
+_LEAST_TYPES = 2
+
+# A column with more values holds words.
+_MOST_TAGS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class TagForm:
+    """One way to write tags; ``example`` shows it.
+
+    The prefix letter, one of ``letters``, and the label are separated by ``separator``, in this order unless
+    ``suffix``; letters may be lower case if ``any_case``. Without a separator a tag is a label if ``label`` is
+    ``None``, else a letter whose label is ``label``.
+    """
+
+    example: str
+    separator: str = ""
+    suffix: bool = False
+    any_case: bool = False
+    label: str | None = None
+    letters: str = "BIESLUMW"
+
+    def plain(self, value: str) -> str | None:
+        """The tag as ``O`` or a prefix of `converters.schemes`, a dash and a label; ``None`` if it has another form."""
+        if value == OUTSIDE or (self.any_case and value == "o"):
+            return OUTSIDE
+        if not self.separator:
+            return self._without_separator(value)
+        letter, label = (value[-1:], value[:-2]) if self.suffix else (value[:1], value[2:])
+        separator = value[-2:-1] if self.suffix else value[1:2]
+        letter = letter.upper() if self.any_case else letter
+        if not letter or letter not in self.letters or separator != self.separator or not (label or self is PLAIN):
+            return None
+        return f"{_LETTERS[letter]}-{label}"
+
+    def _without_separator(self, value: str) -> str | None:
+        if self.label is None:
+            return f"I-{value}" if _TYPE.fullmatch(value) else None
+        return f"{_LETTERS[value]}-{self.label}" if value in _LETTERS else None
+
+
+PLAIN = TagForm("B-LABEL", "-", letters="BIESLU")
+"""The form of `converters.schemes`: only here a label may be empty."""
+
+TYPES = TagForm("LABEL")
+
+_WITH_PREFIX = (
+    PLAIN,
+    TagForm("B-LABEL, M-LABEL", "-"),
+    TagForm("B_LABEL", "_"),
+    TagForm("B:LABEL", ":"),
+    TagForm("B/LABEL", "/"),
+    TagForm("LABEL-B", "-", suffix=True),
+    TagForm("LABEL_B", "_", suffix=True),
+    TagForm("b-LABEL", "-", any_case=True),
+    TagForm("b_LABEL", "_", any_case=True),
+    TagForm("LABEL-b", "-", suffix=True, any_case=True),
+    TagForm("LABEL_b", "_", suffix=True, any_case=True),
+)
+
+
+def bare(label: str) -> TagForm:
+    """The form of tags that are only a letter; all of them have this label."""
+    return TagForm("B", label=label)
+
+
+def is_bare(counts: Mapping[str, int]) -> bool:
+    """Whether values, with their counts, are tags without a label: ``B`` or ``I``, and nothing but such letters."""
+    return counts.keys() <= {*_LETTERS, OUTSIDE} and bool(counts.keys() & {"B", "I"})
+
+
+def are_types(counts: Mapping[str, int]) -> bool:
+    """Whether values, with their counts, are types without a prefix: some of them ``O``, all others labels."""
+    types = {value: count for value, count in counts.items() if value != OUTSIDE}
+    return OUTSIDE in counts and sum(types.values()) >= _LEAST_TYPES and all(map(_TYPE.fullmatch, types))
+
+
+def detect_form(counts: Mapping[str, int]) -> tuple[TagForm, int]:
+    """The form with a prefix that most of a column's values have, given how often each occurs, and how many have it."""
+    if len(counts) > _MOST_TAGS:
+        return PLAIN, 0
+    sizes = {form: _size(form, counts) for form in _WITH_PREFIX}
+    form = max(sizes, key=lambda form: sizes[form])
+    return form, sizes[form]
+
+
+def _size(form: TagForm, counts: Mapping[str, int]) -> int:
+    return sum(count for value, count in counts.items() if form.plain(value) is not None)
