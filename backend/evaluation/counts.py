@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.evaluation.bootstrap import Ints
+from converters.bio import OUTSIDE
+from converters.tagged import UNKNOWN
 
 Boundaries = tuple[int, int]
 """First word of an entity, and the word after its last."""
@@ -79,6 +81,33 @@ def count(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
             if entity not in gold_entities and not _overlaps(gold_tags, entity, label):
                 spurious[label] += 1
     return counts, Confusion(_nested(found_as), dict(boundaries), dict(missed), dict(spurious))
+
+
+def known_tags(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
+    """The same tags without the entities that cannot be judged, since a gold tag is `UNKNOWN`.
+
+    Left out are predicted entities with a word whose gold tag is unknown, and gold entities that overlap one of these:
+    with the region that could not be read, either may be right.
+    """
+    pairs = [
+        (gold_tags, predicted_tags) if UNKNOWN not in gold_tags else _without_unknown(gold_tags, predicted_tags)
+        for gold_tags, predicted_tags in zip(gold, predicted, strict=True)
+    ]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _without_unknown(gold: Sequence[str], predicted: Sequence[str]) -> tuple[list[str], list[str]]:
+    kept_gold, kept = [OUTSIDE if tag == UNKNOWN else tag for tag in gold], list(predicted)
+    gold_entities = [entity for entity, _ in _entities(gold)]
+    for (first, end), _ in _entities(predicted):
+        if UNKNOWN in gold[first:end]:
+            kept[first:end] = [OUTSIDE] * (end - first)
+            for start, after in gold_entities:
+                if start < end and after > first:
+                    kept_gold[start:after] = [OUTSIDE] * (after - start)
+    return kept_gold, kept
 
 
 def _entities(tags: Sequence[str]) -> Iterator[tuple[Boundaries, str]]:

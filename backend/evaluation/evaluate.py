@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backend.evaluation.bootstrap import intervals
-from backend.evaluation.counts import Confusion, Counts, count
+from backend.evaluation.counts import Confusion, Counts, count, known_tags
 from backend.inference.tagger import Tagger
 from backend.scores import Interval, are_too_few
 from converters.document import Span, Word
@@ -109,18 +109,31 @@ class Metrics:
 def evaluate(tagger: Tagger, documents: Sequence[TaggedDocument]) -> Metrics | None:
     """Score the served tagger on labelled documents; ``None`` where there are none.
 
-    The documents' words are the tagger's words, split further where an annotated span ends inside one: a predicted span
-    always fits them, and such an annotated span counts as missed.
+    The texts of a task are scored as one document. Their words are the tagger's words, split further where an annotated
+    span ends inside one: a predicted span always fits them, and such an annotated span counts as missed.
     """
     if not documents:
         return None
-    taggings = tagger.tag([document.text for document in documents])
+    taggings = tagger.tag([document.text for document in documents], labels=[document.labels for document in documents])
     predicted = [_tags_on(document.words, tagging.spans) for document, tagging in zip(documents, taggings, strict=True)]
-    return score([document.tags for document in documents], predicted)
+    tasks = [document.id for document in documents]
+    return score(by_task(tasks, [document.tags for document in documents]), by_task(tasks, predicted))
+
+
+def by_task(tasks: Sequence[str], tags: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Join the tags of documents with the same task, in order: the texts of a task are scored as one document."""
+    joined: dict[str, list[str]] = {}
+    for task, of_document in zip(tasks, tags, strict=True):
+        joined.setdefault(task, []).extend(of_document)
+    return list(joined.values())
 
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Metrics:
-    """Compare BIO tags, one sequence a document, by strict IOB2; gives the scores of seqeval (a test compares them)."""
+    """Compare BIO tags, one sequence a document, by strict IOB2; gives the scores of seqeval (a test compares them).
+
+    Where gold tags are `UNKNOWN`, neither gold nor predicted entities count (`known_tags`).
+    """
+    gold, predicted = known_tags(gold, predicted)
     counts, confusion = count(gold, predicted)
     columns = np.stack([counts.correct.sum(axis=0), counts.predicted.sum(axis=0), counts.gold.sum(axis=0)], axis=1)
     return Metrics(

@@ -9,7 +9,7 @@ from backend.errors import LabelStudioRejected
 from backend.label_studio.api import LabelStudioAPI, Prediction
 from backend.label_studio.identity import same_project
 from backend.store.models import LabelIssue
-from converters import Document, Span, read_tasks, regions
+from converters import Document, Span, read_tasks, task_regions, text_names
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -54,23 +54,31 @@ def _predictions(
     documents: Iterable[Document], label_issues: Iterable[LabelIssue], config: LabelConfig
 ) -> Sequence[Prediction]:
     """One for each task that is still labelled, by ascending score."""
+    texts = {(document.id, document.text_name): document.text for document in documents}
     by_task: dict[str, list[LabelIssue]] = {}
     for issue in label_issues:
-        by_task.setdefault(issue.task, []).append(issue)
+        if (issue.task, issue.text_name) in texts:
+            by_task.setdefault(issue.task, []).append(issue)
     predictions = [
-        _prediction(document, by_task[document.id], config) for document in documents if document.id in by_task
+        _prediction(task, of_task, [texts.get((task, name)) for name in text_names(config)], config)
+        for task, of_task in by_task.items()
     ]
     return sorted(predictions, key=lambda prediction: prediction.mislabeling)
 
 
-def _prediction(document: Document, label_issues: Sequence[LabelIssue], config: LabelConfig) -> Prediction:
+def _prediction(
+    task: str, label_issues: Sequence[LabelIssue], texts: Sequence[str | None], config: LabelConfig
+) -> Prediction:
     score = max(issue.score for issue in label_issues)
+    spans = [
+        [Span(**span) for issue in label_issues if issue.text_name == name for span in issue.found]
+        for name in text_names(config)
+    ]
     # A region that replaces two given ones is in both of their issues.
-    spans = [Span(**span) for issue in label_issues for span in issue.found]
-    distinct = {(span.start, span.end, span.label): span for span in spans}
+    distinct = [{(span.start, span.end, span.label): span for span in of_text} for of_text in spans]
     return Prediction(
-        task=int(document.id),
-        regions=regions(document.text, sorted(distinct.values()), config),
+        task=int(task),
+        regions=task_regions(texts, [sorted(of_text.values()) for of_text in distinct], config),
         score=score,
         version=VERSION,
         mislabeling=score,

@@ -238,8 +238,9 @@ class Review(Base):
 class LabelIssue(Base):
     """A region that is probably a mistake, or one that is probably missing (``given`` is empty).
 
-    ``start`` and ``end`` are code-point offsets. ``found`` holds what the model would mark instead, each with
-    ``start``, ``end``, ``label`` and ``score``; ``score`` is in [0, 1], 1.0 for a sure mistake.
+    ``text_name`` is the name of its text, empty where a task has one text only. ``start`` and ``end`` are code-point
+    offsets. ``found`` holds what the model would mark instead, each with ``start``, ``end``, ``label`` and ``score``;
+    ``score`` is in [0, 1], 1.0 for a sure mistake.
     """
 
     __tablename__ = "label_issues"
@@ -248,6 +249,7 @@ class LabelIssue(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
     task: Mapped[str]
+    text_name: Mapped[str] = mapped_column(default="", server_default="")
     start: Mapped[int]
     end: Mapped[int]
     text: Mapped[str]

@@ -15,9 +15,9 @@ import numpy as np
 
 from backend.inference.decode import Floats, Ints, Viterbi
 from backend.inference.entities import EntityFinder
-from converters.bio import starts, tag_set, transitions
+from converters.bio import OUTSIDE, starts, tag_set, transitions
 from converters.document import Span
-from converters.tagged import TaggedDocument
+from converters.tagged import UNKNOWN, TaggedDocument
 
 Kind = Literal["wrong label", "wrong boundaries", "should not be marked", "missing"]
 
@@ -29,13 +29,15 @@ MIN_SCORE = 0.5
 class IssueCandidate:
     """One region that is probably wrong or missing.
 
-    ``given`` is the annotators' span, ``None`` for a missing region. ``predicted`` are the model's spans in its place,
-    each with its probability; ``view`` tells the same to people. ``score`` is in [0, 1], 1.0 for a certain mistake: 1
-    minus the geometric mean of the probabilities of the given tags, over all words of ``given`` and ``predicted``. So
-    a wrong label or a missing region counts in full, a wrong boundary by its share of the words.
+    ``document`` is the id of its task, ``text_name`` the name of its text where the task has several. ``given`` is the
+    annotators' span, ``None`` for a missing region. ``predicted`` are the model's spans in its place, each with its
+    probability; ``view`` tells the same to people. ``score`` is in [0, 1], 1.0 for a certain mistake: 1 minus the
+    geometric mean of the probabilities of the given tags, over all words of ``given`` and ``predicted``. So a wrong
+    label or a missing region counts in full, a wrong boundary by its share of the words.
     """
 
     document: str
+    text_name: str
     text: str
     given: Span | None
     predicted: tuple[Span, ...]
@@ -86,13 +88,13 @@ class _Comparison:
     def __init__(
         self, document: TaggedDocument, scores: Floats, predicted: Ints, tags: Sequence[str], finder: EntityFinder
     ) -> None:
-        ids = {tag: index for index, tag in enumerate(tags)}
+        ids = {tag: index for index, tag in enumerate(tags)} | {UNKNOWN: tags.index(OUTSIDE)}
         self._document, self._words, self._names = document, document.words, finder.labels
         self._tags = np.array([ids[tag] for tag in document.tags], dtype=np.int64)
         self._scores = scores
         self._by_label = np.hstack([scores[:, :1], np.logaddexp(scores[:, 1::2], scores[:, 2::2])])
         # A word without word pieces has the fixed scores of `O`, which say nothing about the label.
-        self._has_scores = np.all(np.isfinite(scores), axis=1)
+        self._has_scores = np.isfinite(scores).sum(axis=1) > 1
         self._given = _regions(self._tags, finder)
         self._predicted = _regions(predicted, finder)
         self._owners = np.full(len(self._words), -1)
@@ -106,10 +108,15 @@ class _Comparison:
             overlapping = [
                 region for region in self._predicted if region.first < given.end and region.end > given.first
             ]
-            yield from self._candidate([given, *overlapping], number, given=given, predicted=overlapping)
+            if all(map(self._is_known, overlapping)):
+                yield from self._candidate([given, *overlapping], number, given=given, predicted=overlapping)
         for region in self._predicted:
-            if (self._owners[region.first : region.end] < 0).all():
+            if (self._owners[region.first : region.end] < 0).all() and self._is_known(region):
                 yield from self._candidate([region], -1, given=None, predicted=[region])
+
+    def _is_known(self, region: _Region) -> bool:
+        """Whether the annotators' tags of all its words are known."""
+        return UNKNOWN not in self._document.tags[region.first : region.end]
 
     def _candidate(
         self, regions: Sequence[_Region], owner: int, *, given: _Region | None, predicted: Sequence[_Region]
@@ -123,6 +130,7 @@ class _Comparison:
         marked = self._span(given) if given else None
         yield IssueCandidate(
             document=self._document.id,
+            text_name=self._document.text_name,
             text=self._document.text[(marked or spans[0]).start : (marked or spans[0]).end],
             given=marked and Span(marked.start, marked.end, marked.label),
             predicted=spans,

@@ -95,7 +95,7 @@ def _find_and_store(
 ) -> int:
     project = store.projects.get(review.project)
     snapshot = take_snapshot(store, project.uid, label_studio(settings, project), replace_annotations=False)
-    tasks, labels = len(snapshot.documents), snapshot.config.labels
+    tasks, labels = snapshot.report.used, snapshot.config.labels
     if tasks < MIN_TASKS:
         raise NotEnoughLabels(
             f"Looking for wrong labels needs {MIN_TASKS} labelled tasks, and there are {tasks}: label more."
@@ -120,6 +120,7 @@ def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
     return LabelIssue(
         project=review.project,
         task=candidate.document,
+        text_name=candidate.text_name,
         start=candidate.start,
         end=candidate.end,
         text=_storable(candidate.text),

@@ -30,7 +30,8 @@ class Split:
 def subset_of(document_id: str) -> Subset:
     """The set a document belongs to: 80 % train, 10 % validation, 10 % test.
 
-    A task stays in its set however many tasks are labelled later, so a test document never becomes a training document.
+    A task stays in its set however many tasks are labelled later, so a test document never becomes a training document;
+    all texts of a task are in the same set, since a document's id is that of its task.
     """
     return _TENTHS[bucket(document_id, 10)]
 
@@ -59,15 +60,19 @@ def _check_enough(documents: Sequence[TaggedDocument], train: Sequence[TaggedDoc
     regions = sum(len(document.spans) for document in documents)
     if not regions:
         raise NotEnoughLabels(
-            f"{_number(len(documents), 'labelled task')}, but 0 regions with the project's labels: mark some entities, "
+            f"{_tasks(documents, 'labelled task')}, but 0 regions with the project's labels: mark some entities, "
             "then start training again."
         )
     if not any(document.spans for document in train):
-        tasks, marked = _number(len(documents), "labelled task"), _number(regions, "region")
+        tasks, marked = _tasks(documents, "labelled task"), _number(regions, "region")
         raise NotEnoughLabels(
             f"{tasks} with {marked} are too few: a fifth of the tasks is kept for evaluation, and the training set "
-            f"({_number(len(train), 'task')}) has no region. Label more tasks, then start training again."
+            f"({_tasks(train, 'task')}) has no region. Label more tasks, then start training again."
         )
+
+
+def _tasks(documents: Sequence[TaggedDocument], noun: str) -> str:
+    return _number(len({document.id for document in documents}), noun)
 
 
 def _number(count: int, noun: str) -> str:

@@ -238,7 +238,7 @@ class FakeLabelStudio:
             raise self.down
 
 
-def _first_word(number: int, text: str) -> dict[str, Any]:
+def _first_word(number: int, text: Any) -> dict[str, Any]:
     """An annotation that marks the first five characters."""
-    value = {"start": 0, "end": 5, "text": text[:5], "labels": ["Dish"]}
+    value = {"start": 0, "end": 5, "text": str(text)[:5], "labels": ["Dish"]}
     return {"id": number, "result": [{"from_name": "label", "to_name": "text", "type": "labels", "value": value}]}

@@ -9,10 +9,10 @@ import torch
 from transformers import PreTrainedModel
 
 from backend.inference.batches import length_sorted
-from backend.inference.decode import Floats, Ints, gather
+from backend.inference.decode import Floats, Ints, gather, restrict
 from backend.inference.session import log_softmax
 from backend.training.fine_tuning.devices import Devices
-from backend.training.fine_tuning.examples import IGNORED, Collator, Examples
+from backend.training.fine_tuning.examples import Collator, Examples
 from converters.bio import OUTSIDE, tag_set
 
 _PIECES = 8192
@@ -21,7 +21,7 @@ _PIECES = 8192
 class Emissions:
     """Documents in batches, to be scored several times, by one model or by several.
 
-    ``gold`` holds, for each window, the tag ids of the words it decides.
+    ``gold`` holds, for each window, the tag ids of the words it decides, `IGNORED` where none is known.
     """
 
     def __init__(self, examples: Examples, labels: Sequence[str], devices: Devices, collate: Collator) -> None:
@@ -29,19 +29,20 @@ class Emissions:
         self._windows = examples.windows
         self._sizes = [len(tags) for tags in examples.gold]
         self._tags = tag_set(labels)
-        targets = [np.array(item["labels"], dtype=np.int64) for item in examples.items]
-        self._decides = [target != IGNORED for target in targets]
-        self.gold: list[Ints] = [target[decides] for target, decides in zip(targets, self._decides, strict=True)]
-        self._groups = list(length_sorted([len(target) for target in targets], budget=_PIECES))
+        self._positions = examples.positions
+        self._allowed = examples.allowed
+        self.gold: list[Ints] = [examples.gold[document][words] for document, words in examples.windows]
+        self._groups = list(length_sorted([len(item["labels"]) for item in examples.items], budget=_PIECES))
         self._batches = [collate([examples.items[index] for index in group]) for group in self._groups]
 
     @torch.no_grad()
     def by_window(self, model: PreTrainedModel) -> list[Floats]:
         """For each window, the log-probabilities of the words it decides: shape (words, tags).
 
-        The model is in evaluation mode meanwhile.
+        Where a text offers some of the labels only, no other tag is possible. The model is in evaluation mode
+        meanwhile.
         """
-        scores: list[Floats] = [np.empty(0, dtype=np.float32)] * len(self._decides)
+        scores: list[Floats] = [np.empty(0, dtype=np.float32)] * len(self._positions)
         training = model.training
         model.eval()
         for group, batch in zip(self._groups, self._batches, strict=True):
@@ -49,8 +50,10 @@ class Emissions:
             with self._devices.autocast():
                 logits = model(**inputs).logits.float().cpu().numpy()
             for row, index in enumerate(group):
-                decides = self._decides[index]
-                scores[index] = log_softmax(logits[row, : len(decides)][decides])
+                scores[index] = log_softmax(logits[row, self._positions[index]])
+                allowed = self._allowed[self._windows[index][0]]
+                if allowed is not None:
+                    scores[index] = restrict(scores[index], allowed)
         model.train(training)
         return scores
 

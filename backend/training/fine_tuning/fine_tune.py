@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, log_softmax
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from backend.recipe import Recipe
@@ -106,6 +106,27 @@ def fine_tune(
 
 def _pieces(items: Sequence[Example]) -> set[int]:
     return {piece for item in items for piece in item["input_ids"]}
+
+
+def summed_loss(logits: torch.Tensor, targets: torch.Tensor, allowed: torch.Tensor | None) -> torch.Tensor:
+    """The cross-entropy of all words with a target, with label smoothing, summed.
+
+    ``logits`` are of shape (batch, pieces, tags), ``targets`` of shape (batch, pieces). Where only some tags are
+    ``allowed`` (shape (batch, 1, tags)), probabilities and smoothing are over these: nothing is learnt about others.
+    """
+    if allowed is None:
+        return cross_entropy(
+            logits.flatten(0, 1),
+            targets.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=LABEL_SMOOTHING,
+        )
+    scores = log_softmax(logits.masked_fill(~allowed, torch.finfo(logits.dtype).min), dim=-1).masked_fill(~allowed, 0.0)
+    decided = targets != IGNORED
+    of_target = scores.gather(-1, targets.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+    mean = scores.sum(dim=-1) / allowed.sum(dim=-1)
+    return -((1 - LABEL_SMOOTHING) * of_target + LABEL_SMOOTHING * mean)[decided].sum()
 
 
 class _Training:
@@ -206,16 +227,10 @@ class _Training:
         for start in range(0, len(batch), self._micro_batch_size):
             items = [self._items[index] for index in batch[start : start + self._micro_batch_size]]
             inputs = {name: values.to(self._devices.device) for name, values in self._collate(items).items()}
-            targets = inputs.pop("labels").flatten()
+            targets, allowed = inputs.pop("labels"), inputs.pop("allowed", None)
             with self._devices.autocast():
                 logits = self._model(**inputs).logits
-            loss = cross_entropy(
-                logits.float().flatten(0, 1),
-                targets,
-                ignore_index=IGNORED,
-                reduction="sum",
-                label_smoothing=LABEL_SMOOTHING,
-            )
+            loss = summed_loss(logits.float(), targets, allowed)
             (loss / max(words, 1)).backward()
             total += loss.detach()
         return total

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedModel
 
-from backend.evaluation.evaluate import score
+from backend.evaluation.evaluate import by_task, score
 from backend.inference.decode import Ints, Viterbi
 from backend.training.fine_tuning.devices import Devices
 from backend.training.fine_tuning.emissions import Emissions
-from backend.training.fine_tuning.examples import Collator, Examples
+from backend.training.fine_tuning.examples import IGNORED, Collator, Examples
 from converters.bio import starts, tag_set, transitions
+from converters.tagged import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,18 @@ class Validation:
         self._emissions = Emissions(held_out, labels, devices, collate)
         self._tags = tag_set(labels)
         self._viterbi = Viterbi(transitions(self._tags), starts(self._tags))
-        self._gold = [self._names(ids) for ids in held_out.gold]
+        self._tasks = held_out.tasks
+        self._gold = by_task(self._tasks, map(self._names, held_out.gold))
 
     def score(self, model: PreTrainedModel) -> ValidationScore:
         """Score the model; it is in evaluation mode meanwhile."""
         scores = self._emissions.by_window(model)
         pairs = zip(scores, self._emissions.gold, strict=True)
-        of_gold = np.concatenate([rows[np.arange(len(rows)), gold] for rows, gold in pairs])
-        predicted = [self._names(ids) for ids in self._viterbi.decode(self._emissions.by_document(scores))]
+        of_gold = np.concatenate([rows[gold >= 0, gold[gold >= 0]] for rows, gold in pairs])
+        decoded = self._viterbi.decode(self._emissions.by_document(scores))
+        predicted = by_task(self._tasks, map(self._names, decoded))
         loss = float(-of_gold.mean()) if of_gold.size else 0.0
         return ValidationScore(f1=score(self._gold, predicted).f1, loss=loss)
 
     def _names(self, ids: Ints) -> list[str]:
-        return [self._tags[tag] for tag in ids]
+        return [UNKNOWN if tag == IGNORED else self._tags[tag] for tag in ids]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.evaluation.counts import count
+from backend.evaluation.counts import count, known_tags
 
 TAGS = ("O", "B-A", "I-A", "B-B", "I-B", "B-C")
 
@@ -69,3 +69,21 @@ def test_every_gold_entity_is_counted_once_in_the_confusion(documents: list[list
         assert found_as.get(label, 0) == counts.correct[:, column].sum()
         with_boundaries = sum(row.get(label, 0) for row in confusion.found_as.values())
         assert with_boundaries + confusion.spurious.get(label, 0) <= counts.predicted[:, column].sum()
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "known_gold", "known_predicted"),
+    [
+        ("B-A O", "O B-A", "B-A O", "O B-A"),
+        ("- O B-A", "B-A O B-A", "O O B-A", "O O B-A"),
+        ("- B-A", "B-A I-A", "O O", "O O"),
+        ("- B-A O", "O B-A I-A", "O B-A O", "O B-A I-A"),
+        ("B-A - B-B", "B-A I-A O", "O O B-B", "O O O"),
+        ("- -", "O O", "O O", "O O"),
+    ],
+    ids=["all known", "on the unknown word", "over gold too", "beside it", "over one of two", "nothing predicted"],
+)
+def test_entities_with_words_of_unknown_tag_are_left_out(
+    gold: str, predicted: str, known_gold: str, known_predicted: str
+) -> None:
+    assert known_tags([gold.split()], [predicted.split()]) == ([known_gold.split()], [known_predicted.split()])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from backend.evaluation.evaluate import Metrics, evaluate, score
-from backend.inference.tagger import Tagging
+from backend.inference.tagger import OfferedLabels, Tagging
 from converters.document import Document, Span
 from converters.tagged import tag_document
-from tests.samples import marked
+from tests.samples import marked, tagged
 
 
 class Answers:
@@ -20,8 +20,9 @@ class Answers:
     def __init__(self, *answers: tuple[Span, ...]) -> None:
         self._answers = answers
 
-    def tag(self, texts: Sequence[str]) -> list[Tagging]:
+    def tag(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> list[Tagging]:
         assert len(texts) == len(self._answers)
+        self.offered = labels
         return [Tagging(spans=spans, score=1.0) for spans in self._answers]
 
 
@@ -53,7 +54,8 @@ def test_almost_right_is_wrong(wrong: Span) -> None:
 
 
 def test_counts_are_over_all_documents() -> None:
-    documents = [tag_document(marked(text)) for text in ("try [ramen|Dish]", "in [Boston|Place] or [Paris|Place]")]
+    texts = ("try [ramen|Dish]", "in [Boston|Place] or [Paris|Place]")
+    documents = [tagged(text, id=text) for text in texts]
     answers = Answers((Span(4, 9, "Dish"),), (Span(3, 9, "Place"), Span(0, 2, "Dish")))
     metrics = evaluate(answers, documents)  # type: ignore[arg-type]
     assert metrics is not None
@@ -144,3 +146,20 @@ def test_metrics_with_intervals_survive_json() -> None:
     written = of_many(60).to_dict()
     assert json.loads(json.dumps(written)) == written
     assert len(written["intervals"]["f1"]) == len(written["per_label"]["Dish"]["interval"]) == 2
+
+
+def test_texts_of_a_task_are_one_document_with_the_labels_each_offers() -> None:
+    title = Document("7", "ramen in Rome", (Span(0, 5, "Dish"),), text_name="title", labels=("Dish",))
+    body = Document("7", "try Rome", (Span(4, 8, "Place"),), text_name="body", labels=("Dish", "Place"))
+    answers = Answers((Span(0, 5, "Dish"),), (Span(4, 8, "Dish"),))
+    metrics = evaluate(answers, [tag_document(title), tag_document(body)])  # type: ignore[arg-type]
+    assert metrics is not None
+    assert (metrics.documents, metrics.support, metrics.precision, metrics.recall) == (1, 2, 0.5, 0.5)
+    assert answers.offered == [("Dish",), ("Dish", "Place")]
+
+
+def test_unreadable_region_counts_neither_for_nor_against_the_model() -> None:
+    document = Document("1", "Ann saw Rome", (Span(8, 12, "Place"),), (Span(0, 3, "Person"),))
+    metrics = evaluated(document, Span(0, 3, "Dish"), Span(8, 12, "Place"))
+    assert (metrics.precision, metrics.recall, metrics.support) == (1.0, 1.0, 1)
+    assert evaluated(document, Span(8, 12, "Place")).f1 == 1.0

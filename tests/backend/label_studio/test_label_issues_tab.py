@@ -23,7 +23,8 @@ def studio() -> FakeLabelStudio:
 def issue(task: int, score: float, *model_view: tuple[int, int, str]) -> LabelIssue:
     names = ("start", "end", "label", "score")
     return LabelIssue(
-        project=UID, task=str(task), start=0, end=5, text="sushi", given="Dish", kind="wrong label", view="",
+        project=UID, task=str(task), text_name="", start=0, end=5, text="sushi",
+        given="Dish", kind="wrong label", view="",
         found=[dict(zip(names, (*span, 0.75), strict=True)) for span in model_view], score=score,
     )  # fmt: skip
 

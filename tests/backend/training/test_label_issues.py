@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from backend.inference.decode import Floats
 from backend.training.label_issues import IssueCandidate, find_label_issues
 from converters.bio import tag_set
 from converters.document import Span
-from converters.tagged import TaggedDocument
-from tests.samples import LABELS, tagged
+from converters.tagged import TaggedDocument, tag_document
+from tests.samples import LABELS, marked, tagged
 
 TAGS = tag_set(LABELS)
 
@@ -142,3 +143,20 @@ def test_words_without_word_pieces_are_no_issue() -> None:
     scores[:] = -np.inf
     scores[:, TAGS.index("O")] = 0.0
     assert find_label_issues([document], [scores], labels=LABELS) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "unreadable", "predicted"),
+    [
+        ("good thai food", Span(5, 9, "Kitchen"), "good [thai|Cuisine] food"),
+        ("good thai food", Span(5, 9, "Kitchen"), "[good thai food|Dish]"),
+        ("good [thai|Dish] food", Span(10, 14, ""), "good [thai food|Dish]"),
+    ],
+    ids=["on it", "around it", "a region reaches into it"],
+)
+def test_model_is_not_believed_about_words_of_an_unreadable_region(
+    given: str, unreadable: Span, predicted: str
+) -> None:
+    sample = marked(given)
+    document = tag_document(replace(sample, unreadable=(unreadable,)))
+    assert find_label_issues([document], [emissions(document, tagged(predicted))], labels=LABELS) == []

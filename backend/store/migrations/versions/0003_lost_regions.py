@@ -1,4 +1,7 @@
-"""What became of the regions a run read, what the gate decided about them, and the labels a project has renamed."""
+"""What became of the regions a run read, what the gate decided about them, and the labels a project has renamed.
+
+Label issues name the text they are in.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +21,4 @@ def upgrade() -> None:
         op.add_column("decisions", sa.Column(name, sa.Integer))
     op.add_column("decisions", sa.Column("max_lost_regions", sa.Double))
     op.add_column("decisions", sa.Column("forgotten_labels", sa.JSON))
+    op.add_column("label_issues", sa.Column("text_name", sa.String, nullable=False, server_default=""))

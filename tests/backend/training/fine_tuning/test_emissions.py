@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerFast
 
+from backend.inference.decode import tag_mask
 from backend.inference.tagger import Tagger
 from backend.training.fine_tuning import emissions as module
 from backend.training.fine_tuning.devices import Devices
 from backend.training.fine_tuning.emissions import Emissions
-from backend.training.fine_tuning.examples import Collator, make_examples
+from backend.training.fine_tuning.examples import IGNORED, Collator, make_examples
 from converters.bio import tag_set
-from converters.tagged import TaggedDocument
+from converters.document import Document, Span
+from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS, tagged
 
 CPU = Devices(torch.device("cpu"), 0, 1, bf16=False)
@@ -58,3 +61,24 @@ def test_gold_is_the_tags_of_the_words_that_windows_decide(
     assert by_window == [tag for document in documents for tag in document.tags]
     assert [len(rows) for rows in emissions.by_window(model)] == [len(gold) for gold in emissions.gold]
     assert not model.training
+
+
+def test_text_that_offers_some_labels_gets_no_other_tags(version_folder: Path, documents: list[TaggedDocument]) -> None:
+    offered = ("Dish", "Location")
+    restricted = [replace(document, labels=offered) for document in documents]
+    emissions, model = batched(version_folder, [*documents, *restricted])
+    scores = emissions.by_document(emissions.by_window(model))
+    allowed = tag_mask(tag_set(LABELS), offered)
+    for rows, restricted_rows in zip(scores[: len(documents)], scores[len(documents) :], strict=True):
+        assert np.isneginf(restricted_rows[:, ~allowed]).all()
+        assert np.exp(restricted_rows).sum(axis=1) == pytest.approx(1.0)
+        difference = restricted_rows[:, allowed] - rows[:, allowed]
+        assert difference == pytest.approx(np.broadcast_to(difference[:, :1], difference.shape), abs=1e-4)
+
+
+def test_word_of_unknown_tag_has_scores_and_no_gold_tag(version_folder: Path) -> None:
+    document = tag_document(Document("1", "try ramen now", (Span(4, 9, "Dish"),), unreadable=(Span(0, 3, "x"),)))
+    emissions, model = batched(version_folder, [document])
+    assert emissions.gold[0].tolist() == [IGNORED, tag_set(LABELS).index("B-Dish"), 0]
+    (rows,) = emissions.by_document(emissions.by_window(model))
+    assert np.isfinite(rows).all()

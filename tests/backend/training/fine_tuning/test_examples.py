@@ -5,6 +5,7 @@ from transformers import PreTrainedTokenizerFast
 
 from backend.training.base_model.encoder import load_classifier
 from backend.training.fine_tuning.examples import IGNORED, Collator, make_examples
+from converters import Document, Span, tag_document
 from tests.samples import LABELS, tagged
 
 
@@ -50,3 +51,20 @@ def test_batch_is_padded_to_its_longest() -> None:
     assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 9, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch["labels"].tolist() == [[0, 1, 2], [5, IGNORED, IGNORED]]
+
+
+def test_word_of_unknown_tag_is_not_learnt(tokenizer: PreTrainedTokenizerFast) -> None:
+    document = Document("1", "try ramen in Rome", (Span(4, 9, "Dish"),), unreadable=(Span(13, 17, "City"),))
+    examples = make_examples([tag_document(document)], labels=LABELS, tokenizer=tokenizer)
+    assert [label for label in examples.items[0]["labels"] if label != IGNORED] == [0, 1, 0]
+    assert examples.gold[0].tolist() == [0, 1, 0, IGNORED]
+
+
+def test_text_that_offers_some_labels_names_their_tags(tokenizer: PreTrainedTokenizerFast) -> None:
+    document = tag_document(Document("1", "ramen", (Span(0, 5, "Dish"),), labels=("Dish",)))
+    examples = make_examples([document, tagged("ramen")], labels=LABELS, tokenizer=tokenizer)
+    assert examples.items[0]["allowed"] == [True, True, True] + [False] * (2 * len(LABELS) - 2)
+    batch = Collator(pad_id=0)(examples.items)
+    assert batch["allowed"].shape == (2, 1, 2 * len(LABELS) + 1)
+    assert batch["allowed"][1].all()
+    assert "allowed" not in Collator(pad_id=0)(examples.items[1:])

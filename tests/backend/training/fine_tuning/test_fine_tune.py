@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import DistilBertForTokenClassification
 
 from backend.errors import RunCancelled
 from backend.recipe import Recipe
 from backend.training.acceleration.dropout import QuickDropout
 from backend.training.fine_tuning import schedule
-from backend.training.fine_tuning.fine_tune import fine_tune
+from backend.training.fine_tuning.examples import IGNORED
+from backend.training.fine_tuning.fine_tune import LABEL_SMOOTHING, fine_tune, summed_loss
 from converters.document import Document
 from converters.tagged import TaggedDocument, tag_document
 from tests.samples import LABELS
@@ -173,6 +175,7 @@ from backend.recipe import Recipe
 from backend.training.fine_tuning.distributed import Job, OtherRanks, is_rank_0, receive_job
 from backend.training.acceleration.dropout import QuickDropout
 from backend.training.run import join_fine_tuning
+from backend.training.fine_tuning.examples import IGNORED
 from backend.training.fine_tuning.fine_tune import fine_tune
 from tests.samples import LABELS, tagged_documents
 
@@ -225,3 +228,29 @@ def test_two_processes_learn_the_same_as_one(tmp_path: Path) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0][-1] < 0.8 * losses[0][0]
     assert one["weights"] == pytest.approx(two["weights"], abs=3e-3)
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+def test_loss_with_all_tags_allowed_is_the_cross_entropy(restricted: bool) -> None:
+    logits = torch.randn(3, 5, 7, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([[0, 1, IGNORED, 6, 2], [IGNORED] * 5, [3, 3, 3, IGNORED, 0]])
+    allowed = torch.ones(3, 1, 7, dtype=torch.bool) if restricted else None
+    expected = cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=LABEL_SMOOTHING
+    )
+    assert summed_loss(logits, targets, allowed).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_loss_says_nothing_about_tags_that_are_not_allowed() -> None:
+    logits = torch.randn(2, 4, 7, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    allowed = torch.tensor([[True, True, True, False, False, False, False], [True] * 7]).unsqueeze(1)
+    targets = torch.tensor([[0, 1, 2, IGNORED], [0, 5, 6, 0]])
+    loss = summed_loss(logits, targets, allowed)
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+    assert (logits.grad[0, :, 3:] == 0).all()
+    assert (logits.grad[0, 3] == 0).all()
+    assert (logits.grad[0, :3, :3] != 0).all()
+    assert (logits.grad[1] != 0).all()
