@@ -8,6 +8,7 @@ from backend.commands.bulk_preannotate import preannotate
 from backend.commands.common import CommandGroup
 from backend.commands.demo import demo
 from backend.commands.export_labels import export
+from backend.commands.label_names import labels
 from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
 from backend.commands.serve import connect, serve, work
@@ -36,7 +37,7 @@ def cli(ctx: click.Context) -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     serve, work, connect,
-    status, runs, log, versions, label_issues,
+    status, runs, log, versions, labels, label_issues,
     train, cancel, promote, pin, unpin,
     preannotate, export,
     demo,

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from backend.commands.common import error_sentence, open_label_studio, project_number, project_option
+from backend.commands.common import error_sentence, open_label_studio, open_loop, project_number, project_option
+from backend.commands.label_names import map_label_option
 from backend.commands.progress_bar import Bar
+from backend.conversion import Conversion, count
+from backend.errors import NotEnoughLabels, TextUnavailable
 from backend.settings import Settings
+from converters.report import ConversionReport
 from converters.words import TOKENIZERS
+from label_config import LabelConfig
+
+if TYPE_CHECKING:
+    from converters.label_studio import LoadText
 
 
 @click.command()
@@ -26,11 +34,20 @@ from converters.words import TOKENIZERS
 @click.option("--no-sentences", is_flag=True, help="Write each document as one sentence.")
 @click.option("--annotator", metavar="ID", help="Use only this person's annotations (id or e-mail address).")
 @click.option("--agreement", is_flag=True, help="Use the majority of all annotators, word by word.")
+@click.option(
+    "--unknown-labels",
+    type=click.Choice(["leave out", "keep"]),
+    default="leave out",
+    show_default=True,
+    help="Texts with a label that the configuration does not have: leave them out, or keep the label as it is.",
+)
+@map_label_option("For this export alone, besides the mappings of the project.")
 @click.pass_obj
 def export(settings: Settings, /, result: str | None, **options: Any) -> None:
     """Write a project's labels, as Label Studio has them now, to a file; "-" is standard output.
 
-    CoNLL-2003 comes with a sidecar file, OUT.conll.jsonl, that holds the exact texts and offsets.
+    CoNLL-2003 comes with a sidecar file, OUT.conll.jsonl, that holds the exact texts and offsets. A text with a region
+    that cannot be read is left out and named, since its words would be written as if they were no entity.
     """
     try:
         counts = _export(settings, **options)
@@ -44,18 +61,31 @@ def export(settings: Settings, /, result: str | None, **options: Any) -> None:
 
 
 def _export(
-    settings: Settings, *, project: str, output: str, form: Any, report: str | None, **reading: Any
-) -> dict[str, int]:
+    settings: Settings,
+    *,
+    project: str,
+    output: str,
+    form: Any,
+    report: str | None,
+    renamed: dict[str, str],
+    **reading: Any,
+) -> dict[str, Any]:
     from backend.label_studio.identity import same_project
     from converters.commands import export_tasks, write_report
     from converters.conversion import Reading
-    from label_config import LabelConfig
 
     number = project_number(project)
     label_studio = open_label_studio(settings)
     remote = same_project(label_studio, project) if "." in project else label_studio.project(number)
-    config = LabelConfig.from_xml(remote.label_config)
-    how = Reading(reading["tokenizer"], not reading["no_sentences"], reading["annotator"], reading["agreement"])
+    config = _config(settings, remote.uid, remote.label_config, renamed)
+    how = Reading(
+        reading["tokenizer"],
+        not reading["no_sentences"],
+        reading["annotator"],
+        reading["agreement"],
+        unreadable="keep labels" if reading["unknown_labels"] == "keep" else "leave out",
+        load=_loader(settings, config),
+    )
     with Bar("Export") as bar:
         bar.show(0, "waiting for Label Studio's export")
         tasks = label_studio.labelled_tasks(number)
@@ -63,7 +93,45 @@ def _export(
     if report:
         write_report(conversion, report)
     click.echo(conversion.summary(), err=True)
-    return {"documents": written.documents, "tokens": written.tokens, "entities": written.spans}
+    losses = Conversion.from_reports([conversion], held_out=ConversionReport()).loss_sentences()
+    if conversion.labelled and not written.documents and form != "json":
+        tasks_found = count(conversion.labelled, "labelled task")
+        raise NotEnoughLabels(f"0 documents could be written of {tasks_found}: {'; '.join(losses)}.")
+    return {
+        "documents": written.documents,
+        "tokens": written.tokens,
+        "entities": written.spans,
+        "left_out": conversion.left_out,
+        "losses": losses,
+    }
+
+
+def _config(settings: Settings, uid: str, xml: str, renamed: dict[str, str]) -> LabelConfig:
+    """The configuration with the project's renamed labels and those of this export."""
+    from backend.store.label_map import check_mapping
+
+    config = LabelConfig.from_xml(xml)
+    stored = open_loop(settings).store.projects.find(uid)
+    given = {old: check_mapping(config, old, new) for old, new in renamed.items()}
+    return config.with_renamed({**(stored.renamed_labels if stored else {}), **given})
+
+
+def _loader(settings: Settings, config: LabelConfig) -> LoadText | None:
+    """Reads the texts that tasks name by their address."""
+    from backend.label_studio.texts import open_text_loader
+    from converters.label_studio import TextNotLoaded
+
+    if not any(text.is_url for text in config.texts):
+        return None
+    loader = open_text_loader(settings)
+
+    def load(url: str) -> str:
+        try:
+            return loader(url)
+        except TextUnavailable as error:
+            raise TextNotLoaded(str(error)) from error
+
+    return load
 
 
 def _write_json(file: str, value: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,9 +34,17 @@ def status(settings: Settings, project: str | None, as_json: bool) -> None:
     else:
         headings = ("project", "labelled", "changed", "training", "version", "F1", "label issues")
         show_table(headings, map(_row, overviews))
-        for row in (overview.project for overview in overviews):
-            if row.sync_error:
-                click.echo(f"Project {row.id}: {plain(row.sync_error)}")
+        for overview in overviews:
+            for sentence in _warnings(overview):
+                click.echo(f"Project {overview.project.id}: {plain(sentence)}")
+
+
+def _warnings(overview: Overview) -> list[str]:
+    """What a lead of many projects must know of this one, a sentence each."""
+    losses = overview.loss_sentences
+    ignored = [mapping.sentence for mapping in overview.mappings if mapping.ignored]
+    lost = [f"{overview.conversion.summary}: {'; '.join(losses)}."] if overview.conversion and losses else []
+    return [*lost, *(f"{sentence}." for sentence in ignored), *filter(None, [overview.project.sync_error])]
 
 
 def _row(overview: Overview) -> tuple[object, ...]:
@@ -68,6 +77,9 @@ def _facts(overview: Overview) -> list[tuple[str, object]]:
     if run := overview.last:
         ended = f"{run.id} {run.state} {moment(run.finished_at)}"
         facts.append(("latest run", f"{ended}: {run.error}" if run.error else ended))
+    facts += _region_facts(overview)
+    if (latest := overview.latest) and latest is not overview.current:
+        facts.append((f"verdict on {latest.name}", describe(latest)))
     if overview.current:
         facts += [("version", overview.current.name), ("score", overview.score.sentence)]
         facts.append(("verdict", describe(overview.current)))
@@ -78,6 +90,16 @@ def _facts(overview: Overview) -> list[tuple[str, object]]:
     if overview.project.sync_error:
         facts.append(("error", overview.project.sync_error))
     return facts
+
+
+def _region_facts(overview: Overview) -> list[tuple[str, object]]:
+    """What became of the regions, and the renamed labels."""
+    facts: list[tuple[str, object]] = []
+    if overview.conversion:
+        facts.append(("regions", overview.conversion.summary))
+        facts += [("not used", sentence) for sentence in overview.loss_sentences]
+        facts += [("corrected", f"{kind.words}: {kind.count:,}") for kind in overview.conversion.repairs]
+    return facts + [("renamed label", mapping.sentence) for mapping in overview.mappings]
 
 
 def _title(overview: Overview) -> str:
@@ -112,8 +134,17 @@ def _fields(overview: Overview) -> dict[str, Any]:
         "f1": overview.score.f1,
         "score": overview.score.to_dict(),
         "versions": overview.versions,
+        "conversion": _conversion_fields(overview),
+        "label_map": [asdict(mapping) for mapping in overview.mappings],
         "label_issues": overview.label_issues,
         "review": fields_of(overview.review) if overview.review else None,
         "sync_error": project.sync_error,
         "synced_at": iso(project.synced_at),
     }
+
+
+def _conversion_fields(overview: Overview) -> dict[str, Any] | None:
+    if overview.conversion is None or overview.read is None:
+        return None
+    sentences = {"summary": overview.conversion.summary, "not_used": overview.loss_sentences}
+    return {"run": overview.read.id, **sentences, **overview.conversion.to_dict()}

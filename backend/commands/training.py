@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backend.commands.common import any_project_option, json_option, open_loop, project_option, project_uid
+from backend.commands.label_names import map_label_option, map_labels
 from backend.commands.output import duration, fields_of, moment, plain, show_json, show_table
 from backend.commands.progress_bar import Bar
+from backend.conversion import Conversion
 from backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,13 +28,15 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=int, help="Training examples per optimiser step.")
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @click.option("--warm-start/--from-base", default=None, help="Start from the current version, or from the base model.")
+@map_label_option("The project keeps this for later runs: see `labels`.")
 @click.pass_obj
-def train(settings: Settings, /, project: str, wait: bool, **overrides: Any) -> None:
+def train(settings: Settings, /, project: str, wait: bool, renamed: dict[str, str], **overrides: Any) -> None:
     """Queue a training run for a project; `work` executes it.
 
     Parameters not given here come from the extra params of the ML backend in Label Studio, then from the settings.
     """
     loop = open_loop(settings)
+    map_labels(settings, loop, project_uid(settings, loop, project), renamed)
     given = {name: value for name, value in overrides.items() if value is not None}
     run = loop.train(project_uid(settings, loop, project), reason="command line", overrides=given)
     if not wait:
@@ -47,6 +51,9 @@ def train(settings: Settings, /, project: str, wait: bool, **overrides: Any) -> 
 
     verdict = describe(loop.store.versions.get(run.project, run.version or ""))
     click.echo(f"Run {run.id} finished: version {run.version}{f', {verdict}' if verdict else ''}.")
+    if run.conversion:
+        conversion = Conversion.from_dict(run.conversion)
+        click.echo(f"{'; '.join([conversion.summary, *conversion.loss_sentences()])}.")
 
 
 def _wait_for_end(loop: Loop, run: Run) -> Run:
@@ -102,14 +109,21 @@ def runs(settings: Settings, project: str | None, limit: int, as_json: bool) -> 
     elif not listed:
         click.echo("No run yet: label some tasks, or run `python -m backend train`.")
     else:
-        headings = ("run", "project", "queued", "reason", "state", "took", "result")
+        headings = ("run", "project", "queued", "reason", "state", "took", "regions used", "result")
         show_table(headings, map(_row, listed))
 
 
 def _row(run: Run) -> tuple[str, ...]:
     number = run.project.partition(".")[0]
     result = run.version or run.error or ""
-    return run.id, number, moment(run.queued_at), run.reason, describe_state(run), _took(run), result
+    return run.id, number, moment(run.queued_at), run.reason, describe_state(run), _took(run), _used(run), result
+
+
+def _used(run: Run) -> str:
+    if not run.conversion:
+        return "–"
+    total = Conversion.from_dict(run.conversion).total
+    return f"{total.regions_used:,} of {total.regions:,}"
 
 
 def describe_state(run: Run) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from backend.conversion import Conversion
 from backend.scores import Score
+from backend.store.label_map import LabelMapping, label_mappings
 from backend.store.models import LIVE, Project, Review, Run, Version
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ class Overview:
     ``labelled`` is the number of tasks with annotations, ``changed`` of those that changed since the last snapshot,
     ``due_in`` of those that must still change until a run starts by itself (``None``: none ever does, or one is live).
     ``running`` is the run that is started or, if none is, the one that is queued; ``last`` the latest that has ended.
+    ``read`` is the latest run that has read the labels, live or ended, ``conversion`` what became of their regions;
+    ``mappings`` are the project's renamed labels. ``latest`` is the newest version, which serves or was rejected.
     ``worker_seen_at`` is when a worker last did something for the project (Unix time), ``reviewing`` whether its labels
     are being reviewed now.
     """
@@ -30,12 +34,28 @@ class Overview:
     due_in: int | None
     running: Run | None
     last: Run | None
+    read: Run | None
+    conversion: Conversion | None
+    mappings: list[LabelMapping]
     current: Version | None
+    latest: Version | None
     versions: int
     label_issues: int
     review: Review | None
     reviewing: bool
     worker_seen_at: float | None
+
+    @property
+    def loss_sentences(self) -> list[str]:
+        """Why regions are not used, without those whose label has been mapped since."""
+        mapped = {mapping.old for mapping in self.mappings if mapping.ignored is None}
+        return self.conversion.loss_sentences(renamed=mapped) if self.conversion else []
+
+    @property
+    def newly_mapped(self) -> dict[str, str]:
+        """The old labels of regions that were not used and that the next run reads as new ones."""
+        unknown = self.conversion.unknown_labels if self.conversion else {}
+        return {row.old: row.new for row in self.mappings if row.ignored is None and row.old in unknown}
 
     @property
     def score(self) -> Score:
@@ -46,9 +66,11 @@ class Overview:
 def read_overview(store: Store, uid: str, *, threshold: int, due_in: int | None) -> Overview:
     """Read a project's overview; ``threshold`` and ``due_in`` as in `Overview`. Raises `UnknownProject`."""
     project = store.projects.get(uid)
+    versions = store.versions.of(uid)
     runs = store.runs.latest(project=uid)
     live = sorted((run for run in runs if run.state in LIVE), key=lambda run: run.state == "queued")
     running = next(iter(live), None)
+    read = next((run for run in runs if run.conversion), None)
     run_renewed_at = store.leases.renewed_at("run", running.id) if running else None
     return Overview(
         project=project,
@@ -58,8 +80,12 @@ def read_overview(store: Store, uid: str, *, threshold: int, due_in: int | None)
         due_in=None if live else due_in,
         running=running,
         last=next((run for run in runs if run.state not in LIVE), None),
-        current=store.versions.get(uid, project.current_version) if project.current_version else None,
-        versions=len(store.versions.of(uid, usable=True)),
+        read=read,
+        conversion=Conversion.from_dict(read.conversion) if read and read.conversion else None,
+        mappings=label_mappings(project),
+        current=next((version for version in versions if version.name == project.current_version), None),
+        latest=next(iter(versions), None),
+        versions=sum(version.pruned_at is None for version in versions),
         label_issues=store.reviews.count(uid),
         review=store.reviews.get(uid),
         reviewing=store.reviews.in_progress(uid),

@@ -95,8 +95,8 @@ class FakeLabelStudio:
     """One project of Label Studio, in memory; implements `LabelStudioAPI`.
 
     ``down`` is raised by every call. Tasks in ``gone`` refuse a prediction; ``twice`` are the tasks that were sent a
-    second prediction of a version. Pages have ``page`` tasks. ``credentials`` and ``webhooks`` (their header) are
-    keyed by URL.
+    second prediction of a version. A region has the label that ``labels`` gives its task, else Dish. Pages have
+    ``page`` tasks. ``credentials`` and ``webhooks`` (their header) are keyed by URL.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -104,6 +104,7 @@ class FakeLabelStudio:
         self.label_config = LABEL_CONFIG
         self.texts = {number: f"sushi number {number}" for number in range(1, tasks + 1)}
         self.owners: dict[int, int] = {}
+        self.labels: dict[int, str] = {}
         self.stored: dict[tuple[int, str], Prediction] = {}
         self.shown = ""
         self.gone: set[int] = set()
@@ -140,7 +141,11 @@ class FakeLabelStudio:
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
         self._answer()
         return [
-            {"id": task, "data": {"text": self.texts[task]}, "annotations": [_first_word(number, self.texts[task])]}
+            {
+                "id": task,
+                "data": {"text": self.texts[task]},
+                "annotations": [_first_word(number, self.texts[task], self.labels.get(task, "Dish"))],
+            }
             for number, task in self.owners.items()
         ]
 
@@ -238,7 +243,7 @@ class FakeLabelStudio:
             raise self.down
 
 
-def _first_word(number: int, text: Any) -> dict[str, Any]:
+def _first_word(number: int, text: Any, label: str) -> dict[str, Any]:
     """An annotation that marks the first five characters."""
-    value = {"start": 0, "end": 5, "text": str(text)[:5], "labels": ["Dish"]}
+    value = {"start": 0, "end": 5, "text": str(text)[:5], "labels": [label]}
     return {"id": number, "result": [{"from_name": "label", "to_name": "text", "type": "labels", "value": value}]}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
+from backend.store import Store
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import FakeLabelStudio
 
@@ -58,10 +59,10 @@ def test_labels_of_another_project_with_the_same_number_are_not_written(
 
 @pytest.mark.parametrize("form", ["conll", "bio", "json"])
 def test_report_names_what_was_left_out(form: str, command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
-    studio.texts[2] = "no"  # the region ends behind it
+    studio.labels[2] = "Wine"
     command("export", "--project", "7", "out", "--format", form, "--report", "report.json")
     report = json.loads((tmp_path / "report.json").read_text())
-    assert (report["tasks"], report["problems"]) == (2, {"outside_text": 1})
+    assert (report["tasks"], report["problems"]) == (2, {"unknown_label": 1})
     assert report["issues"][0]["task"] == "2"
 
 
@@ -85,7 +86,13 @@ def test_label_studio_that_is_away_is_one_sentence(command: Command, studio: Fak
 
 def test_result_file_holds_the_counts(command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
     assert command("export", "--project", "7", "out.conll", "--result", "result.json").exit_code == 0
-    assert json.loads((tmp_path / "result.json").read_text()) == {"documents": 2, "tokens": 5, "entities": 2}
+    assert json.loads((tmp_path / "result.json").read_text()) == {
+        "documents": 2,
+        "tokens": 5,
+        "entities": 2,
+        "left_out": 0,
+        "losses": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -129,3 +136,80 @@ def test_crash_leaves_no_result_file(
     result = command("export", "--project", "7", "out.conll", "--result", "result.json")
     assert isinstance(result.exception, RuntimeError)
     assert list(tmp_path.glob("*result*")) == []
+
+
+# Regions that cannot be read
+
+
+@pytest.fixture
+def with_old_label(studio: FakeLabelStudio) -> FakeLabelStudio:
+    """The region of task 2 carries a label that the configuration does not have."""
+    studio.labels[2] = "Wine"
+    return studio
+
+
+def test_text_with_an_unknown_label_is_left_out_and_named(
+    command: Command, with_old_label: FakeLabelStudio, tmp_path: Path
+) -> None:
+    result = command("export", "--project", "7", "out.bio", "--format", "bio", "--result", "result.json")
+    assert result.exit_code == 0
+    assert (tmp_path / "out.bio").read_text() == "sushi B-Dish\nnear O\nme O\n\n"
+    assert "label not in the configuration 1× (task 2: 'Wine'" in result.stderr
+    counts = json.loads((tmp_path / "result.json").read_text())
+    assert (counts["documents"], counts["left_out"]) == (1, 1)
+    assert counts["losses"][0].startswith("1 region carries the label Wine, which the configuration no longer has")
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        (["--unknown-labels", "keep"], "more B-Wine\nsushi O\n\n"),
+        (["--map-label", "Wine=Dish"], "more B-Dish\nsushi O\n\n"),
+    ],
+)
+def test_text_with_an_unknown_label_is_written_on_request(
+    options: list[str], rows: str, command: Command, with_old_label: FakeLabelStudio, store: Store, tmp_path: Path
+) -> None:
+    assert command("export", "--project", "7", "out.bio", "--format", "bio", *options).exit_code == 0
+    assert (tmp_path / "out.bio").read_text().endswith(rows)
+    assert [project.label_map for project in store.projects.all()] in ([], [None])  # for this export alone
+
+
+def test_mappings_of_the_project_are_used(
+    command: Command, with_old_label: FakeLabelStudio, store: Store, registered: str, tmp_path: Path
+) -> None:
+    store.projects.save(registered, label_map={"Wine": "Dish"})
+    command("export", "--project", "7", "out.bio", "--format", "bio")
+    assert "more B-Dish" in (tmp_path / "out.bio").read_text()
+    command("export", "--project", "7", "out.bio", "--format", "bio", "--map-label", "Wine=Cuisine")
+    assert "more B-Cuisine" in (tmp_path / "out.bio").read_text()
+
+
+def test_mapping_to_a_label_that_is_not_there_names_the_labels(
+    command: Command, with_old_label: FakeLabelStudio
+) -> None:
+    result = command("export", "--project", "7", "-", "--map-label", "Wine=Beer")
+    assert result.exit_code == 1
+    assert "no label 'Beer', use one of its labels: Dish, Cuisine, Location." in result.stderr
+
+
+@pytest.mark.parametrize("form", ["conll", "bio"])
+def test_export_of_nothing_fails_with_the_reason(form: str, command: Command, studio: FakeLabelStudio) -> None:
+    studio.labels = {1: "Wine", 2: "Wine"}
+    result = command("export", "--project", "7", "out", "--format", form)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: 0 documents could be written of 2 labelled tasks: 2 regions carry the label Wine, which the "
+        "configuration no longer has: rename it back, or map it; 2 texts are left out, because a region on them could "
+        "not be read."
+    )
+
+
+def test_json_of_regions_that_cannot_be_read_is_written(command: Command, studio: FakeLabelStudio) -> None:
+    studio.labels = {1: "Wine", 2: "Wine"}
+    assert command("export", "--project", "7", "out", "--format", "json").exit_code == 0
+
+
+def test_export_of_a_project_without_labels_is_empty(command: Command, studio: FakeLabelStudio) -> None:
+    studio.owners.clear()
+    assert command("export", "--project", "7", "out").exit_code == 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from backend.commands import training as module
+from backend.conversion import Conversion, Use
 from backend.evaluation.gate import GateDecision
 from backend.evaluation.verdict import explain
 from backend.loop import Loop
@@ -114,14 +115,16 @@ def test_runs_are_listed_with_what_came_of_them(command: Command, publish: Publi
     for state, version, error in outcomes:
         run, _ = store.runs.queue(UID, "button")
         store.runs.claim()
+        if version:
+            store.runs.update(run.id, attempt=1, conversion=Conversion(Use(120, 118, 412, 380)).to_dict())
         store.runs.end(run.id, state, version=version, error=error)
     waiting, _ = store.runs.queue(UID, "3 changed tasks")
     heading, *rows = (re.split("  +", line) for line in command("runs").output.splitlines())
-    assert heading == ["run", "project", "queued", "reason", "state", "took", "result"]
+    assert heading == ["run", "project", "queued", "reason", "state", "took", "regions used", "result"]
     assert [row[3:] for row in rows] == [
-        ["3 changed tasks", "queued", "–"],
-        ["button", "failed", "0 s", "No [labels]."],
-        ["button", "finished", "0 s", "ner-v1"],
+        ["3 changed tasks", "queued", "–", "–"],
+        ["button", "failed", "0 s", "–", "No [labels]."],
+        ["button", "finished", "0 s", "380 of 412", "ner-v1"],
     ]
     assert rows[0][:2] == [waiting.id, "7"]
     [newest] = json.loads(command("runs", "--limit", "1", "--json").stdout)
