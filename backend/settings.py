@@ -33,6 +33,13 @@ class Settings(BaseSettings):
     label_studio_api_key: SecretStr | None = Field(
         None, description="Access token of a Label Studio user who may read and change the projects."
     )
+    label_studio_host: str | None = Field(None, description="Name of LABEL_STUDIO_URL in label-studio-ml; not used.")
+    label_studio_access_token: SecretStr | None = Field(
+        None, description="Name of LABEL_STUDIO_API_KEY in label-studio-ml; not used."
+    )
+    label_studio_api_token: SecretStr | None = Field(
+        None, description="Name of LABEL_STUDIO_API_KEY in some of label-studio-ml's examples; not used."
+    )
     max_text_mb: float = Field(
         5.0, gt=0, description='Largest file, in MB, that is read as the text of a task (`<Text valueType="url">`).'
     )
@@ -145,6 +152,19 @@ class Settings(BaseSettings):
     def label_studio_shown(self) -> str:
         """Label Studio's address for links that people open, without a trailing slash."""
         return str(self.label_studio_public_url or self.label_studio_url).rstrip("/")
+
+    def unused_variables(self) -> dict[str, str]:
+        """Variables of label-studio-ml that are set, and the name here of each that is not set."""
+        names = {
+            "label_studio_host": "label_studio_url",
+            "label_studio_access_token": "label_studio_api_key",
+            "label_studio_api_token": "label_studio_api_key",
+        }
+        return {
+            theirs.upper(): ours.upper()
+            for theirs, ours in names.items()
+            if getattr(self, theirs) and ours not in self.model_fields_set
+        }
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that needs the same ones."""

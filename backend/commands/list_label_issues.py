@@ -9,6 +9,7 @@ import click
 from backend.commands.common import json_option, open_loop, project_option, project_uid
 from backend.commands.output import fields_of, moment, show_json, show_table
 from backend.commands.progress_bar import Bar
+from backend.errors import Conflict
 from backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,16 +58,27 @@ def _push(loop: Loop, uid: str) -> None:
     from backend.label_studio.client import open_label_studio
     from backend.label_studio.label_issues_tab import TAB, push
 
+    issues = loop.label_issues(uid)
+    if not issues and (reason := _unfinished(loop, uid, issues)):
+        raise Conflict(f"{reason} Nothing was changed in Label Studio.")
     project = loop.store.projects.get(uid)
     label_studio = open_label_studio(loop.settings, project)
     with Bar("Label Studio", total=1.0) as bar:
-        count = push(label_studio, uid, loop.label_issues(uid), progress=bar.show)
+        count = push(label_studio, uid, issues, progress=bar.show)
     url = f"{loop.settings.label_studio_shown}/projects/{project.id}/data"
     click.echo(f"{count} tasks are marked in Label Studio; they are in the tab “{TAB}” of {url}.", err=True)
 
 
 def _state(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
     """What the list does not show: whether a review is in progress, failed, or found nothing."""
+    if unfinished := _unfinished(loop, uid, issues):
+        return unfinished
+    review = loop.review(uid)
+    return _nothing_found(review) if review and not issues else None
+
+
+def _unfinished(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
+    """Why the latest review has no result; ``None`` where it has one."""
     review = loop.review(uid)
     if review is None:
         return f"The labels of this project have not been reviewed yet: {_remedy(loop)}"
@@ -77,7 +89,7 @@ def _state(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
         return f"A review of the labels was interrupted, and continues when a worker is free{earlier}."
     if review.error:
         return f"The latest review of the labels failed{earlier}. {review.error}"
-    return None if issues else _nothing_found(review)
+    return None
 
 
 def _remedy(loop: Loop) -> str:

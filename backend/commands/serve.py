@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
 import click
 
 from backend.commands.common import open_label_studio, project_number, project_option
 from backend.commands.output import plain
 from backend.settings import Settings
 
+if TYPE_CHECKING:
+    from backend.label_studio.api import RemoteBackend, RemoteProject
+
+log = logging.getLogger(__name__)
+
 
 @click.command()
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Answer Label Studio's requests on PORT (default 9090) until stopped."""
+    _log_unused_variables(settings)
     from backend.web.server import serve as run_server
 
     run_server(settings)
@@ -22,9 +31,15 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 def work(settings: Settings) -> None:
     """Train models and send their predictions to Label Studio until stopped."""
+    _log_unused_variables(settings)
     from backend.worker import work as run_worker
 
     run_worker(settings)
+
+
+def _log_unused_variables(settings: Settings) -> None:
+    for theirs, ours in settings.unused_variables().items():
+        log.warning("%s is set, but this service reads %s, which is not set", theirs, ours)
 
 
 @click.command()
@@ -52,3 +67,20 @@ def connect(settings: Settings, project: str, url: str | None) -> None:
         click.echo(f"A model is trained after every {threshold} changed tasks.")
     else:
         click.echo("Training starts only when somebody asks for it (START_TRAINING_EACH_N_UPDATES=0).")
+    for other in connection.others:
+        click.echo(_other_backend(settings, connection.project, other))
+
+
+def _other_backend(settings: Settings, project: RemoteProject, other: RemoteBackend) -> str:
+    """What another ML backend of the project does, and how to remove it."""
+    title = plain(other.title)
+    shown = (
+        f"annotators see its predictions until this service has a model, since the project's model version is “{title}”"
+        if project.model_version == other.title
+        else "annotators see its predictions when the project's model version is its title"
+    )
+    return (
+        f"Another ML backend is connected to this project: “{title}”, {plain(other.url)}, id {other.id}. While it "
+        f"stays, Label Studio asks it for predictions too, its webhook gets every event, and {shown}. To remove it: "
+        f"{settings.label_studio_shown}/projects/{project.id}/settings/ml, menu “⋯” of “{title}”, Delete."
+    )

@@ -138,6 +138,10 @@ class PredictionStore(Projects, Protocol):
 class Backends(Projects, Protocol):
     """The ML backends of a project: this service, and perhaps others."""
 
+    def release(self) -> str:
+        """The version of Label Studio, for instance ``1.23.2``."""
+        ...
+
     def backends(self, project_id: int) -> list[RemoteBackend]:
         """A project's ML backends; Label Studio asks each of them for its version before it answers."""
         ...

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from label_studio_sdk import LabelStudio as Client
 from label_studio_sdk.core.api_error import ApiError
 from label_studio_sdk.core.request_options import RequestOptions
 
-from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
+from backend.errors import LabelStudioError, LabelStudioUnreachable
 from backend.label_studio import wire
 from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
 from backend.settings import Settings
@@ -34,16 +35,17 @@ _ONCE: RequestOptions = {"max_retries": 0, "timeout_in_seconds": _IMPORT_SECONDS
 class LabelStudio:
     """One Label Studio server and an access token for it; implements `ProjectSetup`.
 
-    A request takes at most ``timeout`` seconds, an import five minutes, the export ten.
+    A request takes at most ``timeout`` seconds, an import five minutes, the export ten. ``unused`` are
+    `Settings.unused_variables`, which errors name.
     """
 
-    def __init__(self, url: str, token: str | None, *, timeout: float = 60) -> None:
+    def __init__(
+        self, url: str, token: str | None, *, timeout: float = 60, unused: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         if not token:
-            raise LabelStudioRefused(
-                f"No access token for Label Studio at {url}: set LABEL_STUDIO_API_KEY "
-                "(in Label Studio: Account & Settings → Access Token)."
-            )
+            raise wire.no_token(url, unused)
         self.url = url
+        self._unused = unused
         with self._translated():
             self._client = Client(base_url=url, api_key=token, timeout=timeout)
 
@@ -55,10 +57,10 @@ class LabelStudio:
         except ApiError as error:
             raise wire.refusal(self.url, what, error) from None
         except (httpx.HTTPError, OSError) as error:
-            raise LabelStudioUnreachable(
-                f"Label Studio at {self.url} does not answer ({error or type(error).__name__}): "
-                "check that it runs and that LABEL_STUDIO_URL is its address as seen from here."
-            ) from None
+            raise self.unreachable(error) from None
+
+    def unreachable(self, error: Exception) -> LabelStudioUnreachable:
+        return wire.unreachable(self.url, error, self._unused)
 
     def close(self) -> None:
         """Close the connections."""
@@ -68,6 +70,10 @@ class LabelStudio:
         """The Authorization header of a request now; personal access tokens are exchanged and renewed."""
         with self._translated("an access token"):
             return self._client._client_wrapper.get_headers()["Authorization"]
+
+    def release(self) -> str:
+        with self._translated("its version"):
+            return self._client.versions.get().release or ""
 
     # Projects
 
@@ -205,7 +211,7 @@ class LabelStudio:
 
     def delete_predictions(self, project_id: int, version: str) -> None:
         client = self._client._client_wrapper.httpx_client  # the SDK has no method for it
-        with self._translated(f"predictions of project {project_id}"):
+        with self._translated(f"{wire.DELETION}the predictions of version {version} of project {project_id}"):
             path = f"api/projects/{project_id}/model-versions/"
             answer = client.request(path, method="DELETE", json={"model_version": version})
             if not answer.is_success:
@@ -281,10 +287,10 @@ def open_label_studio(settings: Settings, project: Project | None = None) -> Lab
     """The configured Label Studio; without a configured key, with the token that the project's `/setup` brought."""
     key = settings.label_studio_api_key
     token = key.get_secret_value() if key else (project.access_token if project else None)
-    return _cached(settings.label_studio_base, token)
+    return _cached(settings.label_studio_base, token, tuple(settings.unused_variables().items()))
 
 
 @lru_cache(maxsize=16)
-def _cached(url: str, token: str | None) -> LabelStudio:
+def _cached(url: str, token: str | None, unused: tuple[tuple[str, str], ...]) -> LabelStudio:
     # One client a token: each builds connections and a TLS context of its own.
-    return LabelStudio(url, token)
+    return LabelStudio(url, token, unused=dict(unused))

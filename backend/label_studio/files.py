@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import httpx
 
-from backend.errors import LabelStudioRefused, LabelStudioUnreachable
+from backend.errors import LabelStudioRefused
 from backend.label_studio.api import Download
 from backend.label_studio.client import LabelStudio
 
@@ -30,10 +30,7 @@ class LabelStudioFiles:
         except httpx.ReadTimeout:
             return None
         except httpx.HTTPError as error:
-            raise LabelStudioUnreachable(
-                f"Label Studio at {self._label_studio.url} does not answer ({error or type(error).__name__}): "
-                "check that it runs and that LABEL_STUDIO_URL is its address as seen from here."
-            ) from None
+            raise self._label_studio.unreachable(error) from None
         if authorised and answer.status_code == httpx.codes.UNAUTHORIZED:
             raise LabelStudioRefused(
                 f"Label Studio at {self._label_studio.url} refuses the access token for its files: set "

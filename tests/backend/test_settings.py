@@ -175,3 +175,25 @@ def test_child_process_reads_the_earlier_name_too(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SUSPECTS", "true")
     assert load_settings().label_issues is False
+
+
+@pytest.mark.parametrize(
+    ("variables", "unused"),
+    [
+        ({}, {}),
+        ({"LABEL_STUDIO_HOST": "http://ls:8080"}, {"LABEL_STUDIO_HOST": "LABEL_STUDIO_URL"}),
+        ({"LABEL_STUDIO_HOST": "http://ls:8080", "LABEL_STUDIO_URL": "http://localhost:8080"}, {}),
+        ({"LABEL_STUDIO_ACCESS_TOKEN": "t"}, {"LABEL_STUDIO_ACCESS_TOKEN": "LABEL_STUDIO_API_KEY"}),
+        ({"LABEL_STUDIO_API_TOKEN": "t"}, {"LABEL_STUDIO_API_TOKEN": "LABEL_STUDIO_API_KEY"}),
+        ({"LABEL_STUDIO_API_TOKEN": "t", "LABEL_STUDIO_API_KEY": "t"}, {}),
+        ({"LABEL_STUDIO_HOST": ""}, {}),
+    ],
+)
+def test_variables_of_label_studio_ml_are_not_used(
+    variables: dict[str, str], unused: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.unused_variables() == unused
+    assert settings.label_studio_base == "http://localhost:8080"

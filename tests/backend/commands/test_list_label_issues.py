@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backend.label_studio.api import Prediction
 from backend.label_studio.label_issues_tab import TAB, VERSION
 from backend.settings import Settings
 from backend.store import Store
@@ -128,6 +129,50 @@ def test_push_marks_all_issues_in_label_studio(label_issues: Command, store: Sto
         in (done.stderr)
     )
     assert len(done.stdout.splitlines()) == 1 + 2
+
+
+def not_reviewed(store: Store) -> None:
+    """Leave the project without a review."""
+
+
+def failed(store: Store) -> None:
+    store.reviews.fail(begin_review(store).id, "Memory ran out.")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason"),
+    [
+        (not_reviewed, "have not been reviewed yet: a worker reviews them after the next training run; --now does it"),
+        (begin_review, "A review of the labels is in progress."),
+        (failed, "The latest review of the labels failed. Memory ran out."),
+    ],
+)
+def test_push_without_a_finished_review_changes_nothing(
+    prepare: Callable[[Store], object],
+    reason: str,
+    label_issues: Command,
+    store: Store,
+    labelled: FakeLabelStudio,
+) -> None:
+    prediction = Prediction(1, [], 0.5, VERSION)
+    labelled.stored[1, VERSION] = prediction
+    prepare(store)
+    done = label_issues("--push", LABEL_ISSUES="true")
+    assert done.exit_code == 1
+    assert reason in done.stderr
+    assert "Nothing was changed in Label Studio." in done.stderr
+    assert labelled.stored == {(1, VERSION): prediction}
+
+
+def test_push_after_a_review_without_issues_removes_those_pushed_before(
+    label_issues: Command, store: Store, labelled: FakeLabelStudio
+) -> None:
+    labelled.stored[1, VERSION] = Prediction(1, [], 0.5, VERSION)
+    finish_review(store)
+    done = label_issues("--push")
+    assert done.exit_code == 0
+    assert "0 tasks are marked" in done.stderr
+    assert labelled.stored == {}
 
 
 def test_review_at_once_lists_its_issues(label_issues: Command, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ import pytest
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import FakeLabelStudio
 
+OTHER = "http://huggingface:9091"
+
 
 @pytest.mark.parametrize(
     ("threshold", "sentence"),
@@ -28,3 +30,58 @@ def test_connect_prints_the_labels_and_the_threshold(
     result = command("connect", "--project", "7", START_TRAINING_EACH_N_UPDATES=str(threshold), PORT="9191")
     assert result.output == f"Project 7 “Restaurants” is connected; its labels: Dish, Cuisine, Location.\n{sentence}\n"
     assert connected == ["http://localhost:9191"]
+
+
+@pytest.mark.parametrize(
+    ("model_version", "shown"),
+    [
+        ("Old \x1b[31m", "annotators see its predictions until this service has a model, since"),
+        ("ner-v1", "annotators see its predictions when the project's model version is its title"),
+    ],
+)
+def test_connect_names_another_ml_backend_and_how_to_remove_it(
+    model_version: str, shown: str, command: Command, studio: FakeLabelStudio
+) -> None:
+    studio.shown = model_version
+    studio.connect_backend(7, OTHER, title="Old \x1b[31m", auth=None)
+    result = command("connect", "--project", "7", LABEL_STUDIO_PUBLIC_URL="https://labels.example")
+    assert result.exit_code == 0
+    line = result.stdout.splitlines()[-1]
+    assert line.startswith(
+        f"Another ML backend is connected to this project: “Old \ufffd[31m”, {OTHER}, id 1. While it stays,"
+    )
+    assert shown in line
+    assert "To remove it: https://labels.example/projects/7/settings/ml, menu “⋯” of “Old \ufffd[31m”, Delete." in line
+    assert [backend.url for backend in studio.ml_backends] == [OTHER, "http://localhost:9090"]
+
+
+def test_connect_names_no_other_ml_backend_where_there_is_none(command: Command, studio: FakeLabelStudio) -> None:
+    for _ in range(2):
+        assert "Another" not in command("connect", "--project", "7").output
+
+
+@pytest.mark.parametrize("version", ["1.10.1", "1.11.0"])
+def test_connect_refuses_basic_auth_that_label_studio_cannot_send(
+    version: str, command: Command, studio: FakeLabelStudio
+) -> None:
+    studio.version = version
+    result = command("connect", "--project", "7", BASIC_AUTH_USER="u", BASIC_AUTH_PASS="p")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: Label Studio {version} sends no user name and password to ML backends")
+    assert "update Label Studio, or unset BASIC_AUTH_USER and BASIC_AUTH_PASS here." in result.stderr
+    assert studio.ml_backends == []
+    assert command("connect", "--project", "7").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["serve", "work"])
+def test_variables_of_label_studio_ml_are_named_at_the_start(
+    name: str, command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("backend.web.server.serve", lambda settings: None)
+    monkeypatch.setattr("backend.worker.work", lambda settings: None)
+    variables = {"LABEL_STUDIO_URL": "", "LABEL_STUDIO_HOST": "http://ls:8080", "LABEL_STUDIO_ACCESS_TOKEN": "s3cret"}
+    assert command(name, **variables).exit_code == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        "LABEL_STUDIO_HOST is set, but this service reads LABEL_STUDIO_URL, which is not set",
+        "LABEL_STUDIO_ACCESS_TOKEN is set, but this service reads LABEL_STUDIO_API_KEY, which is not set",
+    ]

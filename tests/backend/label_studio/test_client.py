@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from backend.errors import (
 )
 from backend.label_studio import client as module
 from backend.label_studio.api import Prediction, ProjectSetup
+from backend.settings import Settings
 from tests.backend.label_studio.conftest import Server
 
 PREDICTION = Prediction(task=1, regions=[], score=0.5, version="ner-v1")
@@ -98,6 +100,67 @@ def test_import_returns_how_many_were_stored(server: Server, label_studio: Proje
     [(method, path, rows)] = server.requests
     assert (method, path) == ("POST", "/api/projects/7/import/predictions")
     assert rows[0] == {"task": 1, "result": [], "score": 0.5, "model_version": "ner-v1"}
+
+
+def test_label_studio_that_cannot_delete_a_version_s_predictions(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "answer", lambda *_: (405, {"detail": 'Method "DELETE" not allowed.'}))
+    with pytest.raises(LabelStudioError) as raised:
+        label_studio.delete_predictions(7, "label_issues")
+    assert str(raised.value) == (
+        f"Label Studio at {server.url} has no way to delete the predictions of version label_issues of project 7 "
+        "(it came with 1.12): those stored before would stay beside the new ones, so nothing was changed; update Label "
+        "Studio to 1.12 or newer."
+    )
+
+
+@pytest.mark.parametrize(
+    "answer", [{"release": "1.23.2", "edition": "Community"}, {"release": "1.10.1", "label-studio-os-package": {}}]
+)
+def test_release(
+    answer: dict[str, Any], server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "answer", lambda *_: (200, answer))
+    assert label_studio.release() == answer["release"]
+
+
+# Settings
+
+UPSTREAM = {
+    "label_studio_host": "http://ls:8080",
+    "label_studio_access_token": "s3cret",
+    "label_studio_api_token": "s3cret",
+}
+
+
+def test_missing_token_names_the_variables_of_label_studio_ml(make_settings: Callable[..., Settings]) -> None:
+    with pytest.raises(LabelStudioRefused, match=r"Access Token\)\.$"):
+        module.open_label_studio(make_settings())
+    with pytest.raises(LabelStudioRefused) as raised:
+        module.open_label_studio(make_settings(**UPSTREAM))
+    assert str(raised.value) == (
+        "No access token for Label Studio at http://localhost:8080: set LABEL_STUDIO_API_KEY (in Label Studio: Account "
+        "& Settings → Access Token); LABEL_STUDIO_ACCESS_TOKEN and LABEL_STUDIO_API_TOKEN are set, but not read here."
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "end"),
+    [
+        ({}, "is its address as seen from here."),
+        (UPSTREAM, "is its address as seen from here; LABEL_STUDIO_HOST is set, but not read here."),
+        ({**UPSTREAM, "label_studio_url": "http://localhost:1"}, "is its address as seen from here."),
+    ],
+)
+def test_unreachable_label_studio_names_the_variable_of_label_studio_ml(
+    variables: dict[str, str], end: str, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settings, "label_studio_base", "http://localhost:1")
+    label_studio = module.open_label_studio(make_settings(label_studio_api_key="0" * 40, **variables))
+    with pytest.raises(LabelStudioUnreachable) as raised:
+        label_studio.import_predictions(7, [PREDICTION])
+    assert str(raised.value).endswith(end)
 
 
 # Imports of tasks

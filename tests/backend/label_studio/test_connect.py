@@ -58,3 +58,19 @@ def test_missing_webhook_is_an_error(settings: Settings, studio: FakeLabelStudio
     studio.creates_webhooks = False
     with pytest.raises(LabelStudioError, match="no webhook"):
         connect(settings, studio, 7, URL)
+
+
+@pytest.mark.parametrize("version", ["1.12.0", "1.23.2", "2.0.0.dev1", "develop", ""])
+def test_credentials_are_sent_by_label_studio_from_1_12_on(
+    version: str, make_settings: Callable[..., Settings], studio: FakeLabelStudio
+) -> None:
+    studio.version = version
+    connect(make_settings(basic_auth_user="u", basic_auth_pass="p"), studio, 7, URL)
+    assert studio.credentials == {URL: ("u", "p")}
+
+
+def test_other_ml_backends_are_reported_and_left_alone(settings: Settings, studio: FakeLabelStudio) -> None:
+    studio.connect_backend(7, "http://other:9090", title="Other", auth=None)
+    others = connect(settings, studio, 7, URL).others
+    assert [(other.id, other.title, other.url) for other in others] == [(1, "Other", "http://other:9090")]
+    assert len(studio.ml_backends) == 2
