@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -132,9 +134,13 @@ def test_annotators_are_answered_during_a_large_request(
 
 
 def test_status_line_on_the_wire_carries_the_sentence(server: subprocess.Popen[bytes], settings: Settings) -> None:
-    answer = httpx.post(f"http://127.0.0.1:{settings.port}/setup", json={"project": "../für", "schema": LABEL_CONFIG})
-    assert answer.status_code == 400
-    assert answer.reason_phrase.startswith("'../f?r' is not a project name")
+    connection = HTTPConnection("127.0.0.1", settings.port)  # reads the line as Latin-1, as Label Studio's library does
+    connection.request("POST", "/setup", json.dumps({"project": "../für 人 →", "schema": LABEL_CONFIG}))
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert answer.reason.startswith("'../für \\u4eba ->' is not a project name")
+    assert json.load(answer)["error"].startswith("'../für 人 →' is not a project name")
+    connection.close()
 
 
 def test_sigterm_ends_every_process_soon(server: subprocess.Popen[bytes]) -> None:
