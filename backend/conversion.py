@@ -56,6 +56,11 @@ class Kind:
     count: int
     examples: tuple[Example, ...] = ()
 
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks of the examples, each once."""
+        return list(dict.fromkeys(example.task for example in self.examples))
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:

@@ -43,7 +43,9 @@ def _warnings(overview: Overview) -> list[str]:
     """What a lead of many projects must know of this one, a sentence each."""
     losses = overview.loss_sentences
     ignored = [mapping.sentence for mapping in overview.mappings if mapping.ignored]
-    lost = [f"{overview.conversion.summary}: {'; '.join(losses)}."] if overview.conversion and losses else []
+    lost = (
+        [f"{overview.conversion.summary}: {'; '.join(losses)}."] if overview.conversion and overview.has_losses else []
+    )
     return [*lost, *(f"{sentence}." for sentence in ignored), *filter(None, [overview.project.sync_error])]
 
 

@@ -52,6 +52,13 @@ class Overview:
         return self.conversion.loss_sentences(renamed=mapped) if self.conversion else []
 
     @property
+    def has_losses(self) -> bool:
+        """Whether regions or tasks are not used, other than by labels that have been mapped since."""
+        if self.conversion is None or self.conversion.total.is_whole:
+            return False
+        return bool(self.loss_sentences) or not self.newly_mapped
+
+    @property
     def newly_mapped(self) -> dict[str, str]:
         """The old labels of regions that were not used and that the next run reads as new ones."""
         unknown = self.conversion.unknown_labels if self.conversion else {}

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from backend.errors import BackendError, Conflict
+from backend.errors import BackendError, Conflict, InvalidRequest
 from backend.loop import Loop
 from backend.web.dashboard.blueprint import current_loop, dashboard
+from label_config import UnsupportedLabelConfig
 
 
 @dashboard.post("/projects/<uid>/train")
@@ -20,6 +21,36 @@ def train(uid: str) -> Response:
         return f"Run {run.id} is queued already." if queued else f"Run {run.id} is queued."
 
     return _perform(uid, start)
+
+
+@dashboard.post("/projects/<uid>/labels/map")
+def map_labels(uid: str) -> Response:
+    """Map each ``old`` label to the ``new`` one beside it, if one is chosen, and start training."""
+    chosen = {
+        old: new for old, new in zip(request.form.getlist("old"), request.form.getlist("new"), strict=False) if new
+    }
+
+    def map_and_train(loop: Loop) -> str:
+        if not chosen:
+            raise InvalidRequest("Choose the label as which at least one old label is to be read.")
+        for old, new in chosen.items():
+            loop.map_label(uid, old, new)
+        run = loop.train(uid, reason="dashboard, renamed labels")
+        mapped = ", ".join(f"{old} is read as {new}" for old, new in chosen.items())
+        return f"{mapped}; run {run.id} is queued."
+
+    return _perform(uid, map_and_train)
+
+
+@dashboard.post("/projects/<uid>/labels/unmap")
+def unmap_label(uid: str) -> Response:
+    old = request.form.get("old", "")
+
+    def remove(loop: Loop) -> str:
+        loop.map_label(uid, old, None)
+        return f"The mapping of {old} is removed; the next run uses it no more."
+
+    return _perform(uid, remove)
 
 
 @dashboard.post("/projects/<uid>/runs/<run_id>/cancel")
@@ -67,6 +98,6 @@ def _perform(uid: str, action: Callable[[Loop], str], section: str | None = None
     loop.store.projects.get(uid)  # an unknown project has no page to go back to: its error is answered directly
     try:
         flash(action(loop), "done")
-    except BackendError as error:
+    except (BackendError, UnsupportedLabelConfig) as error:
         flash(str(error), "failed")
     return redirect(url_for("dashboard.project", uid=uid, _anchor=section), 303)

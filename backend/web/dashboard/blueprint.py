@@ -37,6 +37,7 @@ def register_dashboard(app: Flask, loop: Loop) -> None:
     )
     _csrf.init_app(app)
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.filters["capitalize_first"] = formatting.capitalize_first
     app.register_blueprint(dashboard)
 
 

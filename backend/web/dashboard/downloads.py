@@ -52,9 +52,11 @@ def export(uid: str, form: str) -> Response:
     loop = current_loop()
     project = loop.store.projects.get(uid)
     try:
-        folder = _exported(loop, project, form)
+        folder, losses = _exported(loop, project, form)
     except BackendError as error:
         return _back_to_page(uid, error)
+    if losses and form != "json":
+        flash(f"The download of {FORMATS[form]} lacks what could not be read: {'; '.join(losses)}.", "failed")
     archive = ZipStream(compress_type=ZIP_DEFLATED)
     for path in sorted(Path(folder.name).iterdir()):
         archive.add_path(path, path.name)
@@ -70,7 +72,8 @@ def report(uid: str) -> Response | str:
     loop = current_loop()
     project = loop.store.projects.get(uid)
     try:
-        with _exported(loop, project, "conll") as folder:
+        exported, _ = _exported(loop, project, "conll")
+        with exported as folder:
             conversion = json.loads(Path(folder, "report.json").read_text(encoding="utf-8"))
     except BackendError as error:
         return _back_to_page(uid, error)
@@ -101,8 +104,8 @@ def _back_to_page(uid: str, error: BackendError) -> Response:
     return redirect(url_for("dashboard.project", uid=uid, _anchor="download"), 303)
 
 
-def _exported(loop: Loop, project: Project, form: str) -> TemporaryDirectory[str]:
-    """A folder with the labels as Label Studio has them now, in one format, and ``report.json``.
+def _exported(loop: Loop, project: Project, form: str) -> tuple[TemporaryDirectory[str], list[str]]:
+    """A folder with the labels as Label Studio has them now, in one format, and ``report.json``; what was left out.
 
     Raises `Conflict` while another export is running, and the error that the export command reported.
     """
@@ -117,7 +120,7 @@ def _exported(loop: Loop, project: Project, form: str) -> TemporaryDirectory[str
         raise
     finally:
         _one_at_a_time.release()
-    return folder
+    return folder, counts.get("losses", [])
 
 
 def _run_export(loop: Loop, project: Project, form: str, folder: Path) -> dict[str, Any]:

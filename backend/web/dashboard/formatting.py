@@ -13,6 +13,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def capitalize_first(sentence: str) -> str:
+    """``"all regions are used"`` → ``"All regions are used"``; the rest stays as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def duration(seconds: float) -> str:
     """``"40 s"``, ``"3 min"``, ``"2 h 5 min"``, ``"3 days"``"""
     if seconds < _MINUTE:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from backend.evaluation.verdict import explain
 from backend.loop import Loop
 from backend.store.models import Run
 from backend.store.overview import Overview
@@ -14,6 +15,9 @@ from label_config import LabelConfig, UnsupportedLabelConfig
 
 SILENT_SECONDS = 200.0
 """A worker compares every project with Label Studio each minute; after so long without it, no worker is running."""
+
+_MAPPED_AT_ONCE = 20
+"""Unknown labels that the form offers to map, the most frequent ones."""
 
 WAITING_SECONDS = 900.0
 """The same while Label Studio does not answer: the worker waits long for each project."""
@@ -29,12 +33,28 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Losses:
+    """Why the latest run could not use all regions; ``unknown_labels`` may be mapped, the most frequent one first."""
+
+    title: str
+    sentences: tuple[str, ...]
+    unknown_labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The top of a project's page. ``config`` is ``None`` where the labelling configuration is not supported."""
 
     overview: Overview
     config: LabelConfig | None
     alerts: tuple[Alert, ...]
+    losses: Losses | None
+
+    @property
+    def warning(self) -> str | None:
+        """The title of the first problem."""
+        titles = [*(alert.title for alert in self.alerts), *([self.losses.title] if self.losses else [])]
+        return next(iter(titles), None)
 
     @property
     def headline(self) -> str:
@@ -81,6 +101,7 @@ class Summary:
             run and (run.id, run.state), overview.last and overview.last.id, overview.project.current_version,
             overview.versions, overview.label_issues, overview.labelled > 0, self.syncing,
             [(alert.title, alert.text) for alert in self.alerts],
+            self.losses, overview.read and overview.read.id, overview.mappings,
         ]  # fmt: skip
         return {
             "signature": str(signature),
@@ -111,7 +132,26 @@ def summarize(loop: Loop, uid: str) -> Summary:
         config = LabelConfig.from_xml(overview.project.label_config)
     except UnsupportedLabelConfig as error:
         alerts.insert(0, Alert("This project's labelling configuration is not supported", str(error)))
-    return Summary(overview, config, tuple(alerts))
+    return Summary(overview, config, tuple(alerts), _losses(overview))
+
+
+def _losses(overview: Overview) -> Losses | None:
+    """``None`` before the first run, where all regions are used, and where those that are not have been mapped."""
+    conversion = overview.conversion
+    if conversion is None or not overview.has_losses:
+        return None
+    total = conversion.total
+    title = f"{total.lost_regions:,} of {formatting.count(total.regions, 'region')} are not used"
+    if not total.lost_regions:
+        title = (
+            f"{total.tasks - total.tasks_used:,} of {formatting.count(total.tasks, 'labelled task')} could not be read"
+        )
+    sentences = [f"{formatting.capitalize_first(sentence)}." for sentence in overview.loss_sentences]
+    latest = overview.latest
+    if latest and latest is not overview.current and latest.decision and not latest.decision.promote:
+        sentences.append(f"{latest.name} was {explain(latest.decision)}.")
+    unknown = [label for label in conversion.unknown_labels if label not in overview.newly_mapped]
+    return Losses(title, tuple(sentences), tuple(unknown[:_MAPPED_AT_ONCE]))
 
 
 def _alerts(overview: Overview) -> list[Alert]:

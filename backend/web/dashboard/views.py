@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, jsonify, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from backend.conversion import Conversion
 from backend.errors import UnknownRun
 from backend.evaluation import learning_curve
 from backend.loop import Loop
@@ -81,7 +82,10 @@ def run(uid: str, run_id: str) -> str:
     if row.project != uid:
         raise UnknownRun(run_id)
     log = loop.run_log(run_id, lines=_LOG_LINES)
-    return render_template("dashboard/run.html", **page_context(loop, uid), run=row, phase=phase, log=log)
+    conversion = Conversion.from_dict(row.conversion) if row.conversion else None
+    return render_template(
+        "dashboard/run.html", **page_context(loop, uid), run=row, phase=phase, log=log, conversion=conversion
+    )
 
 
 @dashboard.get("/projects/<uid>/label-issues")
