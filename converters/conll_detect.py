@@ -145,6 +145,7 @@ def _layout(head: _Head, options: ConllOptions) -> Layout:
         names=head.names,
         types=frozenset(head.counts(tag)) if form is TYPES else frozenset(),
         other_tag_columns=tuple(column for column in others if column != token),
+        line=head.line,
     )
 
 

@@ -35,6 +35,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _BLANKS = re.compile(r"[ \t]+")
 
+_may_lead = re.compile(r"O|[0-9]+").fullmatch
+
 # CoNLL-U: words that are written as one (1-2), and words that the text does not have (3.1).
 _RANGE = re.compile(r"[0-9]+[-.][0-9]+")
 
@@ -67,7 +69,7 @@ class Layout:
     ``scheme`` their scheme; `read_conll` returns them as BIO. If ``numbered``, the first column counts the rows;
     ``sentence_column`` holds a sentence's number or name. ``names`` is the row that names the columns. ``comments``
     tells whether lines that begin with ``#`` and are not words are comments; ``types`` are the labels of a file whose
-    tags are types without a prefix. ``other_tag_columns`` hold tags too, and are not read.
+    tags are types without a prefix. ``other_tag_columns`` hold tags too, and are not read. ``line`` is the first row's.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Layout:
     comments: bool = False
     types: frozenset[str] = frozenset()
     other_tag_columns: tuple[int, ...] = ()
+    line: int = 1
 
     def split(self, line: str) -> list[str]:
         """Split a line, without its line end, into columns; a blank line has none."""
@@ -160,9 +163,7 @@ def split_row(line: str, separator: str) -> list[str]:
 
 def is_header(columns: Sequence[str]) -> bool:
     """Whether a row begins a document: ``-DOCSTART-`` first, or after an ``O`` or a row number."""
-    if columns[0] == HEADER:
-        return True
-    return columns[1:2] == [HEADER] and (columns[0] == "O" or columns[0].isdecimal())
+    return columns[0] == HEADER or (HEADER in columns and columns[1] == HEADER and _may_lead(columns[0]) is not None)
 
 
 def as_column(token: str) -> str:

@@ -20,7 +20,7 @@ from itertools import accumulate, chain, islice
 
 from converters.bio import tags_to_spans
 from converters.conll_detect import detect_layout
-from converters.conll_layout import ConllError, ConllOptions, Layout, is_header
+from converters.conll_layout import ConllError, ConllOptions, Layout, is_header, split_row
 from converters.document import Document, Span, Word
 from converters.schemes import is_tag, to_bio
 from converters.sidecar import Entry, SidecarError, fit, read_sidecar
@@ -118,7 +118,7 @@ def to_documents(conll: Iterable[ConllDocument], sidecar: Iterable[str] | None =
 
 def _numbered(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(stream, start=1):
-        if line.startswith(_BOM):
+        if line >= _BOM and line.startswith(_BOM):  # the comparison alone is faster
             line = line.removeprefix(_BOM) if number == 1 else _without_bom(line)
         yield number, line.rstrip("\r\n")
 
@@ -135,23 +135,21 @@ def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[t
         yield from ((number, line.split()) for number, line in lines)
         return
     is_plain = not (layout.numbered or layout.names or layout.sentence_column is not None)
+    usual, separator = layout.columns, layout.separator
+    before: list[str] = []
     sentence = ""
-    begins = True
     for number, line in lines:
-        columns = layout.split(line)
-        if not columns or is_header(columns):
-            begins = True
-        elif not (is_plain and len(columns) == layout.columns and line[0] != "#"):
+        columns = split_row(line, separator)
+        if columns and not (is_plain and len(columns) == usual and line[0] != "#") and not is_header(columns):
+            begins = not before or is_header(before)
             if _is_no_row(columns, begins, layout):
                 continue
             _check_columns(number, line, columns, layout)
-            if layout.sentence_column is not None:
-                if not begins and columns[layout.sentence_column] != sentence:
+            if layout.sentence_column is not None and (name := columns[layout.sentence_column]):
+                if not begins and name != sentence:
                     yield number, []
-                sentence = columns[layout.sentence_column]
-            begins = False
-        else:
-            begins = False
+                sentence = name
+        before = columns
         yield number, columns
 
 
@@ -177,16 +175,15 @@ def _check_columns(number: int, line: str, columns: Sequence[str], layout: Layou
 def _documents(rows: Iterable[tuple[int, list[str]]], layout: Layout | None) -> Iterator[ConllDocument]:
     header: int | None = None
     sentences: list[ConllSentence] = []
-    sentence: list[list[str]] = []
-    lines: list[int] = []
-    for number, columns in chain(rows, [(0, [])]):
+    sentence: list[tuple[int, list[str]]] = []
+    for row in chain(rows, [(0, [])]):
+        number, columns = row
         if columns and not is_header(columns):
-            sentence.append(columns)
-            lines.append(number)
+            sentence.append(row)
             continue
         if sentence and layout:
-            sentences.append(_sentence(sentence, lines, layout))
-            sentence, lines = [], []
+            sentences.append(_sentence(sentence, layout))
+            sentence = []
         if header is None and sentences:
             only = sentences.pop()
             yield ConllDocument((only,), layout, only.line)
@@ -198,19 +195,21 @@ def _documents(rows: Iterable[tuple[int, list[str]]], layout: Layout | None) -> 
         yield ConllDocument(tuple(sentences), layout, header, header=True)
 
 
-def _sentence(rows: Sequence[Sequence[str]], lines: Sequence[int], layout: Layout) -> ConllSentence:
-    tokens = tuple([row[layout.token_column] for row in rows])
-    tags = [row[layout.tag_column] for row in rows]
+def _sentence(rows: Sequence[tuple[int, Sequence[str]]], layout: Layout) -> ConllSentence:
+    token_column, tag_column = layout.token_column, layout.tag_column
+    tokens = tuple([row[token_column] for _, row in rows])
+    tags = [row[tag_column] for _, row in rows]
     if layout.form is not PLAIN:
         tags = [layout.form.plain(tag) or tag for tag in tags]
     try:
         converted = to_bio(tags, layout.scheme)
     except ValueError as error:
-        line = next(line for line, tag in zip(lines, tags, strict=True) if not is_tag(tag))
-        raise ConllError(line, str(error)) from error
+        line = next(line for (line, _), tag in zip(rows, tags, strict=True) if not is_tag(tag))
+        hint = " If this row names the columns, delete it." if line == layout.line else ""
+        raise ConllError(line, f"{error}{hint}") from error
     if "" in tokens:
-        raise ConllError(lines[tokens.index("")], "the token is empty: write one, or delete the line.")
-    return ConllSentence(tokens, converted.tags, converted.repaired, lines[0])
+        raise ConllError(rows[tokens.index("")][0], "the token is empty: write one, or delete the line.")
+    return ConllSentence(tokens, converted.tags, converted.repaired, rows[0][0])
 
 
 def _joined(document: ConllDocument, name: str) -> Document:

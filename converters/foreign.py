@@ -13,6 +13,8 @@ _XML = re.compile(r"\s*<(?:\?xml|!--|View\b)", re.IGNORECASE)
 # Columns of Label Studio's CSV and TSV exports beside those of the data and the results.
 _CSV_COLUMNS = {"annotation_id", "annotator", "created_at", "updated_at", "lead_time"}
 
+_ROWS = 5
+
 _NO_SPANS = "which cannot be read: in Label Studio, export the project as JSON"
 
 
@@ -25,8 +27,7 @@ def not_conll(head: str) -> str | None:
         return f"this is Label Studio's CSV export, {_NO_SPANS} and use label-studio-to-conll, or as CoNLL2003."
     if _XML.match(head):
         return "this is XML, perhaps a labelling configuration, not CoNLL: give the file with the words and tags."
-    columns = split_row(first, SPACE)
-    if len(first.split(",")) > 1 and not any(map(is_tag, columns)) and is_tag(first.rpartition(",")[2].strip(' "\r')):
+    if any(map(_is_comma_row, head.splitlines()[:_ROWS])):
         return "the columns are separated by commas: separate them with tabs."
     return None
 
@@ -43,6 +44,12 @@ def not_json(head: str) -> str | None:
     if _XML.match(text):
         return "this is XML, perhaps the labelling configuration, not an export in JSON: give it as --config."
     return None
+
+
+def _is_comma_row(line: str) -> bool:
+    """Whether commas, and no spaces, separate a tag from the other columns."""
+    _, comma, last = line.rpartition(",")
+    return bool(comma) and is_tag(last.strip(' "')) and not any(map(is_tag, split_row(line, SPACE)))
 
 
 def _is_csv_export(first: str) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-SENTENCE_NAMES = ("sentence_id", "sent_id", "sentence", "sentences", "sentence#", "sentence_idx", "sent", "sid")
+SENTENCE_NAMES = ("sentence_id", "sent_id", "sentence #", "sentence#", "sentence", "sentence_idx", "sent", "sid")
 
 _RANGE = re.compile(r"[0-9]+[-.][0-9]+")
 

@@ -74,6 +74,7 @@ class Stats:
             "layout": self.layout.name if self.layout else None,
             "scheme": self.layout.scheme if self.layout else None,
             "columns": self._columns(),
+            "notes": self.notes(),
         }
 
     def _columns(self) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ _LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "L", "U": "U", "M": "I"
 
 _TYPE = re.compile(r"[^\W\d_]\S*")
 
-# Enough to tell a column of entity types from one in which a single value is wrong.
+# Enough to tell a column of entity types from one in which a single value is wrong, unless the file is tiny.
 _LEAST_TYPES = 2
 
 # A column with more values holds words.
@@ -90,8 +90,10 @@ def is_bare(counts: Mapping[str, int]) -> bool:
 
 def are_types(counts: Mapping[str, int]) -> bool:
     """Whether values, with their counts, are types without a prefix: some of them ``O``, all others labels."""
-    types = {value: count for value, count in counts.items() if value != OUTSIDE}
-    return OUTSIDE in counts and sum(types.values()) >= _LEAST_TYPES and all(map(_TYPE.fullmatch, types))
+    types = [value for value in counts if value != OUTSIDE]
+    inside = sum(counts[value] for value in types)
+    certain = inside >= _LEAST_TYPES or inside * 4 > sum(counts.values())
+    return OUTSIDE in counts and certain and all(map(_TYPE.fullmatch, types))
 
 
 def detect_form(counts: Mapping[str, int]) -> tuple[TagForm, int]:
