@@ -12,22 +12,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-from backend.errors import Conflict
+from backend.errors import BackendError, Conflict
 from backend.inference.tagger import Tagging
-from backend.inference.tasks import TaskPrediction, TaskTexts, TextTagger, UntrainedTagger, predict_tasks
+from backend.inference.tasks import TaskPrediction, TaskTexts, TextTagger, UntrainedTagger, predict_tasks, read_texts
 from backend.label_studio.api import PredictionStore
 from backend.label_studio.preannotate import preannotate_project
 from backend.label_studio.sync import OnProgress, SyncResult
+from backend.label_studio.texts import REQUEST_SECONDS, open_text_loader
 from backend.queue import Queue
 from backend.recipe import parse_overrides
 from backend.registry import UNTRAINED, Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
+from backend.store.label_map import changed_label_map
 from backend.store.lease import Lease
 from backend.store.models import LIVE, LabelIssue, Project, Review, Run, Version
 from backend.store.overview import Overview, read_overview
 from backend.store.projects import ProjectFields
-from converters.document import Span
+from converters import LoadText, Span, TextNotLoaded
+from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,13 @@ class Loop:
             self.store, uid, threshold=self.settings.start_training_each_n_updates, due_in=self.due_in(uid)
         )
 
+    def map_label(self, uid: str, old: str, new: str | None) -> Project:
+        """Read annotations with the label ``old`` as having ``new`` from now on; ``None`` removes the mapping.
+
+        Raises `UnusableMapping` if ``new`` is not a label of the configuration or ``old`` is one.
+        """
+        return self.store.projects.save(uid, label_map=changed_label_map(self.store.projects.get(uid), old, new))
+
     def dashboard_secret(self) -> str:
         """The key that signs the dashboard's sessions: created on first use, the same for all web processes."""
         return self.store.secrets.get("dashboard")
@@ -87,6 +97,25 @@ class Loop:
         """
         name, tagger = self._tagger(uid, version)
         return Answer(name, [tagging for part in tagger.tag_parts(texts) for tagging in part])
+
+    def read_texts(self, uid: str, tasks: Iterable[Any], config: LabelConfig) -> TaskTexts:
+        """Read the texts of tasks in a request; those that are addresses are loaded, within `REQUEST_SECONDS` in all.
+
+        Where a text of a task cannot be loaded, for any reason, this task has no texts.
+        """
+        needs_loader = any(text.is_url for text in config.texts)
+        return read_texts(tasks, config, load=self._text_loader(uid) if needs_loader else None)
+
+    def _text_loader(self, uid: str) -> LoadText:
+        loader = open_text_loader(self.settings, self.store.projects.find(uid), total_seconds=REQUEST_SECONDS)
+
+        def load(url: str) -> str:
+            try:
+                return loader(url)
+            except BackendError as error:
+                raise TextNotLoaded(str(error)) from error
+
+        return load
 
     def predict_tasks(
         self, uid: str, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] = (), version: str | None = None
@@ -251,7 +280,10 @@ class Loop:
         self, uid: str, label_studio: PredictionStore, lease: Lease, *, on_progress: OnProgress = lambda _: None
     ) -> SyncResult | None:
         """Bring the current version's predictions to Label Studio now (`preannotate_project`)."""
-        return preannotate_project(self.store, self.registry, label_studio, uid, lease, on_progress=on_progress)
+        load = open_text_loader(self.settings, self.store.projects.get(uid))
+        return preannotate_project(
+            self.store, self.registry, label_studio, uid, lease, load=load, on_progress=on_progress
+        )
 
     def request_sync(self, uid: str) -> None:
         """Ask a worker to bring the current version's predictions to Label Studio."""

@@ -11,7 +11,7 @@ from backend.demo.processes import DemoError
 from backend.demo.project import DemoProject
 from backend.demo.samples import Samples
 from backend.demo.steps import Steps
-from backend.evaluation.gate import describe
+from backend.evaluation.verdict import describe
 from backend.scores import Score
 from backend.store.models import Version
 from converters import Span, regions

@@ -63,13 +63,8 @@ class TaskTexts:
     def without_text(self) -> list[int]:
         """The indices of the tasks that have no text at all."""
         step = len(self.config.texts)
-        if step == 1:
-            return [number for number, text in enumerate(self.texts) if text is None]
         starts = range(0, len(self.texts), step)
-        return [start // step for start in starts if not any(self._of_task(start))]
-
-    def _of_task(self, start: int) -> list[bool]:
-        return [text is not None for text in self.texts[start : start + len(self.config.texts)]]
+        return [start // step for start in starts if self.texts[start : start + step].count(None) == step]
 
     def offered(self, labels: Collection[str]) -> OfferedLabels | None:
         """The labels that each text offers to a model with these ``labels``; ``None`` where each offers them all."""

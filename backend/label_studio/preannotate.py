@@ -8,6 +8,7 @@ from backend.label_studio.sync import OnProgress, SyncResult, sync_predictions
 from backend.registry import Registry
 from backend.store import Store
 from backend.store.lease import Lease
+from converters import LoadText
 from label_config import LabelConfig
 
 
@@ -18,16 +19,17 @@ def preannotate_project(
     uid: str,
     lease: Lease,
     *,
+    load: LoadText | None = None,
     on_progress: OnProgress = lambda _: None,
 ) -> SyncResult | None:
     """Give every unlabelled task a prediction of the current version; ``None`` where the project has none.
 
-    The caller has acquired the ``lease``. The result is not complete when another version was promoted or the lease was
-    lost meanwhile. Raises `ProjectReplaced`.
+    The caller has acquired the ``lease``; ``load`` reads texts of which the tasks hold the address. The result is not
+    complete when another version was promoted or the lease was lost meanwhile. Raises `ProjectReplaced`.
     """
     request = store.syncs.pending(uid)
     version = store.projects.get(uid).current_version
-    result = _sync(store, registry, label_studio, uid, version, lease, on_progress) if version else None
+    result = _sync(store, registry, label_studio, uid, version, lease, load, on_progress) if version else None
     if request is not None and (result is None or result.complete):
         store.syncs.complete(uid, request)
     return result
@@ -40,6 +42,7 @@ def _sync(
     uid: str,
     version: str,
     lease: Lease,
+    load: LoadText | None,
     on_progress: OnProgress,
 ) -> SyncResult:
     project = same_project(label_studio, uid)
@@ -53,6 +56,7 @@ def _sync(
         version=version,
         tagger=registry.tagger(uid, version),
         config=LabelConfig.from_xml(project.label_config),
+        load=load,
         keep_going=is_current,
         on_progress=on_progress,
     )

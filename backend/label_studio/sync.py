@@ -69,14 +69,17 @@ def sync_predictions(
     version: str,
     tagger: TextTagger,
     config: LabelConfig,
+    load: LoadText | None = None,
     keep_going: Callable[[], bool],
     on_progress: OnProgress = lambda _: None,
 ) -> SyncResult:
     """Predict every unlabelled task that lacks a prediction of ``version``, then show annotators this version.
 
+    ``load`` reads texts of which the tasks hold the address; a task whose text it cannot read gets an empty prediction.
     ``keep_going`` is called before each import, so that a newer promotion stops an older sync.
     """
-    sync = _Sync(label_studio, project_id, version, tagger, config, keep_going, on_progress)
+    predict = partial(predict_parts, version=version, tagger=tagger, config=config, load=load)
+    sync = _Sync(label_studio, project_id, version, predict, keep_going, on_progress)
     started = time.monotonic()
     try:
         sync.run()
@@ -118,16 +121,14 @@ class _Sync:
         label_studio: PredictionStore,
         project_id: int,
         version: str,
-        tagger: TextTagger,
-        config: LabelConfig,
+        predict: Callable[[Sequence[UnlabelledTask]], Iterator[list[Prediction]]],
         keep_going: Callable[[], bool],
         on_progress: OnProgress,
     ) -> None:
         self._label_studio = label_studio
         self._project_id = project_id
         self._version = version
-        self._tagger = tagger
-        self._config = config
+        self._predict = predict
         self._keep_going = keep_going
         self._on_progress = on_progress
         self._importer = Importer(label_studio, project_id, version)
@@ -193,7 +194,7 @@ class _Sync:
         """Predict tasks while the import before them is stored, then start their import."""
         started = time.monotonic()
         predictions: list[Prediction] = []
-        for part in predict_parts(tasks, version=self._version, tagger=self._tagger, config=self._config):
+        for part in self._predict(tasks):
             predictions += part
             self.result.predicted += len(part)
             self._on_progress(self.result)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
-from backend.inference.tasks import TaskPrediction, TaskTexts, read_texts
+from backend.inference.tasks import TaskPrediction, TaskTexts
 from backend.loop import Loop
 from backend.registry import UNTRAINED
 from backend.store.models import Run
@@ -87,7 +87,7 @@ def _read_call() -> _PredictCall:
             "Field `project` is missing: send it, or send `label_config` and no `model_version`, which need no project."
         )
     config = _read_config(body.label_config or _stored_config(_loop(), uid))
-    tasks = read_texts(body.tasks, config)
+    tasks = _loop().read_texts(uid, body.tasks, config)
     _check_texts(uid, body.tasks, tasks)
     marked = read_regions(body.marked, tasks.texts, config) if len(body.tasks) == 1 and body.marked else ()
     return _PredictCall(uid, tasks, body.model_version, marked)

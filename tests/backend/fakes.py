@@ -73,22 +73,27 @@ class SushiTagger:
 
     labels = LABELS
 
+    def tag_text(self, text: str) -> Tagging:
+        matches = re.finditer("sushi", text)
+        return Tagging(tuple(Span(match.start(), match.end(), "Dish", 0.9) for match in matches), 1 / (1 + len(text)))
+
     def tag(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> list[Tagging]:
+        offered = labels or [None] * len(texts)
         return [
-            Tagging(
-                spans=tuple(Span(match.start(), match.end(), "Dish", 0.9) for match in re.finditer("sushi", text)),
-                score=1 / (1 + len(text)),
-            )
-            for text in texts
+            replace(tagging, spans=tuple(span for span in tagging.spans if of_text is None or span.label in of_text))
+            for tagging, of_text in zip(map(self.tag_text, texts), offered, strict=True)
         ]
 
     def tag_parts(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> Iterator[list[Tagging]]:
-        offered = labels or [None] * len(texts)
         for start in range(0, len(texts), 3):
-            yield [
-                tagging if of_text is None or "Dish" in of_text else replace(tagging, spans=())
-                for tagging, of_text in zip(self.tag(texts[start : start + 3]), offered[start:], strict=False)
-            ]
+            yield self.tag(texts[start : start + 3], labels and labels[start : start + 3])
+
+
+class WholeTextTagger(SushiTagger):
+    """A model that takes every text for a dish."""
+
+    def tag_text(self, text: str) -> Tagging:
+        return Tagging((Span(0, len(text), "Dish", 1.0),), 1.0)
 
 
 class FakeLabelStudio:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from backend.inference.decode import Viterbi, gather
+from backend.inference.decode import Viterbi, gather, restrict, tag_mask
 from converters.bio import is_legal, starts, tag_set, transitions
 
 TAGS = tag_set(["X", "Y"])
@@ -69,3 +69,47 @@ def test_legal_text_among_illegal_ones_keeps_its_most_probable_tags(seed: int, l
         likeliest = scores.argmax(axis=1)
         if is_legal([TAGS[tag] for tag in likeliest]):
             assert tags.tolist() == likeliest.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "allowed"),
+    [
+        (None, ["O", "B-X", "I-X", "B-Y", "I-Y"]),
+        (("X", "Y"), ["O", "B-X", "I-X", "B-Y", "I-Y"]),
+        ({"Y"}, ["O", "B-Y", "I-Y"]),
+        (("Y", "not of the model"), ["O", "B-Y", "I-Y"]),
+        (("B-X",), ["O"]),
+        ((), ["O"]),
+    ],
+)
+def test_text_may_have_the_tags_of_the_labels_it_offers(labels: tuple[str, ...] | None, allowed: list[str]) -> None:
+    assert [tag for tag, is_allowed in zip(TAGS, tag_mask(TAGS, labels), strict=True) if is_allowed] == allowed
+
+
+@given(seed=st.integers(0, 10_000), words=st.integers(0, 5), labels=st.sets(st.sampled_from(["X", "Y"])))
+def test_restricted_scores_are_probabilities_of_the_allowed_tags(seed: int, words: int, labels: set[str]) -> None:
+    scores, allowed = log_probabilities(seed, words), tag_mask(TAGS, labels)
+    restricted = restrict(scores, allowed)
+    assert np.isneginf(restricted[:, ~allowed]).all()
+    assert np.exp(restricted).sum(axis=1) == pytest.approx(np.ones(words), abs=1e-5)
+    ratios = np.exp(scores[:, allowed]) / np.exp(scores[:, allowed]).sum(axis=1, keepdims=True)
+    assert np.exp(restricted[:, allowed]) == pytest.approx(ratios, abs=1e-5)
+
+
+def test_each_word_may_have_its_own_restriction() -> None:
+    scores = log_probabilities(1, 2)
+    masks = np.stack([tag_mask(TAGS, ["X"]), tag_mask(TAGS, ["Y"])])
+    expected = np.concatenate([restrict(scores[:1], masks[0]), restrict(scores[1:], masks[1])])
+    assert np.array_equal(restrict(scores, masks), expected)
+
+
+@given(seed=st.integers(0, 10_000), words=st.integers(0, 5))
+def test_best_path_of_restricted_scores_has_only_allowed_tags(seed: int, words: int) -> None:
+    scores = restrict(log_probabilities(seed, words), tag_mask(TAGS, ["Y"]))
+    (tags,) = viterbi().decode([scores])
+    assert is_legal([TAGS[tag] for tag in tags])
+    assert {TAGS[tag] for tag in tags} <= {"O", "B-Y", "I-Y"}
+    # Without tags of X, the best path is that of a model that never learnt X.
+    smaller = tag_set(["Y"])
+    (alone,) = Viterbi(transitions(smaller), starts(smaller)).decode([scores[:, [0, 3, 4]]])
+    assert [TAGS[tag] for tag in tags] == [smaller[tag] for tag in alone]

@@ -99,6 +99,21 @@ def test_hundred_thousand_words_are_tagged_in_bounded_memory() -> None:
     assert peak < 200 * 2**20
 
 
+def test_each_text_of_a_bulk_request_has_its_own_labels() -> None:
+    texts = [SENTENCE] * 1200
+    offered = [("Cuisine",), None, ("Dish",)] * 400
+    assert is_bulk(texts)
+    parts = list(make_tagger(NearSighted(), max_length=64).tag_parts(texts, offered))
+    assert len(parts) > 1
+    found = [[SENTENCE[span.start : span.end] for span in tagging.spans] for part in parts for tagging in part]
+    assert found == [[], FOUND, FOUND] * 400
+    scores = [tagging.score for part in parts for tagging in part][:3]
+    words, dishes = len(SENTENCE.split()), sum(len(dish.split()) for dish in FOUND)
+    # Of five tags three remain: the words of dishes have three equally improbable ones left.
+    without = ((0.96 / 0.98) ** (words - dishes) * (1 / 3) ** dishes) ** (1 / words)
+    assert scores == pytest.approx([without, 0.96, 0.96 / 0.98])
+
+
 @pytest.mark.slow
 def test_many_texts_are_answered_in_order_and_in_bounded_memory() -> None:
     texts = [SENTENCE if number % 3 else "so " * (number % 40) for number in range(20_000)]

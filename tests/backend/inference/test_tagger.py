@@ -17,6 +17,7 @@ from transformers import AutoModelForTokenClassification
 
 from backend.errors import ModelError
 from backend.inference.decode import Viterbi
+from backend.inference.session import log_softmax
 from backend.inference.tagger import INT8_FILE, Precision, Tagger
 from backend.inference.windows import WindowEncoder
 from backend.training.base_model.encoder import quiet
@@ -86,6 +87,39 @@ def test_texts_are_tagged_alike_alone_and_together(tagger: Tagger, sample_docume
             (span.start, span.end, span.label) for span in batched.spans
         ]
         assert alone.score == pytest.approx(batched.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("offered", [("Dish",), ("Cuisine", "Location"), ("Location", "unknown to the model"), ()])
+def test_text_is_decoded_with_the_labels_it_offers(
+    offered: tuple[str, ...], tagger: Tagger, sample_documents: list[Document]
+) -> None:
+    allowed = [number for number, tag in enumerate(tagger._tags) if tag == "O" or tag[2:] in offered]
+    tags = [tagger._tags[number] for number in allowed]
+    viterbi = Viterbi(transitions(tags), starts(tags))
+    texts = [document.text for document in sample_documents[:21]]
+    taggings = tagger.tag(texts, [offered] * len(texts))
+    for text, tagging in zip(texts, taggings, strict=True):
+        [scores] = tagger._session.log_probabilities(tagger._encoder.encode([[word.text for word in words(text)]]))
+        [best] = viterbi.decode([log_softmax(scores[:, allowed])])
+        expected = tags_to_spans(words(text), [tags[tag] for tag in best])
+        assert [(span.start, span.end, span.label) for span in tagging.spans] == [
+            (span.start, span.end, span.label) for span in expected
+        ]
+        assert 0.0 <= tagging.score <= 1.0
+        assert all(0.0 <= (span.score or 0.0) <= 1.0 for span in tagging.spans)
+    assert {span.label for tagging in taggings for span in tagging.spans} == {*offered} & {*tagger.labels}
+
+
+def test_text_that_may_have_no_entity_is_certain(tagger: Tagger) -> None:
+    (tagging,) = tagger.tag(["find me some Mexican food"], [()])
+    assert tagging.spans == ()
+    assert tagging.score == pytest.approx(1.0)
+
+
+def test_labels_that_leave_nothing_out_change_nothing(tagger: Tagger, sample_documents: list[Document]) -> None:
+    texts = [document.text for document in sample_documents]
+    everything = [tagger.labels if number % 2 else None for number in range(len(texts))]
+    assert tagger.tag(texts, everything) == tagger.tag(texts)
 
 
 def test_entity_is_found_wherever_a_window_ends(tagger: Tagger, version_folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from backend.inference.tasks import TextTagger
 from backend.label_studio.sync import OnProgress, SyncResult, sync_predictions
+from converters import LoadText
 from label_config import LabelConfig
 from tests.backend.fakes import LABEL_CONFIG, FakeLabelStudio, SushiTagger
 
@@ -18,11 +19,13 @@ def run_sync(
     *,
     keep_going: Callable[[], bool] = lambda: True,
     tagger: TextTagger | None = None,
+    config: LabelConfig = CONFIG,
+    load: LoadText | None = None,
     on_progress: OnProgress = lambda _: None,
 ) -> SyncResult:
     return sync_predictions(
-        studio, 7, version=version, tagger=tagger or SushiTagger(), config=CONFIG, keep_going=keep_going,
-        on_progress=on_progress,
+        studio, 7, version=version, tagger=tagger or SushiTagger(), config=config, load=load,
+        keep_going=keep_going, on_progress=on_progress,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import count, pairwise
@@ -7,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from backend.errors import LabelStudioError
+from backend.errors import LabelStudioError, LabelStudioUnreachable, TextUnavailable
 from backend.inference.tagger import OfferedLabels, Tagging
 from backend.label_studio import importer
 from backend.label_studio.api import Prediction, UnlabelledTask
 from backend.label_studio.sync import SyncResult, predict_parts
-from tests.backend.fakes import FakeLabelStudio, SushiTagger
+from label_config import LabelConfig
+from tests.backend.fakes import LABEL_CONFIG, FakeLabelStudio, SushiTagger, WholeTextTagger
 from tests.backend.label_studio.syncing import CONFIG, counts, run_sync
+from tests.backend.shown_texts import SHOWN_TEXTS
 
 
 @pytest.mark.parametrize("page", [1, 3, 4, 500])
@@ -35,6 +38,67 @@ def test_prediction_has_regions_score_and_version() -> None:
     assert (first.task, first.version, first.score) == (1, "ner-v1", 1 / 11)
     assert first.regions[0]["value"] == {"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}
     assert [(prediction.task, prediction.regions) for prediction in empty] == [(2, []), (3, [])]
+
+
+TWO_TEXTS = LabelConfig.from_xml("""<View>
+  <Text name="head" value="$title"/><Labels name="kinds" toName="head"><Label value="Cuisine"/></Labels>
+  <Text name="body" value="$body"/><Labels name="dishes" toName="body"><Label value="Dish"/></Labels>
+</View>""")
+
+
+def test_task_with_several_texts_gets_one_prediction() -> None:
+    data: list[dict[str, Any]] = [{"title": "sushi", "body": "a sushi"}, {"body": "sushi"}, {"title": "sushi"}, {}]
+    tasks = [UnlabelledTask(number, fields, frozenset()) for number, fields in enumerate(data, start=1)]
+    parts = predict_parts(tasks, version="ner-v1", tagger=SushiTagger(), config=TWO_TEXTS)
+    predictions = [prediction for part in parts for prediction in part]
+    assert [(prediction.task, prediction.score) for prediction in predictions] == [
+        (1, 1 / 8), (2, 1 / 6), (3, 1 / 6), (4, 1.0),
+    ]  # fmt: skip
+    places = [
+        [(region["from_name"], region["to_name"], region["value"]["start"]) for region in prediction.regions]
+        for prediction in predictions
+    ]
+    assert places == [[("dishes", "body", 2)], [("dishes", "body", 0)], [], []]
+
+
+@pytest.mark.parametrize(("value", "data", "shown"), SHOWN_TEXTS.values(), ids=SHOWN_TEXTS.keys())
+def test_offsets_count_in_the_text_that_the_editor_shows(value: str, data: dict[str, Any], shown: str) -> None:
+    config = LabelConfig.of_one_text(["Dish"], value=value)
+    task = UnlabelledTask(1, data, frozenset())
+    [[prediction]] = predict_parts([task], version="ner-v1", tagger=WholeTextTagger(), config=config)
+    [region] = prediction.regions
+    assert region["value"] == {"start": 0, "end": len(shown), "text": shown, "labels": ["Dish"]}
+
+
+URL_TEXT = LabelConfig.from_xml(LABEL_CONFIG.replace('value="$text"', 'value="$text" valueType="url"'))
+
+
+def test_text_at_an_address_that_cannot_be_read_is_an_empty_prediction(caplog: pytest.LogCaptureFixture) -> None:
+    def load(url: str) -> str:
+        if url == "/gone":
+            raise TextUnavailable("Label Studio answered 404.")
+        return f"{url} sushi"
+
+    studio = FakeLabelStudio(tasks=2)
+    studio.texts = {1: "/gone", 2: "/a"}
+    with caplog.at_level(logging.WARNING, "backend.label_studio.sync"):
+        assert run_sync(studio, config=URL_TEXT, load=load).stored == 2
+    gone, read = (studio.stored[task, "ner-v1"] for task in (1, 2))
+    assert (gone.regions, gone.score) == ([], 1.0)
+    assert [region["value"]["start"] for region in read.regions] == [3]
+    assert [record.getMessage() for record in caplog.records] == [
+        "task 1 gets an empty prediction: Label Studio answered 404."
+    ]
+
+
+def test_label_studio_that_does_not_answer_for_texts_ends_the_sync() -> None:
+    def load(url: str) -> str:
+        raise LabelStudioUnreachable("Label Studio does not answer.")
+
+    studio = FakeLabelStudio(tasks=2)
+    with pytest.raises(LabelStudioUnreachable):
+        run_sync(studio, config=URL_TEXT, load=load)
+    assert studio.stored == {}
 
 
 def test_sync_continues_where_it_stopped() -> None:

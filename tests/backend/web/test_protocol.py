@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,8 @@ from backend.store import Store
 from backend.store.models import Version
 from backend.web.app import create_app
 from backend.web.failures import status_line
-from converters.document import Span
 from tests import samples
-from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, SushiTagger, event, saved, settle
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, SushiTagger, WholeTextTagger, event, saved, settle
 
 Publish = Callable[..., Version]
 
@@ -305,11 +304,7 @@ def test_large_request_is_answered_in_order(client: FlaskClient, publish: Publis
 def test_text_that_utf8_cannot_encode_is_sent_back_unchanged(
     client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Everything(SushiTagger):
-        def tag(self, texts: Sequence[str]) -> list[Tagging]:
-            return [Tagging((Span(0, len(text), "Dish", 1.0),), 1.0) for text in texts]
-
-    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: Everything())
+    monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: WholeTextTagger())
     publish("ner-v1")
     texts = ["a\ud83c", "größer", "\udf63🍣", "plain", "\x00\x1f\x7f\u2028"]
     results = predict(client, *map(task, texts))
@@ -320,10 +315,10 @@ def test_error_in_the_middle_of_a_large_request_fails_the_request(
     client: FlaskClient, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(SushiTagger):
-        def tag(self, texts: Sequence[str]) -> list[Tagging]:
-            if "broken" in texts:
+        def tag_text(self, text: str) -> Tagging:
+            if text == "broken":
                 raise ModelError("The model is damaged: train it again.")
-            return super().tag(texts)
+            return super().tag_text(text)
 
     monkeypatch.setattr("backend.registry.Tagger.load", lambda folder, **options: Broken())
     publish("ner-v1")
