@@ -90,7 +90,8 @@ class LabelledText:
 
     def shown(self, data: object) -> str | None:
         """The text, or its address, that the editor shows for a task's ``data``; ``None`` where it has none."""
-        return shown_text(self.value, data)
+        content = data.get(self.value[1:]) if isinstance(data, dict) else None
+        return content if isinstance(content, str) else shown_text(self.value, data)
 
     @property
     def fields(self) -> tuple[str, ...]:

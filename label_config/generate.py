@@ -8,9 +8,13 @@ from colorsys import hls_to_rgb
 from html import escape
 from itertools import count
 
+from label_config.shown_text import fields
+
 # Characters that XML 1.0 does not allow: https://www.w3.org/TR/xml/#charsets
 _UNWRITABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FIELD = re.compile(r"[\w.\-]+")
+
+# The editor would fill in a label's value from the task after this sign, but it does not change an alias.
+_DOLLAR, _SHOWN_DOLLAR = "$", "\N{FULLWIDTH DOLLAR SIGN}"
 _KEYS = "123456789"
 
 # Hues at this distance stay well apart: https://en.wikipedia.org/wiki/Golden_angle
@@ -25,7 +29,8 @@ def generate(
     """Write the XML of a configuration with these labels: a colour for each, number keys for the first nine.
 
     A label given twice is written once. ``LabelConfig.from_xml`` reads the same labels back. Raises ``ValueError`` for
-    no labels, for an empty label or one with characters that XML does not allow, and for invalid names.
+    no labels, for an empty label or one with characters that XML does not allow, and for invalid names. A label with a
+    dollar sign is shown with another one, since the editor reads it as a field of the task.
     """
     unique = list(dict.fromkeys(labels))
     if not unique:
@@ -33,18 +38,31 @@ def generate(
     for label in unique:
         if not label or _UNWRITABLE.search(label):
             raise ValueError(f"{label!r} cannot be a label: use at least one character, and no control characters.")
-    if not from_name.strip() or not to_name.strip() or "," in to_name or not _FIELD.fullmatch(text_field):
+    if not from_name.strip() or not to_name.strip() or "," in to_name or not _is_field(text_field):
         raise ValueError(
             f"{from_name!r}, {to_name!r} and ${text_field} are not valid names of a control, its text and a field."
         )
     rows = "\n".join(
-        f"    <Label value={_quoted(label)} background={_quoted(colour)}{key}/>"
+        f"    <Label {_names(label)} background={_quoted(colour)}{key}/>"
         for label, colour, key in zip(unique, colours(), _hotkeys(), strict=False)
     )
     return (
         f"<View>\n  <Labels name={_quoted(from_name)} toName={_quoted(to_name)}>\n{rows}\n  </Labels>\n"
         f'  <Text name={_quoted(to_name)} value="${text_field}"/>\n</View>\n'
     )
+
+
+def _is_field(name: str) -> bool:
+    try:
+        return fields(f"${name}") == (name,)
+    except ValueError:
+        return False
+
+
+def _names(label: str) -> str:
+    if _DOLLAR not in label:
+        return f"value={_quoted(label)}"
+    return f"value={_quoted(label.replace(_DOLLAR, _SHOWN_DOLLAR))} alias={_quoted(label)}"
 
 
 def colours() -> Iterator[str]:

@@ -95,7 +95,7 @@ def label_elements(control: ET.Element) -> list[ET.Element]:
     """
     name = _quoted(control.get("name"))
     elements = [label for label in control.iter("Label") if _label_name(label)]
-    listed = [label for label in elements if not _FROM_TASK.search(_label_name(label))]
+    listed = [label for label in elements if not _is_from_task(label)]
     if listed:
         return listed
     remedy = 'list them in the configuration, as <Label value="…"/>.'
@@ -115,8 +115,12 @@ def label_elements(control: ET.Element) -> list[ET.Element]:
 
 def takes_labels_from_task(control: ET.Element) -> bool:
     """Whether a control offers labels that only the tasks name."""
-    names = [control.get("value", ""), *map(_label_name, control.iter("Label"))]
-    return any(_FROM_TASK.search(name) for name in names)
+    return bool(_FROM_TASK.search(control.get("value", ""))) or any(map(_is_from_task, control.iter("Label")))
+
+
+def _is_from_task(label: ET.Element) -> bool:
+    """Whether the task names the label: the editor fills in its ``value``, but never an ``alias``."""
+    return not label.get("alias") and _FROM_TASK.search(label.get("value", "")) is not None
 
 
 def _label_name(label: ET.Element) -> str:

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from label_config import Control, Label, LabelConfig, UnsupportedLabelConfig, template
+from label_config import Control, Label, LabelConfig, LabelledText, UnsupportedLabelConfig, template
 
 TEXT = '<Text name="text" value="$text"/>'
 LABELS = '<Labels name="label" toName="text"><Label value="A"/><Label value="B" background="red"/></Labels>'
@@ -14,8 +14,11 @@ def view(*parts: str) -> str:
     return f"<View>{''.join(parts)}</View>"
 
 
-def basics(config: LabelConfig) -> tuple[str, str, str, tuple[str, ...]]:
-    return config.from_name, config.to_name, config.text_field, config.labels
+def basics(config: LabelConfig) -> list[tuple[list[str], str, str, tuple[str, ...]]]:
+    """Of each text: the names of its controls, its name and value, and its labels."""
+    return [
+        ([control.from_name for control in text.controls], text.name, text.value, text.labels) for text in config.texts
+    ]
 
 
 def labels(*elements: str) -> LabelConfig:
@@ -24,9 +27,10 @@ def labels(*elements: str) -> LabelConfig:
 
 def test_labels_and_their_text_are_read() -> None:
     details = (Label("A", value="A"), Label("B", value="B", background="red"))
-    control = Control("label", "text", ("A", "B"), details)
-    expected = LabelConfig("label", "text", "text", ("A", "B"), (control,))
-    assert LabelConfig.from_xml(view(LABELS, TEXT)) == expected
+    control = Control("label", ("A", "B"), details)
+    config = LabelConfig.from_xml(view(LABELS, TEXT))
+    assert config == LabelConfig((LabelledText("text", "$text", (control,)),))
+    assert config.labels == ("A", "B")
 
 
 @pytest.mark.parametrize(
@@ -43,20 +47,29 @@ def test_labels_and_their_text_are_read() -> None:
             LABELS,
             TEXT,
         ),
-        view(LABELS, TEXT, LABELS.replace("label", "second"), '<Text name="other" value="$other"/>'),
+        view(LABELS, TEXT, '<Text name="other" value="not labelled"/>'),
     ],
 )
 def test_surroundings_do_not_matter(xml: str) -> None:
-    assert basics(LabelConfig.from_xml(xml)) == ("label", "text", "text", ("A", "B"))
+    assert basics(LabelConfig.from_xml(xml)) == [(["label"], "text", "$text", ("A", "B"))]
 
 
-def test_first_pair_with_a_text_is_taken() -> None:
+def test_every_text_with_labels_is_read() -> None:
     xml = view(
         '<Labels name="image" toName="img"><Label value="x"/></Labels><Image name="img" value="$img"/>',
         '<Labels name="ner" toName="body"><Label value="y"/></Labels><Text name="title" value="$title"/>',
-        '<Labels name="late" toName="title"><Label value="z"/></Labels><Text name="body" value="$body"/>',
+        '<Labels name="both" toName="title,body"><Label value="z"/></Labels><Text name="body" value="$mail.body"/>',
+        '<Text name="unlabelled" value="$notes"/>',
     )
-    assert basics(LabelConfig.from_xml(xml)) == ("ner", "body", "body", ("y",))
+    config = LabelConfig.from_xml(xml)
+    assert basics(config) == [
+        (["both"], "title", "$title", ("z",)),
+        (["ner", "both"], "body", "$mail.body", ("y", "z")),
+    ]
+    assert config.labels == ("z", "y")
+    assert config.text("body") is config.texts[1]
+    assert config.text("img") is None
+    assert config.other_tags == {"image", "img", "unlabelled"}
 
 
 def test_alias_names_a_label_in_results() -> None:
@@ -73,7 +86,7 @@ def test_label_is_read_with_all_it_tells() -> None:
     config = labels(
         '<Label value="Person" alias="PER" hotkey="p" background="#842" predicted_values="PERSON, Human ,,"/>'
     )
-    assert config.controls[0].details == (Label("PER", "Person", "PER", "p", "#842", ("PERSON", "Human")),)
+    assert config.texts[0].controls[0].details == (Label("PER", "Person", "PER", "p", "#842", ("PERSON", "Human")),)
 
 
 @pytest.mark.parametrize(
@@ -107,28 +120,43 @@ def test_every_labels_control_of_the_text_is_read() -> None:
             LABELS,
             '<Labels name="who" toName="text"><Label value="B"/><Label value="C"/></Labels>',
             '<Labels name="empty" toName="text"/><Labels name="tasks" toName="text" value="$options"/>',
-            '<Labels name="title" toName="title"><Label value="D"/></Labels><Text name="title" value="$title"/>',
+            '<Labels name="some" toName="text"><Label value="D"/><Label value="$more"/></Labels>',
             TEXT,
         )
     )
-    assert [(control.from_name, control.labels) for control in config.controls] == [
-        ("label", ("A", "B")),
-        ("who", ("B", "C")),
+    [text] = config.texts
+    assert [(control.from_name, control.labels, control.takes_labels_from_task) for control in text.controls] == [
+        ("label", ("A", "B"), False),
+        ("who", ("B", "C"), False),
+        ("tasks", (), True),
+        ("some", ("D",), True),
     ]
-    assert basics(config) == ("label", "text", "text", ("A", "B", "C"))
-    writers = [config.control_of(label) for label in "ABCD"]
+    assert text.labels == config.labels == ("A", "B", "C", "D")
+    writers = [text.control_of(label) for label in "ABCE"]
     assert [control and control.from_name for control in writers] == ["label", "label", "who", None]
-    assert config.control("who") == config.controls[1]
-    assert config.control("title") is None
+    assert text.control("who") == text.controls[1]
+    assert text.control("empty") is None
 
 
 def test_configuration_made_by_hand_has_one_control() -> None:
-    assert LabelConfig("label", "text", "text", ("A", "B")) == labels('<Label value="A"/>', '<Label value="B"/>')
+    assert LabelConfig.of_one_text(["A", "B", "A"]) == labels('<Label value="A"/>', '<Label value="B"/>')
 
 
-@pytest.mark.parametrize("field", ["text", "doc.body", "my-text", "text_2", "текст"])
-def test_text_field_is_what_follows_the_dollar(field: str) -> None:
-    assert LabelConfig.from_xml(view(LABELS, f'<Text name="text" value="${field}"/>')).text_field == field
+def test_annotations_name_a_label_by_name_value_alias_or_earlier_name() -> None:
+    config = labels(
+        '<Label value="Person" alias="PER"/>', '<Label value="LOC"/>', '<Label value="$unknown" alias="X"/>'
+    )
+    renamed = config.with_renamed({"Place": "LOC", "PER": "LOC", "City": "GPE", "Human": "PER"})
+    names = ["PER", "Person", "LOC", "Place", "Human", "City", "person", "$unknown", ["LOC"], None]
+    named = ["PER", "PER", "LOC", "LOC", "PER", None, None, "X", None, None]
+    assert [renamed.texts[0].label_named(name) for name in names] == named
+    assert config.texts[0].label_named("Place") is None
+
+
+def test_text_may_be_behind_an_address() -> None:
+    config = LabelConfig.from_xml(view(LABELS, '<Text name="text" value="$url" valueType="url"/>'))
+    assert config.texts[0].is_url
+    assert not LabelConfig.from_xml(view(LABELS, '<Text name="text" value="$url" valueType="text"/>')).texts[0].is_url
 
 
 @pytest.mark.parametrize(
@@ -152,11 +180,14 @@ def test_text_field_is_what_follows_the_dollar(field: str) -> None:
         (view(LABELS.replace('toName="text"', 'toName="txt"'), TEXT), 'toName="txt"'),
         (view(LABELS.replace(' toName="text"', ""), TEXT), "toName=(missing)"),
         (view(LABELS, '<Text name="text" value="Hello"/>'), 'value="Hello"'),
-        (view(LABELS, '<Text name="text" value="Say $text"/>'), 'value="Say $text"'),
         (view(LABELS, '<Text name="text" value="$"/>'), 'value="$"'),
-        (view(LABELS, '<Text name="text" value="$a $b"/>'), 'value="$a $b"'),
+        (view(LABELS, '<Text name="text" value="$技术描述"/>'), "$技术描述"),
+        (view(LABELS, '<Text name="text" value="$ticket-text"/>'), "rename the field"),
+        (view(LABELS, '<Text name="text" value="Dear ${name}"/>'), "${…}"),
+        (view(LABELS, '<Text name="text" value="Dear $name."/>'), "$name."),
+        (view(LABELS, TEXT, LABELS.replace("text", "t"), '<Text name="t" value="$my-text"/>'), "$my-text"),
         (view(LABELS, '<Text name="text"/>'), "value=(missing)"),
-        (view(LABELS, '<Text name="text" value="$url" valueType="url"/>'), "valueType"),
+        (view(LABELS, '<Text name="text" value="$url" valueType="image"/>'), "valueType"),
         (view(LABELS, '<Text name="text" value="$text" encoding="base64"/>'), "encoding"),
         (view('<Labels name="label" toName="text"/>', TEXT), "has no labels"),
         (
@@ -164,6 +195,11 @@ def test_text_field_is_what_follows_the_dollar(field: str) -> None:
             "has no labels",
         ),
         (view('<Labels name="label" toName="text" value="$options"/>', TEXT), "from each task"),
+        (view('<Labels name="label" toName="text"><Label value="$val1"/></Labels>', TEXT), "$val1"),
+        (view('<ParagraphLabels name="l" toName="d"/><Paragraphs name="d" value="$dialogue"/>'), "<Paragraphs>"),
+        (view('<Labels name="l" toName="d"><Label value="A"/></Labels><Paragraphs name="d"/>'), "<Paragraphs>"),
+        (view('<Chat name="chat" value="$chat"/><Choices name="c" toName="chat"/>'), "<Chat>"),
+        (view('<Taxonomy name="t" toName="text"><Choice value="x"/></Taxonomy>', TEXT), "<Taxonomy>"),
     ],
 )
 def test_what_is_missing_is_said_in_one_sentence_with_the_remedy(xml: str, says: str) -> None:
@@ -183,6 +219,19 @@ def test_declared_entities_are_refused_unread() -> None:
         LabelConfig.from_xml(bomb)
 
 
+@pytest.mark.parametrize(
+    "comment", ["<!-- <!DOCTYPE x> -->", "<!-- a --><!-- <!ENTITY b> -->", "<![CDATA[<!DOCTYPE]]>"]
+)
+def test_declaration_in_a_comment_is_none(comment: str) -> None:
+    assert LabelConfig.from_xml(view(comment, LABELS, TEXT)).labels == ("A", "B")
+
+
+@pytest.mark.parametrize("hidden", ["<!-- --><!DOCTYPE x []>", "<!DOCTYPE x [<!-- --> <!ENTITY a 'b'>]>"])
+def test_declaration_beside_a_comment_is_refused(hidden: str) -> None:
+    with pytest.raises(UnsupportedLabelConfig, match="DOCTYPE"):
+        LabelConfig.from_xml(hidden + view(LABELS, TEXT))
+
+
 def test_external_entities_are_refused_unread() -> None:
     xml = '<!DOCTYPE View [<!ENTITY x SYSTEM "file:///etc/hostname">]>' + view("&x;", LABELS, TEXT)
     with pytest.raises(UnsupportedLabelConfig, match="remove the declaration"):
@@ -200,12 +249,14 @@ def test_unsupported_configuration_is_a_value_error() -> None:
 
 
 def test_restaurant_template_has_the_eight_labels() -> None:
-    assert basics(LabelConfig.from_xml(template("restaurant"))) == (
-        "label",
-        "text",
-        "text",
-        ("Amenity", "Cuisine", "Dish", "Hours", "Location", "Price", "Rating", "Restaurant_Name"),
-    )
+    assert basics(LabelConfig.from_xml(template("restaurant"))) == [
+        (
+            ["label"],
+            "text",
+            "$text",
+            ("Amenity", "Cuisine", "Dish", "Hours", "Location", "Price", "Rating", "Restaurant_Name"),
+        )
+    ]
 
 
 def test_restaurant_template_has_a_colour_and_a_number_key_for_each_label() -> None:
@@ -225,7 +276,7 @@ def test_restaurant_template_has_a_colour_and_a_number_key_for_each_label() -> N
 
 def test_conll2003_template_has_its_four_types_and_knows_their_other_names() -> None:
     config = LabelConfig.from_xml(template("conll2003"))
-    assert basics(config) == ("label", "text", "text", ("PER", "ORG", "LOC", "MISC"))
+    assert basics(config) == [(["label"], "text", "$text", ("PER", "ORG", "LOC", "MISC"))]
     assert [config.resolve(name) for name in ("PERSON", "GPE", "organization", "DATE")] == ["PER", "LOC", "ORG", None]
 
 

@@ -30,12 +30,20 @@ def contrast_with_white(colour: str) -> float:
 def test_generated_configuration_reads_back_as_the_same_labels(labels: list[str]) -> None:
     config = LabelConfig.from_xml(generate(labels))
     assert config.labels == tuple(dict.fromkeys(labels))
-    assert (config.from_name, config.to_name, config.text_field) == ("label", "text", "text")
+    [text] = config.texts
+    assert (text.controls[0].from_name, text.name, text.value) == ("label", "text", "$text")
+
+
+def test_dollar_sign_of_a_label_is_not_filled_in_by_the_editor() -> None:
+    xml = generate(["$NUM", "US$"])
+    assert [label.get("value") for label in ET.fromstring(xml).iter("Label")] == ["＄NUM", "US＄"]
+    assert LabelConfig.from_xml(xml).labels == ("$NUM", "US$")
 
 
 def test_names_and_field_are_as_given() -> None:
     config = LabelConfig.from_xml(generate(["A"], from_name="n<er>", to_name='b"ody', text_field="doc.body"))
-    assert (config.from_name, config.to_name, config.text_field) == ("n<er>", 'b"ody', "doc.body")
+    [text] = config.texts
+    assert (text.controls[0].from_name, text.name, text.value) == ("n<er>", 'b"ody', "$doc.body")
 
 
 def test_first_nine_labels_have_number_keys() -> None:
@@ -60,7 +68,9 @@ def test_labels_that_xml_cannot_hold_are_refused(labels: list[str]) -> None:
         generate(labels)
 
 
-@pytest.mark.parametrize("names", [{"from_name": ""}, {"to_name": "a,b"}, {"text_field": "a b"}, {"text_field": ""}])
+@pytest.mark.parametrize(
+    "names", [{"from_name": ""}, {"to_name": "a,b"}, {"text_field": "a b"}, {"text_field": "my-text"}]
+)
 def test_names_that_are_none_are_refused(names: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="are not valid names"):
         generate(["A"], **names)
