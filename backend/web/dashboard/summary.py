@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from backend.conversion import short
 from backend.evaluation.verdict import explain
 from backend.loop import Loop
-from backend.store.models import Run
+from backend.store.models import Decision, Run
 from backend.store.overview import Overview
 from backend.web.dashboard import formatting
 from label_config import LabelConfig, UnsupportedLabelConfig
@@ -149,9 +150,16 @@ def _losses(overview: Overview) -> Losses | None:
     sentences = [f"{formatting.capitalize_first(sentence)}." for sentence in overview.loss_sentences]
     latest = overview.latest
     if latest and latest is not overview.current and latest.decision and not latest.decision.promote:
-        sentences.append(f"{latest.name} was {explain(latest.decision)}.")
+        sentences.append(f"{latest.name} was {_rejected(latest.decision)}.")
     unknown = [label for label in conversion.unknown_labels if label not in overview.newly_mapped]
     return Losses(title, tuple(sentences), tuple(unknown[:_MAPPED_AT_ONCE]))
+
+
+def _rejected(decision: Decision) -> str:
+    if decision.rule != "forgotten_labels":
+        return explain(decision)
+    labels = ", ".join(short(label) for label in decision.forgotten_labels or {})
+    return f"rejected, because it has forgotten {labels}; {decision.compared_with} keeps serving"
 
 
 def _alerts(overview: Overview) -> list[Alert]:
