@@ -1,0 +1,76 @@
+"""Texts that are files of a real Label Studio (``<Text valueType="url">``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from backend.errors import TextUnavailable
+from backend.label_studio import client, texts
+from backend.label_studio.client import open_label_studio
+from backend.label_studio.files import files_of
+from backend.label_studio.texts import TextLoader, open_text_loader
+from backend.settings import Settings, load_settings
+from tests.site import CONFIG, TOKEN, Site
+
+pytestmark = pytest.mark.label_studio
+
+TEXT = "Ána and Bo → Málaga 🍣\r\nsushi for 人"
+
+
+@pytest.fixture
+def address(site: Site) -> str:
+    """The address, as Label Studio puts it into a task, of an uploaded file that begins with a byte order mark."""
+    config = CONFIG.replace("<Text ", '<Text valueType="url" ')
+    project = site.label_studio.create_project("Files", config)
+    file = {"file": ("bericht 人.txt", b"\xef\xbb\xbf" + TEXT.encode(), "text/plain")}
+    uploaded = site.api("POST", f"/api/projects/{project.id}/import?commit_to_project=false", files=file)
+    request = {"file_upload_ids": uploaded["file_upload_ids"], "files_as_tasks_list": False}
+    site.api("POST", f"/api/projects/{project.id}/reimport", json=request)
+    [task] = site.label_studio.unlabelled_tasks(project.id)
+    [value] = task.data.values()
+    assert value.startswith("/data/upload/")
+    return str(value)
+
+
+def personal_token(site: Site) -> str:
+    site.api("POST", "/api/jwt/settings", json={"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
+    token: dict[str, Any] = site.api("POST", "/api/token/")
+    return str(token["token"])
+
+
+@pytest.fixture
+def loader(site: Site) -> Iterator[Callable[[str], TextLoader]]:
+    """Make a loader with an access token; its connections are closed afterwards."""
+    used: list[Settings] = []
+
+    def make(token: str) -> TextLoader:
+        url = site.places.label_studio_url
+        used.append(load_settings(_env_file=None, label_studio_url=url, label_studio_api_key=token))
+        return open_text_loader(used[-1])
+
+    texts._shared_cache.cache_clear()
+    yield make
+    for settings in used:
+        label_studio = open_label_studio(settings)
+        files_of(label_studio)._client.close()
+        label_studio.close()
+    files_of.cache_clear()
+    client._cached.cache_clear()
+
+
+@pytest.mark.filterwarnings("ignore:The `parse_obj` method")  # Label Studio's library
+@pytest.mark.parametrize("token", [lambda site: TOKEN, personal_token], ids=["legacy", "personal"])
+def test_uploaded_file_is_read_with_either_token(
+    token: Callable[[Site], str], site: Site, address: str, loader: Callable[[str], TextLoader]
+) -> None:
+    load = loader(token(site))
+    assert load(address) == TEXT
+    assert load(f"{site.places.label_studio_url}{address}") == TEXT
+
+
+def test_file_that_label_studio_does_not_give_is_named(loader: Callable[[str], TextLoader]) -> None:
+    with pytest.raises(TextUnavailable, match="Label Studio answered 403 for the text at '/data/local-files/"):
+        loader(TOKEN)("/data/local-files/?d=missing.txt")
