@@ -135,8 +135,9 @@ def _to_label_studio(options: argparse.Namespace) -> None:
     if report.problems():
         _say(report.summary())
     _say(
-        f"{number:,} tasks with {options.kind} written: {stats.sentences:,} sentences, {stats.tokens:,} tokens, "
-        f"{report.spans:,} entities."
+        f"{stats.documents:,} documents with {stats.sentences:,} sentences, {stats.tokens:,} tokens and "
+        f"{stats.entities.total():,} entities read; {number:,} tasks with {options.kind} and {report.spans:,} entities "
+        "written."
     )
 
 

@@ -36,7 +36,7 @@ SIDECAR = ".jsonl"
 
 Form = Literal["conll", "bio", "json"]
 
-_LOST = (Problem.UNKNOWN_LABEL, Problem.OUTSIDE_TEXT, Problem.EMPTY_SPAN)
+Kind = Literal["predictions", "annotations"]
 
 
 class NothingConverted(ValueError):
@@ -160,12 +160,11 @@ def write_report(report: ConversionReport, target: str, stats: Stats | None = No
         out.write(text.encode("utf-8", "backslashreplace"))
 
 
-def conll_to_label_studio(
-    source: ConllFile, target: str, *, kind: Literal["predictions", "annotations"], config: str | None = None
-) -> ConllTasks:
+def conll_to_label_studio(source: ConllFile, target: str, *, kind: Kind, config: str | None = None) -> ConllTasks:
     """Convert a CoNLL file to tasks for import.
 
-    If the file has a sidecar, texts and offsets are restored exactly. Raises `NothingConverted` for a file without
+    If the file has a sidecar, texts and offsets are restored exactly. Annotations are written only for documents of
+    which the configuration has all labels. Raises `NothingConverted` for a file without
     words, and where none of its entities can be written.
     """
     report, stats = ConversionReport(), Stats()
@@ -173,8 +172,9 @@ def conll_to_label_studio(
         sidecar = _sidecar(source)
         label_config = read_config(config) if config else LabelConfig.from_xml(generate(_labels(file, sidecar)))
         with writing(target) as out, _documents(file, sidecar, stats) as documents:
-            number = write_tasks(progress(documents, "documents"), out, label_config, kind=kind, report=report)
-            _count_written(number, stats, report)
+            writable = _writable(progress(documents, "documents"), label_config, kind, report)
+            number = write_tasks(writable, out, label_config, kind=kind, report=report)
+            _count(stats, report)
             if number and not stats.tokens and not sidecar:
                 raise NothingConverted("Nothing was converted: the file has no word.", report)
             if stats.entities and not report.spans:
@@ -182,11 +182,30 @@ def conll_to_label_studio(
     return ConllTasks(number, stats, report)
 
 
-def _count_written(number: int, stats: Stats, report: ConversionReport) -> None:
+def _writable(
+    documents: Iterable[Document], config: LabelConfig, kind: Kind, report: ConversionReport
+) -> Iterator[Document]:
+    """Count documents; leave out those of which an annotation would say "no entity" where the label is unknown."""
+    for document in documents:
+        text = config.text(document.text_name) or config.texts[0]
+        unknown = [span.label for span in document.spans if text.control_of(span.label) is None]
+        if unknown and kind == "annotations":
+            for label in unknown:
+                report.note(Problem.UNKNOWN_LABEL, document.id, f"{label!r} is not in the labelling configuration")
+            report.left_out += 1
+            continue
+        report.documents += 1
+        report.spans += len(document.spans) - len(unknown)
+        yield document
+
+
+def _count(stats: Stats, report: ConversionReport) -> None:
+    """Complete the report's counts once all tasks are written."""
     problems = report.problems()
-    report.tasks = report.labelled = report.used = report.documents = number
+    report.tasks = report.labelled = stats.documents
+    report.used = report.documents
     report.regions = stats.entities.total()
-    report.spans = report.regions - sum(problems.get(problem, 0) for problem in _LOST)
+    report.spans -= sum(problems.get(problem, 0) for problem in (Problem.OUTSIDE_TEXT, Problem.EMPTY_SPAN))
 
 
 def conll_to_config(source: ConllFile, target: str) -> tuple[list[str], Stats]:

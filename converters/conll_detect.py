@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from converters.bio import OUTSIDE
 from converters.conll_layout import SPACE, TAB, ConllError, ConllOptions, Layout, is_header, split_row
 from converters.foreign import not_conll
-from converters.row_numbers import SENTENCE_NAMES, counts_rows, numbers_sentences
+from converters.row_numbers import SENTENCE_NAMES, counts_rows, is_range, numbers_sentences
 from converters.schemes import Scheme, detect_scheme, is_tag
 from converters.tag_forms import TYPES, TagForm, are_types, bare, detect_form, is_bare
 
@@ -125,6 +125,8 @@ def _layout(head: _Head, options: ConllOptions) -> Layout:
     token = _chosen(options.token_column, "--token-column", head)
     numbered, sentence_column = _leading(head, token)
     leading = numbered or sentence_column == 0
+    if numbered:
+        head = replace(head, body=[row for row in head.body if not is_range(row[0])])
     tag, form, others = _tag_column(head, options, leading)
     if token is None:
         token = head.named(_TOKEN_NAMES)
@@ -165,9 +167,9 @@ def _leading(head: _Head, token: int | None) -> tuple[bool, int | None]:
     sentence_column = head.named(SENTENCE_NAMES)
     if head.columns < 3 or token == 0:
         return False, sentence_column if sentence_column != token else None
-    if sentence_column is None and counts_rows(head.sentences, head.columns):
+    if sentence_column is None and counts_rows(head.sentences):
         return True, None
-    if sentence_column is None and numbers_sentences(head.sentences, head.columns):
+    if sentence_column is None and numbers_sentences(head.sentences):
         return False, 0
     return False, sentence_column
 
@@ -226,7 +228,7 @@ def _form(
     if labelled is None and are_types(counts):
         form, labelled = TYPES, next(value for value in counts if value != OUTSIDE)
     elif size * 2 <= len(head.body):
-        value = head.body[0][column]
+        value = next(value for value in counts if form.plain(value) is None)
         problem = (
             f"{value!r} in column {column + 1} is not a tag: write O or B-LABEL there, or give another --tag-column."
         )

@@ -19,6 +19,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from converters.row_numbers import is_range
 from converters.schemes import Scheme
 from converters.tag_forms import PLAIN, TagForm
 
@@ -36,9 +37,6 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _BLANKS = re.compile(r"[ \t]+")
 
 _may_lead = re.compile(r"O|[0-9]+").fullmatch
-
-# CoNLL-U: words that are written as one (1-2), and words that the text does not have (3.1).
-_RANGE = re.compile(r"[0-9]+[-.][0-9]+")
 
 
 class ConllError(ValueError):
@@ -112,7 +110,7 @@ class Layout:
 
     def is_range(self, columns: Sequence[str]) -> bool:
         """Whether a row of a numbered file is no word (CoNLL-U): its number is ``1-2`` or ``3.1``."""
-        return self.numbered and _RANGE.fullmatch(columns[0]) is not None
+        return self.numbered and is_range(columns[0])
 
     def is_readable(self, columns: Sequence[str]) -> bool:
         """Whether a row with too many or too few columns has certainly its token and its tag in the usual columns.

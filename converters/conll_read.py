@@ -226,7 +226,7 @@ def _restored(document: ConllDocument, entry: Entry) -> Document:
     spans = _spans(document, words)
     if entry.labels:
         spans = tuple(Span(span.start, span.end, entry.labels.get(span.label, span.label)) for span in spans)
-    return Document(entry.id, entry.text, spans, sentence_per_line=entry.sentence_per_line)
+    return Document(entry.id, entry.text, spans, text_name=entry.text_name, sentence_per_line=entry.sentence_per_line)
 
 
 def _spans(document: ConllDocument, words: Sequence[Word]) -> tuple[Span, ...]:

@@ -88,9 +88,7 @@ def write_conll(
         stream.write(_block(tagged, cuts, columns))
         if sidecar:
             parts = (tagged.words[cut.start : cut.stop] for cut in cuts)
-            renamed = columns.renamed(document.spans)
-            per_line = document.sentence_per_line
-            sidecar.write(sidecar_line(document.name, document.text, parts, renamed, sentence_per_line=per_line))
+            sidecar.write(sidecar_line(document, parts, columns.renamed(document.spans)))
         written.documents += 1
         written.sentences += len(cuts)
         written.tokens += len(tagged.words)

@@ -22,13 +22,18 @@ _SHARE = 0.9
 _Sentences = Sequence[Sequence[Sequence[str]]]
 
 
-def counts_rows(sentences: _Sentences, columns: int) -> bool:
+def is_range(number: str) -> bool:
+    """Whether a row number of CoNLL-U is no word's: ``1-2`` (written as one) or ``3.1`` (not in the text)."""
+    return _RANGE.fullmatch(number) is not None
+
+
+def counts_rows(sentences: _Sentences) -> bool:
     """Whether the first column counts the rows: from 0 or 1 in each sentence, or over the whole file from any number.
 
     Rows with the numbers ``1-2`` and ``3.1`` (CoNLL-U) are not counted. A number whose next column is nothing but parts
     of speech of numbers, or placeholders, is a word.
     """
-    numbers = _numbers(sentences, columns)
+    numbers = _numbers(sentences)
     if numbers is None:
         return False
     steps = [after - before == 1 for sentence in numbers for before, after in pairwise(sentence)]
@@ -39,18 +44,18 @@ def counts_rows(sentences: _Sentences, columns: int) -> bool:
     return sum(steps) >= _SHARE * len(steps)
 
 
-def numbers_sentences(sentences: _Sentences, columns: int) -> bool:
+def numbers_sentences(sentences: _Sentences) -> bool:
     """Whether the first column holds the number of the sentence: the same in most neighbours, else one higher."""
-    numbers = _numbers(sentences, columns)
+    numbers = _numbers(sentences)
     if numbers is None:
         return False
     steps = [after - before for before, after in pairwise(number for sentence in numbers for number in sentence)]
     return numbers[0][0] in (0, 1) and set(steps) <= {0, 1} and steps.count(0) * 2 >= len(steps) > 0
 
 
-def _numbers(sentences: _Sentences, columns: int) -> list[list[int]] | None:
+def _numbers(sentences: _Sentences) -> list[list[int]] | None:
     """The integers of the first column; ``None`` if it has other values, or if they are words."""
-    rows = [[row for row in sentence if len(row) == columns and not _RANGE.fullmatch(row[0])] for sentence in sentences]
+    rows = [[row for row in sentence if len(row) > 1 and not is_range(row[0])] for sentence in sentences]
     rows = [sentence for sentence in rows if sentence]
     numbers = [row[0] for sentence in rows for row in sentence]
     if not numbers or not all(number.isascii() and number.isdigit() for number in numbers):

@@ -5,8 +5,9 @@ One line of JSON per document, in the order of the CoNLL file::
     {"id": "7", "text": "Yelp in Boston", "words": [[[0, 4], [5, 7], [8, 14]]], "labels": {"Name_1": "Name 1"}}
 
 ``words`` are the offsets of the words, sentence by sentence; ``labels`` are the real names of labels that had to be
-written differently; ``"sentences": "lines"`` means that each line of the text is a sentence. A string that JSON cannot
-represent (two lone surrogates that would be read as one character) is written as a list of strings to be joined.
+written differently; ``"sentences": "lines"`` means that each line of the text is a sentence, and
+``"text_name"`` is the ``<Text>`` of a task that has several. A string that JSON cannot represent (two lone surrogates
+that would be read as one character) is written as a list of strings to be joined.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from converters.conll_layout import ConllError, as_column
-from converters.document import LINES, Word
+from converters.document import LINES, Document, Word
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -42,29 +43,25 @@ class Entry(NamedTuple):
     offsets: list[tuple[int, int]]
     labels: Mapping[str, str]
     sentence_per_line: bool
+    text_name: str
     line: int
 
 
-def sidecar_line(
-    id: str,
-    text: str,
-    sentences: Iterable[Sequence[Word]],
-    labels: Mapping[str, str],
-    *,
-    sentence_per_line: bool = False,
-) -> str:
+def sidecar_line(document: Document, sentences: Iterable[Sequence[Word]], labels: Mapping[str, str]) -> str:
     """Write a document's line; ``labels`` maps labels as written to their real names, where these differ."""
     offsets = [[word[1:] for word in sentence] for sentence in sentences]
-    entry: dict[str, Any] = {"id": id, "text": text, "words": offsets}
+    entry: dict[str, Any] = {"id": document.id, "text": document.text, "words": offsets}
     if labels:
         entry["labels"] = labels
-    if sentence_per_line:
+    if document.sentence_per_line:
         entry["sentences"] = LINES
+    if document.text_name:
+        entry["text_name"] = document.text_name
     with suppress(TypeError):  # raised for lone surrogates, which UTF-8 cannot encode
         line = orjson.dumps(entry).decode()
         if line.isascii() or not _LINE_END.search(line):
             return line + "\n"
-    entry |= {"id": _exact(id), "text": _exact(text)}
+    entry |= {"id": _exact(document.id), "text": _exact(document.text)}
     if labels:
         entry["labels"] = {written: _exact(label) for written, label in labels.items()}
     return _encode(entry) + "\n"
@@ -115,5 +112,6 @@ def _entry(value: Any, line: int) -> Entry:
         offsets=[(int(start), int(end)) for sentence in value["words"] for start, end in sentence],
         labels={written: _string(label) for written, label in value.get("labels", {}).items()},
         sentence_per_line=value.get("sentences") == LINES,
+        text_name=_string(value.get("text_name", "")),
         line=line,
     )

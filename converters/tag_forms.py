@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converters.bio import OUTSIDE
+from converters.schemes import is_tag
 
 _LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "L", "U": "U", "M": "I", "W": "S"}
 
@@ -93,7 +94,7 @@ def are_types(counts: Mapping[str, int]) -> bool:
     types = [value for value in counts if value != OUTSIDE]
     inside = sum(counts[value] for value in types)
     certain = inside >= _LEAST_TYPES or inside * 4 > sum(counts.values())
-    return OUTSIDE in counts and certain and all(map(_TYPE.fullmatch, types))
+    return OUTSIDE in counts and certain and all(_TYPE.fullmatch(value) and not is_tag(value) for value in types)
 
 
 def detect_form(counts: Mapping[str, int]) -> tuple[TagForm, int]:
