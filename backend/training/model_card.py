@@ -10,6 +10,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from backend.conversion import Conversion
 from backend.evaluation.bootstrap import MIN_DOCUMENTS_OF_LABEL
 from backend.evaluation.evaluate import LabelMetrics, Metrics
 from backend.scores import Interval, Score, held_out_tasks
@@ -41,6 +42,7 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
         validation=_Evaluation.of(validation),
         mistakes=_frequent_mistakes(test) if test else [],
         rare=_rare_labels(test) if test else "",
+        conversion=_conversion(info.get("conversion")),
         evaluations=sum(1 for step in info["training"]["evaluation_steps"] if step["validation"]),
         seconds=sum(info["seconds"].values()),
         code=_code,
@@ -115,6 +117,21 @@ class _Evaluation:
         if not metrics.support:
             return cls(f"{score.sentence}.", score.unknown, [])
         return cls(_sentence(metrics, score), score.unknown, list(_table(metrics, score)))
+
+
+def _conversion(values: Mapping[str, Any] | None) -> str:
+    """How many of the regions that people drew the model has learnt from, and why not all."""
+    if values is None:
+        return ""
+    conversion = Conversion.from_dict(values)
+    used = f"Of what people labelled, {conversion.summary}."
+    lost = "; ".join(conversion.loss_sentences())
+    return " ".join([used, *([f"Not learnt: {_escaped(lost)}."] if lost else [])])
+
+
+def _escaped(text: str) -> str:
+    """Plain text in Markdown: labels may hold characters that format it."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
 
 
 def _score(metrics: Metrics | None) -> Score:

@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
+from backend.conversion import Conversion, Use
 from backend.evaluation.evaluate import Metrics, score
-from backend.evaluation.gate import GateDecision, Rule, decide
+from backend.evaluation.gate import GateDecision, Rule, decide, decide_on_regions
 from backend.evaluation.verdict import describe, explain
 from backend.store.models import Decision
 
@@ -280,3 +281,108 @@ def test_promotions_by_people_are_added_to_the_decision(
 ) -> None:
     version: Any = SimpleNamespace(decision=decision, promotions=promotions)
     assert describe(version) == sentence
+
+
+# Regions that could not be used
+
+
+def lost(
+    used: int, *, held_out_used: int = 40, unknown: dict[str, int] | None = None, regions: int = 400
+) -> Conversion:
+    """Of a project with 400 regions, 40 of them in held-out tasks."""
+    return Conversion(Use(90, 90, regions, used), Use(9, 9, 40, held_out_used), unknown_labels=unknown or {})
+
+
+def accepted(used: int, held_out_used: int = 40) -> Decision:
+    """The decision about the version that serves."""
+    return row(regions=400, regions_used=used, held_out_regions=40, held_out_regions_used=held_out_used)
+
+
+def decided_on(
+    conversion: Conversion, *, current: Decision | None = None, labels: tuple[str, ...] = ("Dish",)
+) -> GateDecision | None:
+    return decide_on_regions(
+        conversion,
+        labels=labels,
+        current_labels=("Dish", "Person") if current else (),
+        max_lost_regions=0.1,
+        current_name="ner-v1" if current else None,
+        current_decision=current,
+    )
+
+
+@pytest.mark.parametrize("current", [None, row(), accepted(400)], ids=["first version", "early release", "version"])
+@pytest.mark.parametrize(
+    ("conversion", "rule", "sentence"),
+    [
+        (lost(400), None, ""),
+        (lost(360), None, ""),
+        (lost(0, held_out_used=40, regions=0), None, ""),
+        (lost(398, held_out_used=20), None, ""),
+        (
+            lost(359),
+            "lost_regions",
+            "rejected: 41 of 400 regions could not be used, a larger share than MAX_LOST_REGIONS allows (0.1): mend "
+            "them, or promote this version by hand",
+        ),
+        (
+            lost(380, held_out_used=19),
+            "lost_held_out_regions",
+            "rejected: only 19 of 40 regions in held-out tasks could be used, too few to measure it: mend them, or "
+            "promote this version by hand",
+        ),
+        (lost(380, held_out_used=0), "lost_held_out_regions", "rejected: only 0 of 40 regions in held-out tasks"),
+    ],
+)
+def test_version_that_lost_too_many_regions_is_rejected(
+    conversion: Conversion, rule: str | None, sentence: str, current: Decision | None
+) -> None:
+    decision = decided_on(conversion, current=current)
+    assert (decision.rule if decision else None) == rule
+    if decision:
+        assert not decision.promote
+        assert explain(decision).startswith(sentence)
+        figures = (decision.regions, decision.regions_used, decision.held_out_regions, decision.held_out_regions_used)
+        use, held_out = conversion.total, conversion.held_out
+        assert figures == (use.regions, use.regions_used, held_out.regions, held_out.regions_used)
+
+
+@pytest.mark.parametrize(
+    ("conversion", "current", "rule"),
+    [
+        (lost(300), accepted(300), None),
+        (lost(310), accepted(300), None),
+        (lost(299), accepted(300), "lost_regions"),
+        (lost(380, held_out_used=10), accepted(380, 10), None),
+        (lost(380, held_out_used=9), accepted(380, 10), "lost_held_out_regions"),
+    ],
+)
+def test_share_that_a_person_accepted_needs_no_new_yes(
+    conversion: Conversion, current: Decision, rule: str | None
+) -> None:
+    decision = decided_on(conversion, current=current)
+    assert (decision.rule if decision else None) == rule
+
+
+@pytest.mark.parametrize("regions", [1, 30])
+def test_version_that_forgot_a_label_is_rejected_however_rare_it_is(regions: int) -> None:
+    decision = decided_on(lost(400 - regions, unknown={"Person": regions, "Typo": 2}), current=accepted(400))
+    assert decision is not None
+    assert (decision.promote, decision.rule, decision.forgotten_labels) == (
+        False,
+        "forgotten_labels",
+        {"Person": regions},
+    )
+    carry = "1 region carries" if regions == 1 else "30 regions carry"
+    assert explain(decision) == (
+        f"rejected: {carry} the label Person, which ner-v1 knows and the configuration no longer has: rename it back, "
+        f"or map it; {regions} of 400 regions could not be used"
+    )
+
+
+def test_label_that_only_one_text_lost_is_not_forgotten() -> None:
+    assert decided_on(lost(390, unknown={"Person": 10}), current=accepted(400), labels=("Dish", "Person")) is None
+
+
+def test_label_whose_regions_are_gone_may_be_forgotten() -> None:
+    assert decided_on(lost(400), current=accepted(400)) is None

@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from backend.errors import BaseModelUnavailable
+from backend.conversion import Conversion, Use
+from backend.errors import BaseModelUnavailable, NotEnoughLabels
 from backend.evaluation.evaluate import score
 from backend.evaluation.verdict import describe
+from backend.loop import Loop
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Run, Version
@@ -313,3 +315,139 @@ def test_failure_is_written_to_the_run(
     assert (run.state, run.error) == ("failed", sentence)
     assert store.versions.of(UID) == []
     assert store.projects.get(UID).current_version is None
+
+
+# Regions that cannot be used
+
+
+RENAMED = LABEL_CONFIG.replace("Cuisine", "CUISINE")
+
+
+def drawn_as_cuisine(studio: FakeLabelStudio, *tasks: int) -> None:
+    """The regions of these tasks carry the label Cuisine, as it was called when they were drawn."""
+    studio.labels |= dict.fromkeys(tasks, "Cuisine")
+
+
+@pytest.mark.parametrize("renamed_regions", [2, 40], ids=["rare label", "frequent label"])
+def test_good_version_keeps_serving_until_the_renamed_label_is_mapped(
+    renamed_regions: int, studio: FakeLabelStudio, store: Store, loop: Loop, publish: Publish, fake_models: list[str],
+    build: Callable[..., list[int]], train: Train,
+) -> None:  # fmt: skip
+    drawn_as_cuisine(studio, *range(1, renamed_regions + 1))
+    publish("ner-v1")
+    build()
+    train()
+    assert store.projects.get(UID).current_version == "ner-v2"  # before the label is renamed
+
+    studio.label_config = RENAMED
+    run = train()
+    assert (run.state, run.version) == ("finished", "ner-v3")
+    assert store.projects.get(UID).current_version == "ner-v2"
+    carry = f"{renamed_regions} regions carry the label Cuisine, which"
+    assert describe(store.versions.get(UID, "ner-v3")) == (
+        f"rejected: {carry} ner-v2 knows and the configuration no longer has: rename it back, or map it; "
+        f"{renamed_regions} of 80 regions could not be used"
+    )
+    overview = loop.overview(UID)
+    assert overview.conversion is not None
+    assert overview.conversion.total == Use(80, 80, 80, 80 - renamed_regions)
+    assert overview.loss_sentences == [f"{carry} the configuration no longer has: rename it back, or map it"]
+    tasks = overview.conversion.losses[0].tasks
+    assert len(tasks) == min(renamed_regions, 20)
+    assert set(tasks) <= {str(task) for task in range(1, renamed_regions + 1)}
+
+    loop.map_label(UID, "Cuisine", "CUISINE")
+    assert loop.overview(UID).newly_mapped == {"Cuisine": "CUISINE"}
+    run = train()
+    assert store.projects.get(UID).current_version == run.version == "ner-v4"
+    overview = loop.overview(UID)
+    assert overview.conversion is not None
+    assert (overview.conversion.total, overview.loss_sentences) == (Use(80, 80, 80, 80), [])
+    assert [(kind.problem, kind.count) for kind in overview.conversion.repairs] == [("renamed_label", renamed_regions)]
+
+
+def test_first_version_without_most_regions_waits_for_a_person_who_decides_for_later_ones_too(
+    studio: FakeLabelStudio, store: Store, loop: Loop, fake_models: list[str], build: Callable[..., list[int]],
+    train: Train,
+) -> None:  # fmt: skip
+    studio.label_config = RENAMED
+    drawn_as_cuisine(studio, *range(1, 21))
+    build()
+    train()
+    assert store.projects.get(UID).current_version is None
+    assert describe(store.versions.get(UID, "ner-v1")).startswith("rejected: 20 of 80 regions could not be used")
+    loop.promote(UID, "ner-v1", actor="dashboard")
+    train()
+    assert store.projects.get(UID).current_version == "ner-v2"
+    decision = store.versions.get(UID, "ner-v2").decision
+    assert decision is not None
+    assert (decision.regions, decision.regions_used, decision.max_lost_regions) == (80, 60, 0.1)
+    drawn_as_cuisine(studio, 21)
+    train()
+    assert store.projects.get(UID).current_version == "ner-v2"
+
+
+def test_setting_says_how_many_regions_may_be_lost(
+    studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train,
+    make_settings: Callable[..., Settings],
+) -> None:  # fmt: skip
+    studio.label_config = RENAMED
+    drawn_as_cuisine(studio, *range(1, 21))
+    build()
+    train(make_settings(label_studio_api_key="0" * 40, baseline_model_name="embedded", max_lost_regions=0.3))
+    assert store.projects.get(UID).current_version == "ner-v1"
+
+
+def test_run_without_a_usable_region_fails_naming_the_labels(studio: FakeLabelStudio, train: Train) -> None:
+    studio.labels = dict.fromkeys(range(1, 61), "Person") | dict.fromkeys(range(61, 81), "Place")
+    run = train()
+    assert (run.state, run.documents) == ("failed", 80)
+    assert run.error == (
+        "80 labelled tasks with 80 regions, of which none can be used: 60 regions carry the label Person, which the "
+        "configuration no longer has: rename it back, or map it; 20 regions carry the label Place, which the "
+        "configuration no longer has: rename it back, or map it."
+    )
+    assert run.conversion is not None
+    assert Conversion.from_dict(run.conversion).unknown_labels == {"Person": 60, "Place": 20}
+
+
+def test_run_whose_tasks_have_no_text_fails_with_that_reason(studio: FakeLabelStudio, train: Train) -> None:
+    studio.label_config = LABEL_CONFIG.replace("$text", "$body")
+    run = train()
+    assert run.error is not None
+    assert run.error.startswith("80 labelled tasks with 80 regions, of which none can be used: reasons: no text (80)")
+
+
+def test_too_few_labels_are_explained_with_what_could_not_be_used(
+    studio: FakeLabelStudio, build: Callable[..., list[int]], train: Train
+) -> None:
+    studio.labels = dict.fromkeys(range(1, 80), "Person")
+
+    def fail() -> None:
+        raise NotEnoughLabels("The training set has no region.")
+
+    build(during=fail)
+    assert train().error == (
+        "The training set has no region. What could not be used: 79 regions carry the label Person, which the "
+        "configuration no longer has: rename it back, or map it."
+    )
+
+
+def test_regions_that_become_no_tags_are_losses(
+    studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    tasks = studio.labelled_tasks(7)
+    inner = {"from_name": "label", "to_name": "text", "type": "labels"}
+    for task in tasks[:4]:
+        value = {"start": 1, "end": 3, "text": "us", "labels": ["Location"]}
+        task["annotations"][0]["result"].append({**inner, "value": value})
+    monkeypatch.setattr(studio, "labelled_tasks", lambda project: tasks)
+    build()
+    run = train()
+    assert run.conversion is not None
+    conversion = Conversion.from_dict(run.conversion)
+    assert (conversion.total.regions, conversion.total.regions_used) == (84, 80)
+    assert [(kind.problem, kind.count, kind.tasks) for kind in conversion.losses] == [
+        ("overlap", 4, ["1", "2", "3", "4"])
+    ]

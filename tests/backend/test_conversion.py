@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from backend.conversion import Conversion, Example, Kind, Use
+from converters import ConversionReport, Problem
+
+
+def report(**columns: Any) -> ConversionReport:
+    return ConversionReport(**{"tasks": 4, "labelled": 4, "used": 4, "regions": 10, "spans": 10, **columns})
+
+
+def lossy() -> Conversion:
+    """Two sets, in which 3 of 20 regions are lost: an old label twice, one overlap; and one was corrected."""
+    train, test = report(spans=8), report(spans=9)
+    train.unknown_labels["Person"] = 2
+    for task in ("3", "5"):
+        train.note(Problem.UNKNOWN_LABEL, task, "'Person' is not in the labelling configuration")
+    test.note(Problem.OVERLAP, "8", "Dish at 4 to 9 overlaps")
+    test.note(Problem.CORRECTED_OFFSETS, "9", "Dish at 4 to 9 is read at 3 to 8")
+    return Conversion.from_reports([train, test], held_out=test)
+
+
+def test_losses_and_repairs_are_apart_each_with_its_tasks() -> None:
+    conversion = lossy()
+    assert conversion.total == Use(8, 8, 20, 17)
+    assert conversion.held_out == Use(4, 4, 10, 9)
+    unknown, overlap = conversion.losses
+    assert (unknown.problem, unknown.words, unknown.count) == ("unknown_label", "label not in the configuration", 2)
+    assert unknown.tasks == ["3", "5"]
+    assert overlap.examples == (Example("8", "Dish at 4 to 9 overlaps"),)
+    assert [(kind.problem, kind.count) for kind in conversion.repairs] == [("corrected_offsets", 1)]
+
+
+def test_is_the_same_after_its_way_through_json() -> None:
+    assert Conversion.from_dict(lossy().to_dict()) == lossy()
+
+
+def test_twenty_examples_of_each_kind_are_kept() -> None:
+    long = report()
+    for number in range(2000):
+        long.note(Problem.RENAMED_LABEL, str(number), "Person is read as PERSON")
+    for number in range(30):
+        long.note(Problem.WRONG_OFFSETS, str(number), "offsets")
+    conversion = Conversion.from_reports([long, report()], held_out=report())
+    assert [(kind.count, len(kind.examples)) for kind in conversion.repairs] == [(2000, 20)]
+    assert [(kind.count, len(kind.examples)) for kind in conversion.losses] == [(30, 20)]
+
+
+@pytest.mark.parametrize(
+    ("total", "sentence"),
+    [
+        (Use(120, 120, 412, 412), "all 412 regions of 120 labelled tasks are used"),
+        (Use(1, 1, 1, 1), "the 1 region of 1 labelled task is used"),
+        (Use(120, 120, 1412, 1380), "1,380 of 1,412 regions of 120 labelled tasks are used"),
+        (Use(120, 118, 412, 412), "all 412 regions of 120 labelled tasks (2 tasks could not be read) are used"),
+        (Use(3, 3, 0, 0), "0 regions of 3 labelled tasks"),
+    ],
+)
+def test_summary_says_how_many_regions_are_used(total: Use, sentence: str) -> None:
+    assert Conversion(total).summary == sentence
+
+
+@pytest.mark.parametrize(
+    ("unknown", "renamed", "sentences"),
+    [
+        (
+            {},
+            [],
+            ["reasons: overlaps another region (4)", "1 text is left out, because a region on it could not be read"],
+        ),
+        (
+            {"Person": 30},
+            [],
+            [
+                "30 regions carry the label Person, which the configuration no longer has: rename it back, or map it",
+                "other reasons: overlaps another region (4)",
+                "1 text is left out, because a region on it could not be read",
+            ],
+        ),
+        (
+            {"Person": 30},
+            ["Person"],
+            [
+                "reasons: overlaps another region (4)",
+                "1 text is left out, because a region on it could not be read",
+            ],
+        ),
+    ],
+)
+def test_every_loss_is_said_with_its_remedy(
+    unknown: dict[str, int], renamed: Sequence[str], sentences: list[str]
+) -> None:
+    losses = (
+        Kind("unknown_label", "label not in the configuration", 30),
+        Kind("overlap", "overlaps another region", 4),
+    )
+    conversion = Conversion(losses=losses, unknown_labels=unknown, texts_left_out=1)
+    assert conversion.loss_sentences(renamed=renamed) == sentences
+
+
+def test_many_unknown_labels_are_summed_up() -> None:
+    conversion = Conversion(unknown_labels={f"L{number}": 10 for number in range(8)})
+    *named, rest = conversion.loss_sentences()
+    assert len(named) == 5
+    assert rest == "30 regions carry 3 more labels that the configuration does not have"
+
+
+def test_label_of_several_lines_stays_in_its_sentence() -> None:
+    [sentence] = Conversion(unknown_labels={"a\nb" + "c" * 100: 1}).loss_sentences()
+    assert sentence.startswith("1 region carries the label a bccc")
+    assert len(sentence) < 160
