@@ -82,5 +82,5 @@ def _other_backend(settings: Settings, project: RemoteProject, other: RemoteBack
     return (
         f"Another ML backend is connected to this project: “{title}”, {plain(other.url)}, id {other.id}. While it "
         f"stays, Label Studio asks it for predictions too, its webhook gets every event, and {shown}. To remove it: "
-        f"{settings.label_studio_shown}/projects/{project.id}/settings/ml, menu “⋯” of “{title}”, Delete."
+        f"{settings.label_studio_shown}/projects/{project.id}/settings/ml, menu “⋮” of “{title}”, Delete."
     )

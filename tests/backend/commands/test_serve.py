@@ -51,7 +51,7 @@ def test_connect_names_another_ml_backend_and_how_to_remove_it(
         f"Another ML backend is connected to this project: “Old \ufffd[31m”, {OTHER}, id 1. While it stays,"
     )
     assert shown in line
-    assert "To remove it: https://labels.example/projects/7/settings/ml, menu “⋯” of “Old \ufffd[31m”, Delete." in line
+    assert "To remove it: https://labels.example/projects/7/settings/ml, menu “⋮” of “Old \ufffd[31m”, Delete." in line
     assert [backend.url for backend in studio.ml_backends] == [OTHER, "http://localhost:9090"]
 
 
