@@ -66,7 +66,7 @@ def iter_documents(
     Tasks may be any JSON values: unreadable parts are counted and recorded in ``report``, nothing raises. Memory does
     not grow with the number of tasks.
     """
-    reader = AnnotationReader(config, report, keep_labels=unreadable == "keep labels")
+    reader = _TaskReader(config, report, unreadable, load)
     for task in tasks:
         report.tasks += 1
         if not isinstance(task, dict):
@@ -79,10 +79,7 @@ def iter_documents(
         report.labelled += 1
         chosen = one_each(annotations) if agreement else [decisive(annotations)]
         report.superseded += len(annotations) - len(chosen)
-        texts = _texts(task, name, config, report, load)
-        documents = _documents(name, texts, chosen, reader, unreadable, _has_sentence_per_line(task))
-        report.used += bool(documents)
-        yield from documents
+        yield from reader.read(task, name, chosen)
 
 
 def read_tasks(
@@ -111,56 +108,64 @@ def task_texts(task: dict[str, Any], config: LabelConfig, *, load: LoadText | No
 
     Of a text that the task holds the address of, ``load`` reads it; raises what ``load`` raises.
     """
-    shown_texts = [text.shown(task.get("data")) for text in config.texts]
-    return [
-        (load(content) if load else None) if text.is_url and content else content
-        for text, content in zip(config.texts, shown_texts, strict=True)
-    ]
-
-
-def _texts(
-    task: dict[str, Any], name: str, config: LabelConfig, report: ConversionReport, load: LoadText | None
-) -> list[str | None]:
-    """The texts of a labelled task; what is missing is recorded."""
-    try:
-        texts = task_texts(task, config, load=load)
-    except TextNotLoaded as error:
-        report.note(Problem.NO_TEXT, name, str(error))
-        return [None] * len(config.texts)
-    if all(text is None for text in texts):
-        fields = ", ".join(dict.fromkeys(repr(field) for text in config.texts for field in text.fields))
-        where = "there is only the address of the text" if config.texts[0].is_url else "data has no text"
-        report.note(Problem.NO_TEXT, name, f"{where} under {fields}")
+    data = task.get("data")
+    texts = [text.shown(data) for text in config.texts]
+    for index, text in enumerate(config.texts):
+        if text.is_url and (address := texts[index]):
+            texts[index] = load(address) if load else None
     return texts
 
 
-def _documents(
-    name: str,
-    texts: Sequence[str | None],
-    chosen: Sequence[Annotation],
-    reader: AnnotationReader,
-    unreadable: Unreadable,
-    sentence_per_line: bool,
-) -> list[Document]:
-    """The documents of one task, counted in the reader's report."""
-    report, config = reader.report, reader.config
-    votes = [reader.read(annotation["result"], texts, name) for annotation in chosen]
-    documents: list[Document] = []
-    for name_of_text, text, content, *of_text in zip(text_names(config), config.texts, texts, *votes, strict=True):
-        if content is None:
-            continue
-        places = tuple(place for vote in of_text for place in vote.unreadable)
-        if any(vote.is_incomplete for vote in of_text) or (places and unreadable != "mask"):
-            report.left_out += 1
-            continue
-        spans = _agreed(content, of_text, name, report) if len(of_text) > 1 else tuple(of_text[0].spans)
-        labels = text.labels if len(text.labels) < len(config.labels) else None
-        document = Document(name, content, spans, places, name_of_text, labels, sentence_per_line)
-        report.documents += 1
-        report.negatives += not spans and not places
-        report.spans += len(spans)
-        documents.append(document)
-    return documents
+class _TaskReader:
+    """Reads one labelled task after the other as documents, and counts them in ``report``."""
+
+    def __init__(
+        self, config: LabelConfig, report: ConversionReport, unreadable: Unreadable, load: LoadText | None
+    ) -> None:
+        self._config, self._report, self._load = config, report, load
+        self._mask = unreadable == "mask"
+        self._annotations = AnnotationReader(config, report, keep_labels=unreadable == "keep labels")
+        self._names = text_names(config)
+        self._labels = [text.labels if len(text.labels) < len(config.labels) else None for text in config.texts]
+
+    def read(self, task: dict[str, Any], name: str, chosen: Sequence[Annotation]) -> list[Document]:
+        """Read the ``chosen`` annotations of a task, one for each text that has one."""
+        texts = self._texts(task, name)
+        votes = [self._annotations.read(annotation["result"], texts, name) for annotation in chosen]
+        documents: list[Document] = []
+        for index, text in enumerate(texts):
+            if text is not None:
+                of_text = [vote[index] for vote in votes]
+                places = tuple([place for vote in of_text for place in vote.unreadable])
+                if (places and not self._mask) or any(vote.is_incomplete for vote in of_text):
+                    self._report.left_out += 1
+                    continue
+                spans = tuple(of_text[0].spans) if len(of_text) == 1 else _agreed(text, of_text, name, self._report)
+                names = self._names[index], self._labels[index]
+                documents.append(Document(name, text, spans, places, *names, _has_sentence_per_line(task)))
+        self._count(documents)
+        return documents
+
+    def _texts(self, task: dict[str, Any], name: str) -> list[str | None]:
+        """The texts of a task; what is missing is recorded."""
+        try:
+            texts = task_texts(task, self._config, load=self._load)
+        except TextNotLoaded as error:
+            self._report.note(Problem.NO_TEXT, name, str(error))
+            return [None] * len(self._names)
+        if texts.count(None) == len(texts):
+            fields = ", ".join(dict.fromkeys(repr(field) for text in self._config.texts for field in text.fields))
+            where = "only the address of the text is" if self._config.texts[0].is_url else "data has no text"
+            self._report.note(Problem.NO_TEXT, name, f"{where} under {fields}")
+        return texts
+
+    def _count(self, documents: Sequence[Document]) -> None:
+        report = self._report
+        report.used += bool(documents)
+        for document in documents:
+            report.documents += 1
+            report.negatives += not document.spans and not document.unreadable
+            report.spans += len(document.spans)
 
 
 def _has_sentence_per_line(task: dict[str, Any]) -> bool:

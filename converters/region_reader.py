@@ -49,11 +49,18 @@ class AnnotationReader:
         self._keep_labels = keep_labels
         self._indices = {text.name: index for index, text in enumerate(config.texts)}
         self._controls = [tuple(control.from_name for control in text.controls) for text in config.texts]
+        self._usual = {
+            (control.from_name, text.name): (index, frozenset(text.labels))
+            for index, text in enumerate(config.texts)
+            for control in text.controls
+        }
 
     def read(self, results: Sequence[Any], texts: Sequence[str | None], task: str) -> list[TextRegions]:
         """Read the results of an annotation of a ``task`` on its ``texts``, which are those of the configuration."""
         read = [TextRegions() for _ in texts]
         for result in results:
+            if self._read_usual(result, texts, read):
+                continue
             if not isinstance(result, dict):
                 self._give_up(read, Problem.MALFORMED, task, f"a result is an object, not {shown(result)}")
             elif not self._is_region(result):
@@ -61,16 +68,33 @@ class AnnotationReader:
             else:
                 self._read_region(result, texts, read, task)
         for regions in read:
-            _remove_repeated(regions)
+            if len(regions.spans) > 1:
+                regions.spans = _without_repeated(regions.spans)
             self.report.regions += len(regions.spans) + len(regions.unreadable)
         return read
+
+    def _read_usual(self, result: Any, texts: Sequence[str | None], read: list[TextRegions]) -> bool:
+        """Read a region as the editor makes it; return whether it is one. This saves half of the time of `read`."""
+        try:
+            index, labels = self._usual[result["from_name"], result["to_name"]]
+            value, text = result["value"], texts[index]
+            start, end, [label] = value["start"], value["end"], value["labels"]
+            if (
+                result["type"] == "labels" and label in labels and type(start) is int and type(end) is int
+                and text and 0 <= start < end <= len(text) and text[start:end] == value["text"]
+            ):  # fmt: skip
+                read[index].spans.append(Span(start, end, label))
+                return True
+        except (KeyError, TypeError, ValueError):
+            pass
+        return False
 
     def _is_region(self, result: dict[str, Any]) -> bool:
         """Whether a result marks a range of one of these texts; results of JSON_MIN have no ``to_name``."""
         if result.get("type") not in _REGION_TYPES:
             return False
-        to_name = result.get("to_name")
-        return not isinstance(to_name, str) or to_name not in self.config.other_tags
+        target = result.get("to_name", result.get("from_name"))
+        return not isinstance(target, str) or target not in self.config.other_tags
 
     def _read_region(
         self, result: dict[str, Any], texts: Sequence[str | None], read: list[TextRegions], task: str
@@ -189,11 +213,11 @@ class AnnotationReader:
             regions.is_incomplete = True
 
 
-def _remove_repeated(regions: TextRegions) -> None:
-    spans = regions.spans
-    # Regions are almost always in text order, and then none is there twice.
-    if any(spans[i].start >= spans[i + 1].start for i in range(len(spans) - 1)):
-        regions.spans = list(dict.fromkeys(spans))
+def _without_repeated(spans: list[Span]) -> list[Span]:
+    # Almost always all starts differ: comparing numbers is faster than comparing spans.
+    if len({span.start for span in spans}) == len(spans):
+        return spans
+    return list(dict.fromkeys(spans))
 
 
 def _first_name(names: object) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,9 +106,12 @@ def test_json_min_beside_tasks_keeps_the_order() -> None:
 
 def test_json_min_regions_of_other_controls_are_counted() -> None:
     report = ConversionReport()
+    config = replace(CONFIG, other_tags=frozenset({"other"}))
     value = flat(3, 4, GREAT, other=[{"start": 0, "end": 1, "labels": ["x"]}], mood="good", words=["a"])
-    assert len(list(iter_documents(loaded(json.dumps([value])), CONFIG, report))) == 1
+    assert len(list(iter_documents(loaded(json.dumps([value])), config, report))) == 1
     assert report.other_controls == {"other": 1}
+    list(iter_documents(loaded(json.dumps([value])), CONFIG, report))
+    assert report.unknown_labels == {"x": 1}
 
 
 def test_elements_that_are_no_objects_are_left_to_the_reader() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,14 +13,17 @@ from converters import (
     Document,
     Problem,
     Span,
+    TextNotLoaded,
     iter_documents,
+    read_regions,
     read_tasks,
     regions,
     spans_to_tags,
     tags_to_spans,
-    task_text,
+    task_texts,
 )
-from label_config import Control, LabelConfig
+from converters.label_studio import Unreadable
+from label_config import Control, LabelConfig, LabelledText
 from tests.converters.strategies import texts
 
 CONFIG = LabelConfig.of_one_text(("Dish", "Location", "Rating"))
@@ -27,7 +31,7 @@ TEXT = "🍣🍕 great pizza in Naïveville"
 
 
 def region(start: Any, end: Any, *labels: str, **changes: Any) -> dict[str, Any]:
-    value = {"start": start, "end": end, "text": "…", "labels": list(labels)}
+    value = {"start": start, "end": end, "labels": list(labels)}
     return {"id": "a1", "from_name": "label", "to_name": "text", "type": "labels", "value": value, **changes}
 
 
@@ -127,64 +131,118 @@ def test_annotations_that_gave_way_are_counted() -> None:
     assert report.superseded == 2
 
 
-def test_offsets_are_trusted_and_the_text_of_a_region_is_not() -> None:
-    stale = region(3, 8, "Rating")
-    stale["value"]["text"] = "something else"
-    missing = region(9, 14, "Dish")
-    del missing["value"]["text"], missing["id"]
-    assert spans_of(task(annotation(stale, missing))) == [(Span(3, 8, "Rating"), Span(9, 14, "Dish"))]
-
-
 def test_overlapping_regions_are_left_to_the_tagging() -> None:
     outer = region(3, 14, "Dish")
     assert spans_of(task(annotation(GREAT, outer))) == [(Span(3, 8, "Rating"), Span(3, 14, "Dish"))]
 
 
-def test_results_of_other_controls_are_counted_by_control() -> None:
+def test_results_that_are_no_regions_of_the_text_are_counted_by_control() -> None:
     others = [
-        region(3, 8, "Rating", from_name="label2"),
-        region(3, 8, "Rating", to_name="title"),
-        {
-            "id": "c",
-            "from_name": "mood",
-            "to_name": "text",
-            "type": "choices",
-            "value": {"choices": ["good"]},
-        },
+        {"from_name": "mood", "to_name": "text", "type": "choices", "value": {"choices": ["good"]}},
         {"type": "relation", "from_id": "a1", "to_id": "a2", "direction": "right"},
+        region(0.5, 1.5, "Speech", from_name="sound", to_name="audio"),
     ]
-    documents, report = read_tasks([task(annotation(*others, GREAT))], CONFIG)
+    config = replace(CONFIG, other_tags=frozenset({"audio"}))
+    documents, report = read_tasks([task(annotation(*others, GREAT))], config)
     assert documents[0].spans == (Span(3, 8, "Rating"),)
-    assert report.other_controls == {"label2": 1, "label": 1, "mood": 1, "": 1}
+    assert report.other_controls == {"mood": 1, "": 1, "sound": 1}
     assert report.issues == []
+    assert (report.regions, report.lost_regions) == (1, 0)
+
+
+def test_region_of_a_renamed_control_is_read_and_named() -> None:
+    documents, report = read_tasks([task(annotation(region(3, 8, "Rating", from_name="ner"), PIZZA))], CONFIG)
+    assert documents[0].spans == (Span(3, 8, "Rating"), Span(9, 14, "Dish"))
+    assert [(issue.problem, "'ner'" in issue.detail) for issue in report.issues] == [(Problem.RENAMED_CONTROL, True)]
+    assert report.lost_regions == 0
 
 
 @pytest.mark.parametrize(
     ("result", "problem", "detail"),
     [
         (region(0, 2, "Chef"), Problem.UNKNOWN_LABEL, "'Chef'"),
+        (region(0, 2, "dish"), Problem.UNKNOWN_LABEL, "'dish'"),
+        (region(0, 2, "Chef", from_name="ner"), Problem.UNKNOWN_LABEL, "'Chef'"),
         (region(0, 2), Problem.NO_LABEL, "[]"),
         (region(0, 2, value={"start": 0, "end": 2}), Problem.NO_LABEL, "None"),
         (region(0, 2, value={"start": 0, "end": 2, "labels": "Dish"}), Problem.NO_LABEL, "'Dish'"),
         (region(0, 2, value={"start": 0, "end": 2, "labels": [["Dish"]]}), Problem.UNKNOWN_LABEL, "['Dish']"),
+    ],
+)
+def test_region_without_a_usable_label_is_neither_an_entity_nor_outside(
+    result: Any, problem: Problem, detail: str
+) -> None:
+    [document], report = read_tasks([task(annotation(result, GREAT))], CONFIG)
+    assert document.spans == (Span(3, 8, "Rating"),)
+    assert [(span.start, span.end) for span in document.unreadable] == [(0, 2)]
+    assert [(issue.problem, issue.task) for issue in report.issues] == [(problem, "3")]
+    assert detail in report.issues[0].detail
+    assert (report.regions, report.spans, report.lost_regions, report.negatives) == (2, 1, 1, 0)
+    assert list(iter_documents([task(annotation(result, GREAT))], CONFIG, report, unreadable="leave out")) == []
+    assert report.left_out == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "problem", "detail"),
+    [
         (region(None, 2, "Dish"), Problem.BAD_OFFSETS, "None to 2"),
         (region(0, "2", "Dish"), Problem.BAD_OFFSETS, "0 to '2'"),
         (region(0.5, 2, "Dish"), Problem.BAD_OFFSETS, "0.5"),
         (region(False, True, "Dish"), Problem.BAD_OFFSETS, "False to True"),
         (region(0, 2, value={"labels": ["Dish"]}), Problem.BAD_OFFSETS, "None to None"),
+        (region(5, 4, "Dish"), Problem.BAD_OFFSETS, "its start is after"),
         (region(0, 999, "Dish"), Problem.OUTSIDE_TEXT, f"{len(TEXT)} characters"),
         (region(-2, 2, "Dish"), Problem.OUTSIDE_TEXT, "-2 to 2"),
-        (region(4, 4, "Dish"), Problem.EMPTY_SPAN, "4 to 4"),
-        (region(5, 4, "Dish"), Problem.EMPTY_SPAN, "5 to 4"),
+        (
+            region(0, 2, value={"start": 0, "end": 5, "text": "pasta", "labels": ["Dish"]}),
+            Problem.WRONG_OFFSETS,
+            "'pasta'",
+        ),
+        (region(0, 2, "Dish", to_name="title"), Problem.UNKNOWN_TEXT, "'title'"),
+        (region(0, 2, "Dish", to_name=["text"]), Problem.UNKNOWN_TEXT, "['text']"),
         (region(0, 2, value=None), Problem.MALFORMED, "None"),
         ("region", Problem.MALFORMED, "'region'"),
     ],
 )
-def test_region_that_cannot_be_read_is_counted_and_named(result: Any, problem: Problem, detail: str) -> None:
-    documents, report = read_tasks([task(annotation(result, GREAT))], CONFIG)
-    assert documents[0].spans == (Span(3, 8, "Rating"),)
+@pytest.mark.parametrize("unreadable", ["mask", "leave out", "keep labels"])
+def test_text_with_a_region_that_may_be_anywhere_is_left_out(
+    result: Any, problem: Problem, detail: str, unreadable: Unreadable
+) -> None:
+    report = ConversionReport()
+    assert list(iter_documents([task(annotation(result, GREAT))], CONFIG, report, unreadable=unreadable)) == []
     assert [(issue.problem, issue.task) for issue in report.issues] == [(problem, "3")]
     assert detail in report.issues[0].detail
+    assert (report.left_out, report.used, report.labelled, report.regions, report.lost_regions) == (1, 0, 1, 2, 2)
+
+
+def test_empty_region_marks_nothing_and_spoils_nothing() -> None:
+    [document], report = read_tasks([task(annotation(region(4, 4, "Dish"), GREAT))], CONFIG)
+    assert (document.spans, document.unreadable) == ((Span(3, 8, "Rating"),), ())
+    assert report.problems() == {Problem.EMPTY_SPAN: 1}
+    assert report.lost_regions == 0
+
+
+def test_same_region_twice_is_one() -> None:
+    documents, report = read_tasks([task(annotation(GREAT, PIZZA, region(3, 8, "Rating", id="b")))], CONFIG)
+    assert documents[0].spans == (Span(3, 8, "Rating"), Span(9, 14, "Dish"))
+    assert (report.regions, report.issues) == (2, [])
+
+
+def test_unknown_label_is_kept_where_that_is_wanted() -> None:
+    report = ConversionReport()
+    tasks = [task(annotation(region(0, 2, "Chef"), GREAT))]
+    [document] = iter_documents(tasks, CONFIG, report, unreadable="keep labels")
+    assert document.spans == (Span(0, 2, "Chef"), Span(3, 8, "Rating"))
+    assert report.problems() == {Problem.UNKNOWN_LABEL: 1}
+    assert report.unknown_labels == {"Chef": 1}
+
+
+def test_renamed_label_is_read_as_the_new_one_and_counted() -> None:
+    config = CONFIG.with_renamed({"Chef": "Dish"})
+    [document], report = read_tasks([task(annotation(region(0, 2, "Chef"), GREAT))], config)
+    assert document.spans == (Span(0, 2, "Dish"), Span(3, 8, "Rating"))
+    assert report.problems() == {Problem.RENAMED_LABEL: 1}
+    assert report.lost_regions == 0
 
 
 @pytest.mark.parametrize("labels", [("Dish", "Rating"), ("Chef", "Dish")])
@@ -194,7 +252,7 @@ def test_first_known_label_of_several_is_taken_and_named(labels: tuple[str, ...]
     assert report.problems() == {Problem.SEVERAL_LABELS: 1}
 
 
-@pytest.mark.parametrize("data", [{}, {"text": None}, {"text": 7}, {"text": ["a"]}, {"other": "a"}, None, "text", [1]])
+@pytest.mark.parametrize("data", [{}, {"text": None}, {"text": {"a": 1}}, {"other": "a"}, None, "text", [1]])
 def test_labelled_task_without_a_text_is_named(data: Any) -> None:
     documents, report = read_tasks([task(annotation(GREAT), data=data)], CONFIG)
     assert documents == []
@@ -219,14 +277,145 @@ def test_task_without_an_id_is_named_by_its_position() -> None:
     assert read_tasks([task(annotation(), id=None)], CONFIG)[0][0].id == "#1"
 
 
+def text(name: str, *controls: Control, **options: Any) -> LabelledText:
+    return LabelledText(name, f"${name}", controls, **options)
+
+
 def test_spans_of_every_labels_control_of_the_text_are_read() -> None:
-    controls = (Control("label", "text", ("Dish", "Rating")), Control("who", "text", ("PER", "Dish")))
-    config = LabelConfig("label", "text", "text", ("Dish", "Rating", "PER"), controls)
-    results = [GREAT, region(9, 14, "PER", from_name="who"), region(0, 1, "PER"), region(0, 1, "x", from_name="z")]
+    config = LabelConfig((text("text", Control("label", ("Dish", "Rating")), Control("who", ("PER", "Dish"))),))
+    results = [GREAT, region(9, 14, "PER", from_name="who"), region(0, 1, "PER")]
     documents, report = read_tasks([task(annotation(*results))], config)
-    assert documents[0].spans == (Span(3, 8, "Rating"), Span(9, 14, "PER"))
-    assert report.problems() == {Problem.UNKNOWN_LABEL: 1}
-    assert report.other_controls == {"z": 1}
+    assert documents[0].spans == (Span(3, 8, "Rating"), Span(9, 14, "PER"), Span(0, 1, "PER"))
+    assert report.issues == []
+
+
+def test_label_that_only_the_task_names_is_unreadable() -> None:
+    config = LabelConfig((text("text", Control("label", ("Dish",)), Control("own", (), takes_labels_from_task=True)),))
+    [document], report = read_tasks([task(annotation(PIZZA, region(3, 8, "Great", from_name="own")))], config)
+    assert (document.spans, document.unreadable) == ((Span(9, 14, "Dish"),), (Span(3, 8, "Great"),))
+    assert report.problems() == {Problem.LABEL_FROM_TASK: 1}
+    assert report.unknown_labels == {}
+
+
+# Several texts
+
+BOTH = LabelConfig(
+    (
+        text("title", Control("t", ("PER",))),
+        text("body", Control("b", ("PER", "CITY"))),
+    )
+)
+MAIL = {"title": "Ana writes to Bo", "body": "Bo lives in Rome"}
+
+
+def region_on(to_name: str | None, words: str, label: str, **changes: Any) -> dict[str, Any]:
+    start = MAIL[to_name or "body"].find(words)
+    value = {"start": start, "end": start + len(words), "text": words, "labels": [label]}
+    named = {} if to_name is None else {"to_name": to_name}
+    return {"from_name": (to_name or "b")[0], "type": "labels", "value": value, **named, **changes}
+
+
+def read_mail(*results: Any, config: LabelConfig = BOTH, **options: Any) -> tuple[list[Document], ConversionReport]:
+    report = ConversionReport()
+    documents = iter_documents([task(annotation(*results), data=MAIL)], config, report, **options)
+    return list(documents), report
+
+
+def test_each_text_with_labels_is_a_document() -> None:
+    [title, body], report = read_mail(
+        region_on("title", "Ana", "PER"), region_on("body", "Bo", "PER"), region_on("body", "Rome", "CITY")
+    )
+    assert title == Document("3", MAIL["title"], (Span(0, 3, "PER"),), text_name="title", labels=("PER",))
+    assert body == Document("3", MAIL["body"], (Span(0, 2, "PER"), Span(12, 16, "CITY")), text_name="body")
+    assert (title.name, body.name) == ("3:title", "3:body")
+    assert (report.tasks, report.used, report.documents, report.regions, report.spans) == (1, 1, 2, 3, 3)
+
+
+def test_control_of_two_texts_is_told_by_the_text_of_the_region() -> None:
+    shared = Control("l", ("PER",))
+    config = LabelConfig((text("title", shared), text("body", shared)))
+    results = region_on("title", "Ana", "PER", from_name="l"), region_on("body", "Bo", "PER", from_name="l")
+    documents, report = read_mail(*results, config=config)
+    assert [document.spans for document in documents] == [(Span(0, 3, "PER"),), (Span(0, 2, "PER"),)]
+    assert [document.labels for document in documents] == [None, None]
+    assert report.issues == []
+
+
+def test_label_of_another_text_is_unknown_here() -> None:
+    [title, body], report = read_mail(region_on("title", "Ana", "CITY"))
+    assert (title.spans, title.unreadable) == ((), (Span(0, 3, "CITY"),))
+    assert (body.spans, body.unreadable) == ((), ())
+    assert report.unknown_labels == {"CITY": 1}
+
+
+def test_text_with_an_unreadable_region_is_left_out_and_the_other_is_not() -> None:
+    wrong = region_on("title", "Ana", "PER", value={"start": 3, "end": 6, "text": "Eva", "labels": ["PER"]})
+    documents, report = read_mail(wrong, region_on("body", "Bo", "PER"))
+    assert [document.text_name for document in documents] == ["body"]
+    assert (report.used, report.left_out, report.regions, report.lost_regions) == (1, 1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "from_name", "texts"),
+    [
+        ("Rome", "b", ["title", "body"]),
+        ("Rome", "renamed", ["title", "body"]),
+        ("Ana", "both", ["title", "body"]),
+        ("Eva", "both", ["title", "body"]),
+        ("Bo", "both", []),
+    ],
+    ids=["its control", "its words", "its words, before", "in no text", "in both"],
+)
+def test_region_that_names_no_text_is_told_by_its_control_or_words(
+    words: str, from_name: str, texts: list[str]
+) -> None:
+    start = 5 if words == "Bo" else max(MAIL["body"].find(words), MAIL["title"].find(words), 0)
+    value = {"start": start, "end": start + len(words), "text": words, "labels": ["PER"]}
+    result = {"from_name": from_name, "type": "labels", "value": value}
+    documents, report = read_mail(result)
+    assert [document.text_name for document in documents] == texts
+    marked = [document.text[span.start : span.end] for document in documents for span in document.spans]
+    assert marked == ([words] if words in ("Rome", "Ana") else [])
+    assert (Problem.UNKNOWN_TEXT in report.problems()) == (words in ("Eva", "Bo"))
+
+
+def test_region_on_a_text_that_was_renamed_is_told_by_its_words() -> None:
+    documents, report = read_mail({**region_on("body", "Rome", "CITY"), "to_name": "content"})
+    assert [document.spans for document in documents] == [(), (Span(12, 16, "CITY"),)]
+    assert report.lost_regions == 0
+
+
+def test_text_that_the_task_lacks_has_no_document() -> None:
+    report = ConversionReport()
+    tasks = [task(annotation(region_on("body", "Bo", "PER")), data={"body": MAIL["body"]})]
+    [document] = iter_documents(tasks, BOTH, report)
+    assert document.text_name == "body"
+    assert report.issues == []
+
+
+# Texts behind an address
+
+BEHIND = LabelConfig((text("text", Control("label", ("Rating",)), is_url=True),))
+
+
+def test_text_behind_an_address_is_loaded() -> None:
+    loaded = {"/data/upload/1.txt": TEXT}
+    tasks = [task(annotation(GREAT), data={"text": "/data/upload/1.txt"})]
+    documents, report = read_tasks(tasks, BEHIND, load=loaded.__getitem__)
+    assert documents == [Document("3", TEXT, (Span(3, 8, "Rating"),))]
+    assert report.issues == []
+
+
+def test_text_that_cannot_be_loaded_is_named_with_the_reason() -> None:
+    def load(address: str) -> str:
+        raise TextNotLoaded(f"{address} is away.")
+
+    tasks = [task(annotation(GREAT), data={"text": "s3://b/1.txt"})]
+    documents, report = read_tasks(tasks, BEHIND, load=load)
+    assert documents == []
+    assert [(issue.problem, issue.detail) for issue in report.issues] == [(Problem.NO_TEXT, "s3://b/1.txt is away.")]
+    assert (report.regions, report.lost_regions) == (1, 1)
+    assert read_tasks(tasks, BEHIND)[1].problems() == {Problem.NO_TEXT: 1}
 
 
 ANN = {"id": 7, "email": "Ann@example.com", "first_name": "Ann"}
@@ -305,20 +494,19 @@ def test_report_keeps_the_first_issues_and_counts_the_rest() -> None:
     assert (read, len(report.issues)) == (1500, 1000)
     assert report.problems() == {Problem.UNKNOWN_LABEL: 1500, Problem.MALFORMED: 1}
     assert report.to_dict()["issues_left_out"] == 501
-    assert "malformed 1× (task 3" in report.summary()
+    assert "not in Label Studio's format 1× (task 3" in report.summary()
 
 
-@pytest.mark.parametrize(
-    ("field", "data", "text"),
-    [
-        ("text", {"text": "a"}, "a"),
-        ("doc.text", {"doc": {"text": "a"}}, "a"),
-        ("doc.text", {"doc.text": "a", "doc": {"text": "b"}}, "a"),
-        ("doc.text", {"doc": "a"}, None),
-    ],
-)
-def test_text_is_found_by_key_or_by_path(field: str, data: dict[str, Any], text: str | None) -> None:
-    assert task_text({"data": data}, LabelConfig("label", "text", field, ("X",))) == text
+def test_regions_of_a_request_are_read_on_each_text() -> None:
+    results = [region_on("body", "Rome", "CITY"), region_on("title", "Ana", "Mayor"), "no region"]
+    assert read_regions(results, task_texts({"data": MAIL}, BOTH), BOTH) == [(), (Span(12, 16, "CITY"),)]
+    assert read_regions(None, ["a", None], BOTH) == [(), ()]
+
+
+@pytest.mark.parametrize("data", [{"text": 12.5}, {"text": "12.5"}])
+def test_text_of_a_task_is_what_the_editor_shows(data: dict[str, Any]) -> None:
+    assert task_texts({"data": data}, CONFIG) == ["12.5"]
+    assert task_texts({}, CONFIG) == [None]
 
 
 JSON = st.recursive(
@@ -347,8 +535,9 @@ def test_no_input_raises_and_every_task_is_accounted_for(data: st.DataObject) ->
     annotator = data.draw(st.sampled_from([None, 1, "a@b"]))
     agreement = data.draw(st.booleans())
     documents = list(iter_documents(made_tasks, CONFIG, report, annotator=annotator, agreement=agreement))
-    left_out = sum(issue.problem in (Problem.NO_TEXT, Problem.MALFORMED) for issue in report.issues)
+    left_out = report.left_out + sum(issue.problem in (Problem.NO_TEXT, Problem.MALFORMED) for issue in report.issues)
     assert len(documents) + report.unlabeled + report.skipped + left_out >= 1 == report.tasks
+    assert report.spans <= report.regions or agreement
     assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
 
 
@@ -361,8 +550,12 @@ def test_report_tells_everything_as_json() -> None:
     ]
     assert read_tasks(tasks, CONFIG)[1].to_dict() == {
         "tasks": 4,
+        "labelled": 2,
+        "used": 2,
         "documents": 2,
-        "negatives": 1,
+        "negatives": 0,
+        "left_out": 0,
+        "regions": 3,
         "spans": 1,
         "unlabeled": 1,
         "skipped": 1,
@@ -371,6 +564,7 @@ def test_report_tells_everything_as_json() -> None:
         "voted_words": 0,
         "disputed_words": 0,
         "other_controls": {"": 1},
+        "unknown_labels": {"Chef": 1, "Cook": 1},
         "problems": {"unknown_label": 2},
         "issues": [
             {
@@ -388,12 +582,12 @@ def test_report_sums_up_in_one_line() -> None:
     tasks = [task(annotation(region(0, 2, "Chef"), GREAT)), task(id=4)]
     assert read_tasks(tasks, CONFIG)[1].summary() == (
         "2 tasks: 1 documents with 1 spans, 1 unlabeled; "
-        "unknown label 1× (task 3: 'Chef' is not in the labelling configuration)."
+        "label not in the configuration 1× (task 3: 'Chef' is not in the labelling configuration)."
     )
 
 
 def test_spans_become_regions_of_the_labels_control() -> None:
-    result = regions(TEXT, [Span(3, 8, "Rating", 0.75), Span(9, 14, "Dish")], CONFIG)
+    result = regions(TEXT, [Span(3, 8, "Rating", 0.75), Span(9, 14, "Dish")], CONFIG.texts[0])
     ids = [region.pop("id") for region in result]
     assert len(set(ids)) == 2
     assert result == [
@@ -415,14 +609,14 @@ def test_spans_become_regions_of_the_labels_control() -> None:
 
 def test_ids_of_regions_are_stable_and_unique_even_for_equal_spans() -> None:
     spans = [Span(0, 1, "Dish"), Span(0, 1, "Dish", 0.5), Span(0, 1, "Rating")]
-    ids = [written["id"] for written in regions(TEXT, spans, CONFIG)]
+    ids = [written["id"] for written in regions(TEXT, spans, CONFIG.texts[0])]
     assert len(set(ids)) == 3
-    assert ids == [written["id"] for written in regions(TEXT, spans, CONFIG)]
+    assert ids == [written["id"] for written in regions(TEXT, spans, CONFIG.texts[0])]
     assert all(len(name) == 10 for name in ids)
 
 
 def test_label_that_the_configuration_lost_is_left_out() -> None:
-    assert regions(TEXT, [Span(0, 1, "Chef")], CONFIG) == []
+    assert regions(TEXT, [Span(0, 1, "Chef")], CONFIG.texts[0]) == []
 
 
 @given(st.data(), texts)
@@ -431,7 +625,7 @@ def test_regions_come_back_as_the_same_spans(data: st.DataObject, text: str) -> 
     tags = data.draw(st.lists(st.sampled_from(["O", "B-Dish", "I-Dish", "B-Rating"]), min_size=40, max_size=40))
     text_words = spans_to_tags(text, []).words
     spans = tags_to_spans(text_words, tags[: len(text_words)])
-    labelled = task(annotation(*regions(text, spans, CONFIG)), data={"text": text})
+    labelled = task(annotation(*regions(text, spans, CONFIG.texts[0])), data={"text": text})
     documents, report = read_tasks([labelled], CONFIG)
     assert documents == [Document("3", text, tuple(spans))]
     assert report.issues == []

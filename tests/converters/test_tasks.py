@@ -19,16 +19,15 @@ from converters import (
     load_tasks,
     prediction_task,
     regions,
+    task_regions,
     write_tasks,
 )
-from label_config import Control, LabelConfig
+from label_config import Control, LabelConfig, LabelledText
 from tests.converters.strategies import clean_spans, texts
 from tests.converters.strategies import labels as any_label
 
 CONFIG = LabelConfig.of_one_text(("Dish", "Rating"))
-TWO = LabelConfig(
-    "label", "text", "a.b", ("Dish", "PER"), (Control("label", "text", ("Dish",)), Control("who", "text", ("PER",)))
-)
+TWO = LabelConfig((LabelledText("text", "$a.b", (Control("label", ("Dish",)), Control("who", ("PER",)))),))
 DOCUMENT = Document("7", "great pizza", (Span(0, 5, "Rating", 0.25), Span(6, 11, "Dish")))
 
 
@@ -45,7 +44,7 @@ def test_prediction_task_has_text_source_version_and_scores() -> None:
         "data": {"text": "great pizza"},
         "meta": {"source_id": "7"},
         "predictions": [
-            {"model_version": "ner-v1", "score": 0.5, "result": regions(DOCUMENT.text, DOCUMENT.spans, CONFIG)}
+            {"model_version": "ner-v1", "score": 0.5, "result": regions(DOCUMENT.text, DOCUMENT.spans, CONFIG.texts[0])}
         ],
     }
     assert [region.get("score") for region in task["predictions"][0]["result"]] == [0.25, None]
@@ -141,7 +140,7 @@ def test_documents_come_back_with_the_same_spans(data: st.DataObject, text: str)
     document = Document("#1", text, tuple(spans))
     write_tasks([document], stream, config, kind="annotations", report=ConversionReport())
     [returned] = read(list(load_tasks(io.BytesIO(stream.getvalue()))), config)
-    assert returned.spans == document.spans
+    assert returned.spans == tuple(dict.fromkeys(document.spans))
     assert returned.text == "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
@@ -166,3 +165,39 @@ def test_memory_does_not_grow_with_the_number_of_documents() -> None:
         tracemalloc.stop()
     assert peak < 200_000
     assert report.problems() == {Problem.UNKNOWN_LABEL: 5000}
+
+
+MAIL = LabelConfig(
+    (
+        LabelledText("title", "$mail.title", (Control("t", ("PER",)),)),
+        LabelledText("body", "$mail.body", (Control("b", ("PER", "CITY")),)),
+    )
+)
+
+
+def test_regions_of_several_texts_name_their_text_and_have_different_ids() -> None:
+    span = Span(0, 3, "PER")
+    results = task_regions(["Ana", "Ana in Rome"], [[span], [span, Span(7, 11, "CITY")]], MAIL)
+    assert [(result["from_name"], result["to_name"], result["value"]["text"]) for result in results] == [
+        ("t", "title", "Ana"),
+        ("b", "body", "Ana"),
+        ("b", "body", "Rome"),
+    ]
+    assert len({result["id"] for result in results}) == 3
+    assert task_regions([None, "x"], [[], []], MAIL) == []
+
+
+def test_document_is_written_as_the_text_it_names() -> None:
+    document = Document("7", "Ana in Rome", (Span(7, 11, "CITY"),), text_name="body")
+    task = annotation_task(document, MAIL)
+    assert task["data"] == {"mail": {"title": "", "body": "Ana in Rome"}}
+    assert [region["to_name"] for region in task["annotations"][0]["result"]] == ["body"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"value": "To $name: $text"}, {"value": "$pages[0]"}, {"value": "$url", "is_url": True}]
+)
+def test_text_that_no_field_holds_alone_cannot_be_written(options: dict[str, Any]) -> None:
+    config = LabelConfig((LabelledText("text", controls=(Control("label", ("Dish",)),), **options),))
+    with pytest.raises(ValueError, match="convert with a configuration that shows one field"):
+        annotation_task(DOCUMENT, config)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from converters.offsets import Located, Unlocated, locate, stands_in
+from converters.report import Problem
+from tests.converters.strategies import texts
+
+CLUBS = "😀 see annotation. ok"
+
+
+def utf16(text: str, offset: int) -> int:
+    return len(text[:offset].encode("utf-16-le", "surrogatepass")) // 2
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "words", "place"),
+    [
+        (CLUBS, 7, 17, "annotation", (6, 16)),
+        ("👍🏽👍🏽 Ana", 9, 12, "Ana", (5, 8)),
+        ("He has neuropathy today", 9, 19, "neuropathy", (7, 17)),
+        ("Hi\r\nyes\r\nAna came", 7, 10, "Ana", (9, 12)),
+        ("😀\r\nyes\r\nAna came, Ana", 7, 10, "Ana", (8, 11)),
+        ("seen by Ana", 8, 12, "Ana", (8, 11)),
+        ("seen by Ana", 8, 12, None, (8, 11)),
+        ("seen by Ana", 8, 13, "", (8, 11)),
+        ("Ananas for Ana", 3, 6, "Ana", (11, 14)),
+        ("see Ananas", 1, 4, "Ana", (4, 7)),
+        ("in  New\nYork today", 0, 8, "New York", (4, 12)),
+        ("吴重阳先生", 3, 6, "吴重阳", (0, 3)),
+        ("Ana came", "0", "3", "Ana", (0, 3)),
+        ("Ana came", None, None, "Ana", (0, 3)),
+        ("Ana came", 3, 0, "Ana", (0, 3)),
+        ("Ana came", 0, 999, "Ana", (0, 3)),
+        ("Ana came", -1, 2, "Ana", (0, 3)),
+    ],
+)
+def test_offsets_of_other_words_are_corrected_where_there_is_no_doubt(
+    text: str, start: object, end: object, words: str | None, place: tuple[int, int]
+) -> None:
+    located = locate(text, start, end, words)
+    assert isinstance(located, Located)
+    assert (located.start, located.end) == place
+    assert located.correction
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "words", "problem", "says"),
+    [
+        ("Rome, then Rome", 3, 7, "Rome", Problem.WRONG_OFFSETS, "stands 2 times"),
+        ("then Roman Rom, Rom", 3, 6, "Rom", Problem.WRONG_OFFSETS, "stands 2 times"),
+        ("Ana came", 0, 3, "Eva", Problem.WRONG_OFFSETS, "does not stand"),
+        ("aaaa", 1, 9, "aa", Problem.WRONG_OFFSETS, "stands 3 times"),
+        ("", 0, 3, "Ana", Problem.WRONG_OFFSETS, "does not stand"),
+        ("Ana came", 0, 99, None, Problem.OUTSIDE_TEXT, "8 characters"),
+        ("Ana came", 9, 10, None, Problem.OUTSIDE_TEXT, "8 characters"),
+        ("Ana came", -1, 2, None, Problem.OUTSIDE_TEXT, "-1 to 2"),
+        ("Ana came", 3, 1, None, Problem.BAD_OFFSETS, "after"),
+        ("Ana came", "0", 3, None, Problem.BAD_OFFSETS, "not integers"),
+        ("Ana came", True, 3, 7, Problem.BAD_OFFSETS, "not integers"),
+        ("Ana came", 0.5, 3, None, Problem.BAD_OFFSETS, "not integers"),
+        ("Ana came", float("inf"), 3, None, Problem.BAD_OFFSETS, "not integers"),
+    ],
+)
+def test_place_that_is_not_certain_is_unknown(
+    text: str, start: object, end: object, words: object, problem: Problem, says: str
+) -> None:
+    located = locate(text, start, end, words)
+    assert isinstance(located, Unlocated)
+    assert located.problem == problem
+    assert says in located.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "words"),
+    [
+        ("Ana came", 0, 3, "Ana"),
+        ("Ana came", 0.0, 3.0, "Ana"),
+        ("Ana came", 0, 4, "Ana"),
+        ("Hi\r\nAna", 0, 7, "Hi\nAna"),
+        ("Hi\r\nAna", 0, 7, "Hi Ana"),
+        ("New\u00a0York", 0, 8, "New York"),
+        ("Rome, then Rome", 11, 15, "Rome"),
+        ("Ana came", 2, 2, None),
+    ],
+)
+def test_right_offsets_stay(text: str, start: float, end: float, words: str | None) -> None:
+    assert locate(text, start, end, words) == (start, end, None)
+
+
+@given(texts, st.data())
+def test_region_that_the_editor_draws_is_never_changed(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    marked = text[start:end]
+    shown = data.draw(st.sampled_from([marked, marked.replace("\r\n", "\n"), marked.strip(), " ".join(marked.split())]))
+    assert locate(text, start, end, shown) == (start, end, None)
+    assert locate(text, start, end, None) == (start, end, None)
+
+
+@given(texts, st.data())
+def test_utf16_offsets_are_corrected_to_the_same_words_or_not_at_all(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    words = text[start:end]
+    assume(words.strip())
+    located = locate(text, utf16(text, start), utf16(text, end), words)
+    if isinstance(located, Located):
+        assert "".join(text[located.start : located.end].split()) == "".join(words.split())
+    else:
+        assert located.problem == Problem.WRONG_OFFSETS
+
+
+@given(texts, st.one_of(st.none(), st.integers(-3, 40)), st.one_of(st.none(), st.integers(-3, 40)), st.text(max_size=4))
+def test_corrected_offsets_are_those_of_the_words(text: str, start: object, end: object, words: str) -> None:
+    located = locate(text, start, end, words)
+    if isinstance(located, Located):
+        assert 0 <= located.start <= located.end <= len(text)
+        if located.correction:
+            assert not words.split() or "".join(text[located.start : located.end].split()) == "".join(words.split())
+
+
+def test_words_stand_in_a_text_whitespace_aside() -> None:
+    assert stands_in("in New\nYork", "New York")
+    assert not stands_in("in New York", "Rome")
+    assert not stands_in("in New York", "")
+    assert not stands_in("in New York", None)
