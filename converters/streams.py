@@ -101,7 +101,7 @@ def reading_text(name: str, encoding: str | None = None) -> Iterator[Iterator[st
         chosen = _encoding(encoding) if encoding else _detected_encoding(head_of(raw))
         text = io.TextIOWrapper(raw, encoding=chosen, errors=_MARK, newline="")
         try:
-            yield _decoded(text, encoding or "UTF-8")
+            yield _decoded(text, encoding or chosen.upper().removesuffix("-SIG"))
         finally:
             text.detach()
 

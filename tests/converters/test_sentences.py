@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters import Span, spans_to_tags, split_sentences
+from converters.sentences import split_lines
 from tests.converters.strategies import any_spans, texts
 
 
@@ -34,6 +35,27 @@ def sentences(text: str, *spans: Span, language: str = "en") -> list[str]:
 )
 def test_text_is_cut_where_a_reader_would(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("\n", []),
+        ("U.S. wins . Yes", ["U.S. wins . Yes"]),
+        ('He said :\n" No .\n"\nU.S.\nbeat Japan', ["He said :", '" No .', '"', "U.S.", "beat Japan"]),
+        ("a\r\n\n b\u2028c", ["a", "b\u2028c"]),
+    ],
+)
+def test_lines_of_a_text_from_conll_are_its_sentences(text: str, expected: list[str]) -> None:
+    words, tags, _ = spans_to_tags(text, [])
+    cuts = split_lines(words, tags, text)
+    assert [text[words[cut[0]].start : words[cut[-1]].end] for cut in cuts] == expected
+
+
+def test_entity_that_goes_on_in_the_next_line_keeps_both_in_one_sentence() -> None:
+    words, tags, _ = spans_to_tags("New\nYork\nwins", [Span(0, 8, "X")])
+    assert split_lines(words, tags, "New\nYork\nwins") == [range(0, 2), range(2, 3)]
 
 
 def test_no_sentence_ends_inside_a_span() -> None:
