@@ -11,6 +11,7 @@ from backend.store import Store
 from backend.store.models import Version
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
+from tests.backend.lossy import WHOLE, note_losses
 
 Publish = Callable[..., Version]
 
@@ -80,3 +81,61 @@ def test_unknown_score_is_not_shown_as_a_figure(command: Command, publish: Publi
     assert fields["f1"] is None
     assert "26 more are needed" in fields["score"]["unknown"]
     assert "F1 unknown" in command("status", "--project", "7").output
+
+
+# Regions that are not used
+
+
+def test_losses_are_printed_below_the_table(command: Command, registered: str, store: Store) -> None:
+    note_losses(store)
+    store.projects.save(UID, label_map={"Town": "Place"})
+    assert command("status").output.splitlines()[-2:] == [
+        "Project 7: 378 of 412 regions of 120 labelled tasks (2 tasks could not be read) are used: 30 regions carry "
+        "the label Person, which the configuration no longer has: rename it back, or map it; other reasons: overlaps "
+        "another region (4); 2 texts are left out, because a region on them could not be read.",
+        "Project 7: Town is not read as Place, because the configuration has no label Place.",
+    ]
+
+
+def test_project_without_losses_has_no_such_line(command: Command, registered: str, store: Store) -> None:
+    note_losses(store, WHOLE)
+    assert len(command("status").output.splitlines()) == 2
+    shown = command("status", "--project", "7").output
+    assert re.search(r"^regions +all 412 regions of 120 labelled tasks are used$", shown, re.MULTILINE)
+
+
+def test_one_project_says_what_is_not_used_and_why_the_new_version_does_not_serve(
+    command: Command, publish: Publish, store: Store
+) -> None:
+    publish("ner-v1")
+    decision = GateDecision(
+        promote=False, rule="forgotten_labels", documents=84, compared_with="ner-v1", regions=412, regions_used=378,
+        forgotten_labels={"Person": 30},
+    )  # fmt: skip
+    publish("ner-v2", decision=decision, current=False)
+    note_losses(store, version="ner-v2")
+    store.projects.save(UID, label_map={"Meal": "Dish"})
+    shown = command("status", "--project", "7").output
+    for fact in (
+        r"version +ner-v1",
+        r"regions +378 of 412 regions of 120 labelled tasks \(2 tasks could not be read\) are used",
+        r"not used +30 regions carry the label Person, which the configuration no longer has: rename it back.*",
+        r"not used +other reasons: overlaps another region \(4\)",
+        r"corrected +offsets corrected: 7",
+        r"renamed label +Meal is read as Dish",
+        rf"verdict on ner-v2 +{re.escape(explain(decision))}",
+    ):
+        assert re.search(f"^{fact}$", shown, re.MULTILINE), fact
+
+
+def test_conversion_is_in_the_json(command: Command, registered: str, store: Store) -> None:
+    run = note_losses(store)
+    [fields] = json.loads(command("status", "--json").stdout)
+    conversion = fields["conversion"]
+    assert (conversion["run"], conversion["total"]["regions"], conversion["total"]["regions_used"]) == (run, 412, 378)
+    assert conversion["held_out"] == {"tasks": 12, "tasks_used": 12, "regions": 40, "regions_used": 35}
+    assert conversion["losses"][0]["examples"] == [{"task": "5", "detail": "'<b>Person</b>' is not there"}]
+    assert conversion["unknown_labels"] == {"Person": 30}
+    assert conversion["not_used"][0].startswith("30 regions carry the label Person")
+    [listed] = json.loads(command("runs", "--json").stdout)
+    assert listed["conversion"]["total"]["regions_used"] == 378

@@ -12,7 +12,7 @@ from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, event, saved
 from tests.backend.web.dashboard.conftest import PAGE, Lead
 
 ACTIONS = ("train", "runs/0/cancel", "versions/ner-v1/promote", "versions/ner-v1/pin", "versions/ner-v1/delete", "try",
-           "export/conll", "report")  # fmt: skip
+           "export/conll", "report", "labels/map", "labels/unmap")  # fmt: skip
 
 
 # Forgery
@@ -120,3 +120,42 @@ def test_an_unknown_projects_button_is_a_page(lead: Lead, registered: str) -> No
     answer = lead.client.post("/projects/9.9/train", data={"csrf_token": lead.token})
     assert answer.status_code == 404
     assert "is not connected to this service" in answer.text
+
+
+# Renamed labels
+
+
+def test_old_labels_are_mapped_and_training_starts(
+    lead: Lead, registered: str, loop: Loop, store: Store, queue: FakeQueue
+) -> None:
+    message = lead.press("labels/map", old=["Person", "Typo", "Town"], new=["Dish", "", "Location"])
+    [run] = loop.runs(UID)
+    assert message == f"Person is read as Dish, Town is read as Location; run {run.id} is queued."
+    assert (run.reason, queue.trainings) == ("dashboard, renamed labels", 1)
+    assert store.projects.get(UID).label_map == {"Person": "Dish", "Town": "Location"}
+    assert lead.press("labels/unmap", old="Town") == "The mapping of Town is removed; the next run uses it no more."
+    assert store.projects.get(UID).label_map == {"Person": "Dish"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "Choose the label as which at least one old label is to be read."),
+        ({"old": ["Person"], "new": [""]}, "Choose the label as which at least one old label is to be read."),
+        ({"old": ["Person"], "new": ["Food"]}, "The configuration has no label 'Food', use one of its labels: Dish,"),
+        ({"old": ["Dish"], "new": ["Cuisine"]}, "'Dish' is a label of the configuration"),
+    ],
+)
+def test_mapping_that_cannot_be_is_said_and_starts_nothing(
+    fields: dict[str, list[str]], sentence: str, lead: Lead, registered: str, loop: Loop
+) -> None:
+    assert lead.press("labels/map", **fields).startswith(sentence)
+    assert loop.runs(UID) == []
+
+
+def test_mapping_in_a_project_that_is_not_supported_is_said(lead: Lead, registered: str, store: Store) -> None:
+    token = lead.token
+    store.projects.save(UID, label_config="<View/>")
+    fields = {"csrf_token": token, "old": ["Person"], "new": ["Dish"]}
+    assert lead.client.post(f"{PAGE}labels/map", data=fields).status_code == 303
+    assert "no <Labels>" in lead.read()

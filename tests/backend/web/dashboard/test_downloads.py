@@ -46,7 +46,9 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> Calls:
         report = ConversionReport(tasks=12, documents=10, spans=31, skipped=2)
         report.note(Problem.UNKNOWN_LABEL, "5", "'<b>Wine</b>' is not in the labelling configuration")
         Path(command[command.index("--report") + 1]).write_text(json.dumps(report.to_dict()))
-        Path(command[command.index("--result") + 1]).write_text('{"documents": 10, "tokens": 84, "entities": 31}')
+        Path(command[command.index("--result") + 1]).write_text(
+            '{"documents": 10, "tokens": 84, "entities": 31, "losses": ["1 text is left out"]}'
+        )
         return subprocess.CompletedProcess(command, 0, b"", b"")
 
     monkeypatch.setattr(downloads.subprocess, "run", run)
@@ -107,6 +109,15 @@ def test_labels_come_with_the_report(form: str, names: set[str], lead: Lead, reg
     arguments, _ = exports[0]
     assert arguments[:5] == ["export", "--project", UID, "--format", form]
     assert not Path(arguments[-1]).parent.exists()
+
+
+@pytest.mark.parametrize(("form", "said"), [("conll", True), ("bio", True), ("json", False)])
+def test_what_a_download_lacks_is_said_on_the_page(
+    form: str, said: bool, lead: Lead, registered: str, exports: Calls
+) -> None:
+    assert lead.post(f"export/{form}").status_code == 200
+    sentence = f"The download of labels.{form} lacks what could not be read: 1 text is left out."
+    assert (sentence in lead.read()) == said
 
 
 def test_report_is_a_page_that_links_to_the_tasks(lead: Lead, registered: str, exports: Calls) -> None:

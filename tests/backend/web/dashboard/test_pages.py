@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -19,6 +20,7 @@ from backend.store.models import LabelIssue, Version
 from backend.web.app import create_app
 from backend.worker import Worker
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue
+from tests.backend.lossy import LOSSY, WHOLE, note_losses
 from tests.backend.web.dashboard.conftest import PAGE, Lead
 from tests.browser.sample_service import metrics
 
@@ -376,3 +378,73 @@ def test_label_colours_are_a_style_sheet(lead: Lead, store: Store) -> None:
     assert answer.mimetype == "text/css"
     assert answer.text.startswith(".label-0 { --label-background: #ffb53e; --label-text: #000000 }\n")
     assert f'href="{PAGE}labels.css"' in lead.get().text
+
+
+# Regions that are not used
+
+
+def test_losses_are_an_alert_with_their_kinds_tasks_and_a_form(
+    lead: Lead, publish: Callable[..., Version], store: Store
+) -> None:
+    publish("ner-v1")
+    decision = GateDecision(
+        promote=False, rule="forgotten_labels", documents=84, compared_with="ner-v1", regions=412, regions_used=378,
+        forgotten_labels={"Person": 30},
+    )  # fmt: skip
+    publish("ner-v2", decision=decision, current=False)
+    run = note_losses(store, version="ner-v2")
+    page, text = lead.read(), lead.get().text
+    assert "34 of 412 regions are not used" in page
+    assert (
+        "30 regions carry the label Person, which the configuration no longer has: rename it back, or map it." in page
+    )
+    assert "ner-v2 was rejected, because it has forgotten Person; ner-v1 keeps serving." in page
+    assert "label not in the configuration 30 5" in page
+    assert 'href="http://localhost:8080/projects/7/data?task=5"' in text
+    assert "overlaps another region 4 8 (opens in a new tab)" in page.replace("in Label Studio ", "")
+    assert 'name="old" value="Person"' in text
+    assert re.findall(r"<option[^>]*>([^<]*)</option>", text) == ["– not mapped –", "Dish", "Cuisine", "Location"]
+    assert f'href="{PAGE}runs/{run}#regions-title"' in text
+    assert "34 of 412 regions are not used." in lead.read("/")
+
+
+def test_losses_of_a_mapped_label_are_said_as_such(lead: Lead, registered: str, store: Store) -> None:
+    note_losses(store, replace(LOSSY, losses=LOSSY.losses[:1], texts_left_out=0))
+    signature = lead.client.get(f"{PAGE}live").get_json()["signature"]
+    store.projects.save(UID, label_map={"Person": "Dish"})
+    page = lead.read()
+    assert "are not used" not in page
+    assert "Person is read as Dish from the next run on. Remove" in page
+    assert lead.client.get(f"{PAGE}live").get_json()["signature"] != signature
+
+
+def test_all_regions_used_is_a_quiet_line(lead: Lead, registered: str, store: Store) -> None:
+    note_losses(store, WHOLE)
+    assert "All 412 regions of 120 labelled tasks are used." in lead.read()
+    assert 'class="alert"' not in lead.get().text
+
+
+def test_mapping_that_does_not_fit_any_more_is_said(lead: Lead, registered: str, store: Store) -> None:
+    store.projects.save(UID, label_map={"Town": "Place"})
+    assert "Town is not read as Place, because the configuration has no label Place." in lead.read()
+
+
+def test_page_of_a_run_has_every_example(lead: Lead, registered: str, store: Store) -> None:
+    run = note_losses(store)
+    path = f"{PAGE}runs/{run}"
+    page = lead.read(path)
+    assert "378 of 412 regions of 120 labelled tasks (2 tasks could not be read) are used" in page
+    assert "of the held-out tasks 35 of 40 regions" in page
+    assert "Task 8 in Label Studio (opens in a new tab) : Dish at 4 to 9" in page
+    assert "Task #9: Dish" in page
+    assert "offsets corrected 7" in page
+    text = lead.get(path).text
+    assert "<b>Person</b>" not in text
+    assert "data?task=21" in text
+
+
+@pytest.mark.parametrize("label", [HOSTILE, "", "a" * 500])
+def test_unknown_label_of_any_form_is_text(label: str, lead: Lead, registered: str, store: Store) -> None:
+    note_losses(store, replace(LOSSY, unknown_labels={label: 3}))
+    assert "<script>alert" not in lead.get().text
+    assert "3 regions carry the label" in lead.read()
