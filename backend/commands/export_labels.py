@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,14 +11,11 @@ from backend.commands.common import error_sentence, open_label_studio, open_loop
 from backend.commands.label_names import map_label_option
 from backend.commands.progress_bar import Bar
 from backend.conversion import Conversion, count
-from backend.errors import NotEnoughLabels, TextUnavailable
+from backend.errors import NotEnoughLabels
 from backend.settings import Settings
 from converters.report import ConversionReport
 from converters.words import TOKENIZERS
 from label_config import LabelConfig
-
-if TYPE_CHECKING:
-    from converters.label_studio import LoadText
 
 
 @click.command()
@@ -71,6 +68,7 @@ def _export(
     **reading: Any,
 ) -> dict[str, Any]:
     from backend.label_studio.identity import same_project
+    from backend.label_studio.texts import loader_of
     from converters.commands import export_tasks, write_report
     from converters.conversion import Reading
 
@@ -84,7 +82,7 @@ def _export(
         reading["annotator"],
         reading["agreement"],
         unreadable="keep labels" if reading["unknown_labels"] == "keep" else "leave out",
-        load=_loader(settings, config),
+        load=loader_of(config, settings),
     )
     with Bar("Export") as bar:
         bar.show(0, "waiting for Label Studio's export")
@@ -114,24 +112,6 @@ def _config(settings: Settings, uid: str, xml: str, renamed: dict[str, str]) -> 
     stored = open_loop(settings).store.projects.find(uid)
     given = {old: check_mapping(config, old, new) for old, new in renamed.items()}
     return config.with_renamed({**(stored.renamed_labels if stored else {}), **given})
-
-
-def _loader(settings: Settings, config: LabelConfig) -> LoadText | None:
-    """Reads the texts that tasks name by their address."""
-    from backend.label_studio.texts import open_text_loader
-    from converters.label_studio import TextNotLoaded
-
-    if not any(text.is_url for text in config.texts):
-        return None
-    loader = open_text_loader(settings)
-
-    def load(url: str) -> str:
-        try:
-            return loader(url)
-        except TextUnavailable as error:
-            raise TextNotLoaded(str(error)) from error
-
-    return load
 
 
 def _write_json(file: str, value: dict[str, Any]) -> None:

@@ -57,6 +57,7 @@ def _review(loop: Loop, uid: str) -> None:
 def _push(loop: Loop, uid: str) -> None:
     from backend.label_studio.client import open_label_studio
     from backend.label_studio.label_issues_tab import TAB, push
+    from backend.label_studio.texts import loader_of
 
     issues = loop.label_issues(uid)
     if not issues and (reason := _unfinished(loop, uid, issues)):
@@ -64,7 +65,10 @@ def _push(loop: Loop, uid: str) -> None:
     project = loop.store.projects.get(uid)
     label_studio = open_label_studio(loop.settings, project)
     with Bar("Label Studio", total=1.0) as bar:
-        count = push(label_studio, uid, issues, progress=bar.show)
+        count = push(
+            label_studio, uid, issues, progress=bar.show,
+            open_loader=lambda config: loader_of(config, loop.settings, project),
+        )  # fmt: skip
     url = f"{loop.settings.label_studio_shown}/projects/{project.id}/data"
     click.echo(f"{count} tasks are marked in Label Studio; they are in the tab “{TAB}” of {url}.", err=True)
 

@@ -9,7 +9,7 @@ from backend.errors import LabelStudioRejected
 from backend.label_studio.api import LabelStudioAPI, Prediction
 from backend.label_studio.identity import same_project
 from backend.store.models import LabelIssue
-from converters import Document, Span, read_tasks, task_regions, text_names
+from converters import Document, LoadText, Span, read_tasks, task_regions, text_names
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,12 @@ TAB = "Label issues"
 
 
 def push(
-    label_studio: LabelStudioAPI, uid: str, label_issues: Iterable[LabelIssue], *, progress: Callable[[float], None]
+    label_studio: LabelStudioAPI,
+    uid: str,
+    label_issues: Iterable[LabelIssue],
+    *,
+    progress: Callable[[float], None],
+    open_loader: Callable[[LabelConfig], LoadText | None] = lambda _: None,
 ) -> int:
     """Store one prediction for each task with issues, in place of those pushed before; return how many there are.
 
@@ -29,11 +34,12 @@ def push(
     issues. Label Studio's Data Manager cannot sort by that field, but it can by the time of the last change: so the
     highest score is stored last, and a tab lists the tasks in that order until somebody changes them.
 
-    ``progress`` is called with the fraction done. Raises `ProjectReplaced`.
+    ``progress`` is called with the fraction done; ``open_loader`` opens what reads texts at addresses. Raises
+    `ProjectReplaced`.
     """
     project = same_project(label_studio, uid)
     config = LabelConfig.from_xml(project.label_config)
-    documents, _ = read_tasks(label_studio.labelled_tasks(project.id), config)
+    documents, _ = read_tasks(label_studio.labelled_tasks(project.id), config, load=open_loader(config))
     predictions = _predictions(documents, label_issues, config)
     label_studio.delete_predictions(project.id, VERSION)
     stored, until = 0, None

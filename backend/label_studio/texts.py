@@ -14,6 +14,8 @@ from backend.errors import TextUnavailable
 from backend.label_studio.api import Download, Files
 from backend.settings import Settings
 from backend.store.models import Project
+from converters import LoadText, TextNotLoaded
+from label_config import LabelConfig
 
 FILE_SECONDS = 10.0
 """Time that one text may take."""
@@ -200,6 +202,24 @@ def open_text_loader(
     token = key.get_secret_value() if key else (project.access_token if project else None)
     cache = _shared_cache(settings.label_studio_base, token)
     return TextLoader(settings, open_files, total_seconds=total_seconds, cache=cache)
+
+
+def loader_of(config: LabelConfig, settings: Settings, project: Project | None = None) -> LoadText | None:
+    """The loader that `converters.task_texts` needs for a configuration; ``None`` where no text is at an address.
+
+    It raises ``TextNotLoaded`` for a text that cannot be read.
+    """
+    if not any(text.is_url for text in config.texts):
+        return None
+    loader = open_text_loader(settings, project)
+
+    def load(url: str) -> str:
+        try:
+            return loader(url)
+        except TextUnavailable as error:
+            raise TextNotLoaded(str(error)) from error
+
+    return load
 
 
 @lru_cache(maxsize=4)

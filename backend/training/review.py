@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, RunCancelled
 from backend.label_studio.api import Annotations
 from backend.label_studio.client import open_label_studio
+from backend.label_studio.texts import loader_of
 from backend.logs import configure_logging
 from backend.recipe import Recipe
 from backend.settings import Settings, load_settings
@@ -94,7 +95,13 @@ def _find_and_store(
     label_studio: Callable[[Settings, Project], Annotations],
 ) -> int:
     project = store.projects.get(review.project)
-    snapshot = take_snapshot(store, project.uid, label_studio(settings, project), replace_annotations=False)
+    snapshot = take_snapshot(
+        store,
+        project.uid,
+        label_studio(settings, project),
+        replace_annotations=False,
+        open_loader=lambda config: loader_of(config, settings, project),
+    )
     tasks, labels = snapshot.report.used, snapshot.config.labels
     if tasks < MIN_TASKS:
         raise NotEnoughLabels(

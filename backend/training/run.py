@@ -22,6 +22,7 @@ from backend.evaluation.evaluate import Metrics, evaluate
 from backend.evaluation.gate import GateDecision, decide, decide_on_regions, with_regions
 from backend.evaluation.verdict import explain
 from backend.label_studio.client import open_label_studio
+from backend.label_studio.texts import loader_of
 from backend.logs import configure_logging
 from backend.recipe import Recipe
 from backend.registry import Registry
@@ -102,6 +103,7 @@ def _train_and_publish(
         project.uid,
         open_label_studio(settings, project),
         replace_annotations=True,
+        open_loader=lambda config: loader_of(config, settings, project),
         progress=lambda fraction: progress("fetching", fraction),
     )
     conversion = _conversion(snapshot)

@@ -11,7 +11,7 @@ from backend.label_studio.api import Annotations
 from backend.label_studio.identity import same_project
 from backend.store import Store
 from backend.training.split import Subset, subset_of
-from converters import ConversionReport, Document, iter_documents
+from converters import ConversionReport, Document, LoadText, iter_documents
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -45,14 +45,16 @@ def take_snapshot(
     label_studio: Annotations,
     *,
     replace_annotations: bool,
+    open_loader: Callable[[LabelConfig], LoadText | None] = lambda _: None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Snapshot:
     """Fetch a project's labelled tasks; save the title and the labelling configuration they have in Label Studio.
 
     With ``replace_annotations`` the stored annotation ids become those of the snapshot. Only a training run may do
     that: `backend.label_studio.reconcile` counts stored ids that differ from Label Studio's as changes for the next
-    run, and a review that replaced them would hide these changes. ``progress`` is called with the fraction done.
-    Raises `ProjectReplaced`, `LabelStudioError` and ``UnsupportedLabelConfig``.
+    run, and a review that replaced them would hide these changes. ``open_loader`` opens what reads texts at addresses.
+    ``progress`` is called with the fraction done. Raises `ProjectReplaced`, `LabelStudioError` and
+    ``UnsupportedLabelConfig``.
     """
     progress(0.0)
     remote = same_project(label_studio, uid)
@@ -62,17 +64,20 @@ def take_snapshot(
     revision = store.projects.get(uid).revision  # before the tasks are fetched: later changes are for the next run
     progress(0.5)
     config = LabelConfig.from_xml(remote.label_config).with_renamed(store.projects.get(uid).renamed_labels)
-    snapshot = read_snapshot(label_studio.labelled_tasks(remote.id), config, revision=revision)
+    tasks = label_studio.labelled_tasks(remote.id)
+    snapshot = read_snapshot(tasks, config, revision=revision, load=open_loader(config))
     log.info("%s", snapshot.report.summary())
     return snapshot
 
 
-def read_snapshot(tasks: Iterable[dict[str, Any]], config: LabelConfig, *, revision: int) -> Snapshot:
-    """Read labelled tasks, in order, with a report for each set of the split."""
+def read_snapshot(
+    tasks: Iterable[dict[str, Any]], config: LabelConfig, *, revision: int, load: LoadText | None = None
+) -> Snapshot:
+    """Read labelled tasks, in order, with a report for each set of the split; ``load`` reads texts at addresses."""
     reports: dict[Subset, ConversionReport] = {name: ConversionReport() for name in ("train", "validation", "test")}
     documents = [
         document
         for task in tasks
-        for document in iter_documents([task], config, reports[subset_of(str(task.get("id")))])
+        for document in iter_documents([task], config, reports[subset_of(str(task.get("id")))], load=load)
     ]
     return Snapshot(config, documents, revision, reports)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.errors import TextUnavailable
 from backend.label_studio import client, texts
+from backend.label_studio.api import RemoteProject
 from backend.label_studio.client import open_label_studio
+from backend.label_studio.connect import connect
 from backend.label_studio.files import files_of
 from backend.label_studio.texts import TextLoader, open_text_loader
 from backend.settings import Settings, load_settings
@@ -17,18 +20,24 @@ from tests.site import CONFIG, TOKEN, Site
 
 pytestmark = pytest.mark.label_studio
 
-TEXT = "Ána and Bo → Málaga 🍣\r\nsushi for 人"
+TEXT = "Ána → 人 🍣\r\nWho makes the best sushi for kids?"
 
 
 @pytest.fixture
-def address(site: Site) -> str:
-    """The address, as Label Studio puts it into a task, of an uploaded file that begins with a byte order mark."""
+def project(site: Site) -> RemoteProject:
+    """A project whose only task is an uploaded file that begins with a byte order mark."""
     config = CONFIG.replace("<Text ", '<Text valueType="url" ')
     project = site.label_studio.create_project("Files", config)
     file = {"file": ("bericht 人.txt", b"\xef\xbb\xbf" + TEXT.encode(), "text/plain")}
     uploaded = site.api("POST", f"/api/projects/{project.id}/import?commit_to_project=false", files=file)
     request = {"file_upload_ids": uploaded["file_upload_ids"], "files_as_tasks_list": False}
     site.api("POST", f"/api/projects/{project.id}/reimport", json=request)
+    return project
+
+
+@pytest.fixture
+def address(site: Site, project: RemoteProject) -> str:
+    """The address of the file, as Label Studio puts it into the task."""
     [task] = site.label_studio.unlabelled_tasks(project.id)
     [value] = task.data.values()
     assert value.startswith("/data/upload/")
@@ -69,6 +78,20 @@ def test_uploaded_file_is_read_with_either_token(
     load = loader(token(site))
     assert load(address) == TEXT
     assert load(f"{site.places.label_studio_url}{address}") == TEXT
+
+
+def test_task_that_is_a_file_gets_a_prediction_of_its_text(
+    site: Site, project: RemoteProject, version_folder: Path
+) -> None:
+    connect(site.settings, site.label_studio, project.id, site.places.backend_url)
+    site.publish(project, "ner-v1", version_folder)
+    site.loop.promote(project.uid, "ner-v1", actor="test")
+    site.wait("predictions of ner-v1", lambda: site.is_shown(project, "ner-v1"), 90)
+    [task] = site.label_studio.unlabelled_tasks(project.id)
+    [prediction] = site.api("GET", f"/api/predictions/?task={task.id}")
+    values = [region["value"] for region in prediction["result"]]
+    assert "sushi" in [value["text"] for value in values]
+    assert all(TEXT[value["start"] : value["end"]] == value["text"] for value in values)
 
 
 def test_file_that_label_studio_does_not_give_is_named(loader: Callable[[str], TextLoader]) -> None:

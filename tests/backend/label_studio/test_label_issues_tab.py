@@ -69,6 +69,13 @@ def test_region_whose_label_or_text_is_gone_is_left_out(studio: FakeLabelStudio)
     assert [value["text"] for value in values(prediction)] == ["sushi"]
 
 
+def test_text_at_an_address_is_loaded(studio: FakeLabelStudio) -> None:
+    studio.label_config = studio.label_config.replace("<Text ", '<Text valueType="url" ')
+    load = {text: f"Thai {text}" for text in studio.texts.values()}.__getitem__
+    push(studio, UID, [issue(1, 0.9, (0, 4, "Cuisine"))], progress=lambda _: None, open_loader=lambda _: load)
+    assert values(studio.stored[1, VERSION]) == [{"start": 0, "end": 4, "text": "Thai", "labels": ["Cuisine"]}]
+
+
 def test_later_push_replaces_the_earlier_one_and_no_predictions_of_a_version(studio: FakeLabelStudio) -> None:
     studio.stored[1, "ner-v1"] = Prediction(1, [], 0.5, "ner-v1")
     pushed(studio, [issue(1, 0.9), issue(2, 0.9)])

@@ -11,9 +11,12 @@ import pytest
 
 from backend.errors import LabelStudioRefused, LabelStudioUnreachable, TextUnavailable
 from backend.label_studio import texts
-from backend.label_studio.texts import TextCache, TextLoader, open_text_loader
+from backend.label_studio.texts import TextCache, TextLoader, loader_of, open_text_loader
 from backend.settings import Settings
 from backend.store.models import Project
+from converters import TextNotLoaded
+from label_config import LabelConfig
+from tests.backend.fakes import LABEL_CONFIG
 
 LEGACY = "0" * 40
 UPLOADED = "/data/upload/3/4f2c-report.txt"
@@ -363,6 +366,23 @@ def test_token_of_the_project_s_setup_is_used_without_a_configured_one(
     files.files[UPLOADED] = b"Ana"
     project = Project(uid="7.1", access_token=LEGACY)
     assert open_text_loader(make_settings(label_studio_url=files.url), project)(UPLOADED) == "Ana"
+
+
+# Configurations
+
+
+def test_configuration_without_addresses_needs_no_loader(make_settings: Callable[..., Settings]) -> None:
+    assert loader_of(LabelConfig.from_xml(LABEL_CONFIG), make_settings()) is None
+
+
+def test_text_that_is_unavailable_is_a_missing_text(files: FileServer, make_settings: Callable[..., Settings]) -> None:
+    config = LabelConfig.from_xml(LABEL_CONFIG.replace("<Text ", '<Text valueType="url" '))
+    files.files[UPLOADED] = b"Ana"
+    load = loader_of(config, make_settings(label_studio_url=files.url, label_studio_api_key=LEGACY))
+    assert load is not None
+    assert load(UPLOADED) == "Ana"
+    with pytest.raises(TextNotLoaded, match=r"'s3://a/b\.txt' is not read"):
+        load("s3://a/b.txt")
 
 
 # Cache

@@ -8,6 +8,7 @@ from backend.errors import LabelStudioUnreachable, ProjectReplaced
 from backend.label_studio.reconcile import lost_changes
 from backend.store import Store
 from backend.training.snapshot import Snapshot, take_snapshot
+from converters import TextNotLoaded
 from label_config import UnsupportedLabelConfig
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
 
@@ -42,6 +43,28 @@ def test_snapshot_has_every_labelled_task_and_the_revision_before_it(
     assert snapshot.config.labels == LABELS
     assert snapshot.revision == revision < store.projects.get(UID).revision
     assert (snapshot.report.tasks, snapshot.report.spans) == (5, 5)
+
+
+def test_texts_at_addresses_are_loaded(store: Store, studio: FakeLabelStudio) -> None:
+    def load(url: str) -> str:
+        if url.endswith("1"):
+            raise TextNotLoaded("The text is too large.")
+        return url.removeprefix("/data/")
+
+    studio.label_config = LABEL_CONFIG.replace("<Text ", '<Text valueType="url" ')
+    studio.texts = {task: f"/data/{text}" for task, text in studio.texts.items()}
+    tasks = [studio_task(task, number) for number, task in enumerate(studio.labelled_tasks(7), start=1)]
+    studio.labelled_tasks = lambda project_id: tasks  # type: ignore[method-assign]
+    snapshot = taken(store, studio, open_loader=lambda config: load if config.texts[0].is_url else None)
+    assert [document.text for document in snapshot.documents] == [f"sushi number {number}" for number in range(2, 6)]
+    assert (snapshot.report.tasks, snapshot.report.used) == (5, 4)
+
+
+def studio_task(task: dict[str, Any], number: int) -> dict[str, Any]:
+    """The task with the first word of its loaded text marked."""
+    value = {"start": 0, "end": 5, "text": "sushi", "labels": ["Dish"]}
+    result = {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    return {**task, "annotations": [{"id": number, "result": [result]}]}
 
 
 def test_title_and_labelling_configuration_are_saved(store: Store, studio: FakeLabelStudio) -> None:
