@@ -3,7 +3,7 @@
 from converters.conll_detect import detect_layout
 from converters.conll_layout import HEADER, ConllError, ConllOptions, Layout
 from converters.conll_read import ConllDocument, ConllSentence, read_conll, split_only_document, to_documents
-from converters.conll_write import Written, write_conll, write_tagged
+from converters.conll_write import Sentences, Written, write_conll, write_tagged
 from converters.sidecar import SidecarError
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ConllOptions",
     "ConllSentence",
     "Layout",
+    "Sentences",
     "SidecarError",
     "Written",
     "detect_layout",

@@ -148,11 +148,11 @@ class Layout:
 
 
 def split_row(line: str, separator: str) -> list[str]:
-    """Split a line, without its line end, into columns; a blank line has none, and empty last columns are left out."""
+    """Split a line, without its line end, into columns, without empty last ones; a blank line has none."""
     if separator == SPACE and line.isprintable():  # then it has no tab, and no space but U+0020
         return line.split()
     visible = line.strip(" \t")
-    if not visible:
+    if not visible or visible.isspace():
         return []
     if separator == SPACE:
         return _BLANKS.split(visible)

@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from converters.bio import OUTSIDE, Loss, Tagged, spans_to_tags, split_tag
 from converters.conll_layout import HEADER, HEADER_ROW, as_column
@@ -30,6 +31,8 @@ from converters.words import Tokenizer
 from converters.words import words as unicode_words
 
 logger = logging.getLogger(__name__)
+
+Sentences = bool | Literal["lines"]
 
 _WHITESPACE = re.compile(r"\s")
 
@@ -59,7 +62,7 @@ def write_conll(
     *,
     sidecar: Writable | None = None,
     tokenizer: Tokenizer = unicode_words,
-    sentences: bool = True,
+    sentences: Sentences = True,
     language: str = "en",
     labels: Iterable[str] = (),
     on_loss: Callable[[Document, Loss], None] | None = None,
@@ -67,12 +70,13 @@ def write_conll(
     """Write documents as CoNLL-2003, one after the other; at most one is in memory.
 
     ``-DOCSTART- -X- O O`` and an empty line before each document, ``token -X- _ TAG`` for each word, an empty line
-    after each sentence. ``sentences=False`` writes each document as one sentence; ``language`` is used to find sentence
-    ends, unless the document has a sentence per line. Whitespace, control characters and lone surrogates inside a token
-    become U+FFFD and whitespace inside a label becomes ``_``, so that every row has four columns and can be encoded as
-    UTF-8. Labels stay distinct; in files that are written in parts they are the same in every part if ``labels`` lists
-    all of them. ``sidecar`` gets the lines from which documents can be restored exactly (see `converters.sidecar`).
-    ``on_loss`` is called for every span that cannot become tags; without it they are counted in one warning of the log.
+    after each sentence. ``sentences=False`` writes each document as one sentence, ``sentences="lines"`` each line;
+    ``language`` is used to find sentence ends, unless the document has a sentence per line. Whitespace, control
+    characters and lone surrogates inside a token become U+FFFD and whitespace inside a label becomes ``_``, so that
+    every row has four columns and can be encoded as UTF-8. Labels stay distinct; in files that are written in parts
+    they are the same in every part if ``labels`` lists all of them. ``sidecar`` gets the lines from which documents can
+    be restored exactly (see `converters.sidecar`). ``on_loss`` is called for every span that cannot become tags;
+    without it they are counted in one warning of the log.
 
     Open streams with ``encoding="utf-8", newline="\\n"``. Source: https://aclanthology.org/W03-0419
     """
@@ -107,10 +111,10 @@ def write_tagged(documents: Iterable[TaggedDocument], stream: Writable) -> None:
 
 
 def _cuts(
-    document: Document | TaggedDocument, tagged: Tagged | TaggedDocument, sentences: bool, language: str
+    document: Document | TaggedDocument, tagged: Tagged | TaggedDocument, sentences: Sentences, language: str
 ) -> Sequence[range]:
     """Split a document into sentences; a text without words has none."""
-    if sentences and document.sentence_per_line:
+    if sentences == "lines" or (sentences and document.sentence_per_line):
         return split_lines(tagged.words, tagged.tags, document.text)
     if sentences:
         return split_sentences(tagged.words, tagged.tags, document.text, language=language)

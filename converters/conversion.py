@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
 from converters.bio import Loss
-from converters.conll import Written, write_conll
+from converters.conll import Sentences, Written, write_conll
 from converters.cores import usable_cores
 from converters.document import Document
 from converters.export_file import load_rest, numbered_tasks
@@ -32,7 +32,7 @@ class Reading:
     """
 
     tokenizer: str = "unicode"
-    sentences: bool = True
+    sentences: Sentences = True
     annotator: str | None = None
     agreement: bool = False
     unreadable: Unreadable = "leave out"

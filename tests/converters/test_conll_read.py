@@ -238,6 +238,13 @@ def test_sidecar_of_another_file_is_an_error_that_names_the_document(conll: str,
         restored(conll, sidecar)
 
 
+def test_sidecar_keeps_the_text_of_a_task_and_that_lines_are_sentences() -> None:
+    document = Document("7", "U.S. wins .\nYes", (Span(0, 4, "X"),), text_name="left", sentence_per_line=True)
+    [restored_document] = there_and_back(document)
+    assert restored_document == document
+    assert restored_document.sentence_per_line
+
+
 def test_sidecar_has_one_line_a_document(tmp_path: Path) -> None:
     path = tmp_path / "out.conll.jsonl"
     with path.open("w", encoding="utf-8", newline="\n") as sidecar:

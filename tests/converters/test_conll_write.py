@@ -4,6 +4,7 @@ import io
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,14 @@ def test_sentences_are_parted_by_an_empty_line_unless_told_otherwise() -> None:
     stream = io.StringIO()
     write_conll([document], stream, sentences=False)
     assert stream.getvalue() == header + rows[0] + rows[1] + "\n"
+
+
+def test_lines_are_sentences_where_that_is_wanted() -> None:
+    documents, lines = [Document("1", "Nice. Go\nnow")], "Nice -X- _ O\n. -X- _ O\nGo -X- _ O\n\nnow -X- _ O\n\n"
+    stream = io.StringIO()
+    write_conll(documents, stream, sentences="lines")
+    assert stream.getvalue().partition("\n\n")[2] == lines
+    assert written(replace(documents[0], sentence_per_line=True)).partition("\n\n")[2] == lines
 
 
 def test_header_as_a_token_is_written_as_another() -> None:

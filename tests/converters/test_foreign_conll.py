@@ -161,6 +161,8 @@ def test_bare_tags_take_the_label_that_is_given() -> None:
         ("Ana B-PER\n\ufeff\t\nBo B-PER\n", ["Ana", "Bo"]),
         ("Ana B-PER\n\n\ufeffBo B-PER\n", ["Ana", "Bo"]),
         ("\ufeff-DOCSTART- O\n\nAna O\n\n\ufeff-DOCSTART- O\n\nBo B-PER\n", ["Ana", "Bo"]),
+        ("Ana B-PER\n\u00a0\nBo B-PER\n", ["Ana", "Bo"]),
+        ("Ana\tB-PER\n\x0c\nBo\tB-PER\n", ["Ana", "Bo"]),
         ("Ana B-PER\rleft O\r\rBo B-PER\r", ["Ana left", "Bo"]),
     ],
 )

@@ -27,7 +27,7 @@ DOCUMENTS = [
     Document("a/1", "great pizza by Ann", (Span(6, 11, "Dish", 0.5), Span(15, 18, "PER", 1.0))),
     Document("2", "🍣🍕 great\r\nCrêpes 👨‍👩‍👧 日本語", (Span(0, 2, "Dish", 0.0), Span(10, 16, "R&D <x>"))),
     Document("3", "overlaps are kept", (Span(0, 8, "Dish"), Span(4, 12, "R&D <x>"), Span(0, 8, "PER"))),
-    Document("4", "nothing here"),
+    Document("4", "nothing here\nat all", sentence_per_line=True),
     Document("5", "spoilt \x00 and \ud83d here", (Span(15, 19, "Dish"), Span(0, 6, "Unheard of"))),
     Document("6", " \t edges  ", (Span(0, 10, "Dish"),)),
 ]
@@ -86,6 +86,7 @@ def test_every_region_and_the_source_of_a_task_are_in_the_export(site: Site) -> 
     tasks = site.api("GET", f"/api/projects/{project}/export?exportType=JSON")
     assert sum(len(task["annotations"][0]["result"]) for task in tasks) == REGIONS
     assert [task["meta"]["source_id"] for task in tasks] == [document.id for document in STORED]
+    assert [task["meta"].get("sentences") for task in tasks] == [None, None, None, "lines", None, None]
 
 
 def test_predictions_are_accepted_with_every_region_and_score(site: Site) -> None:
