@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from huggingface_hub import ModelCard
 
 from backend.evaluation.evaluate import Metrics, score
 from backend.training.model_card import model_card
+from tests.backend.lossy import LOSSY, WHOLE
 
 GOLD = ["B-Dish", "I-Dish", "B-Place", "O"]
 
@@ -209,6 +211,17 @@ def test_lost_regions_are_counted_with_the_reason() -> None:
     assert "Left out: 1 region with labels that this model lacks." in data
     assert "Left out: 1,200 regions that overlap another region or contain no word." in data
     assert "Left out" not in section(card(None), "Data")
+
+
+def test_card_says_what_became_of_the_regions() -> None:
+    info = INFO | {"conversion": replace(LOSSY, unknown_labels={"per_son|*": 30}).to_dict()}
+    data = section(model_card(info, validation=None, test=None), "Data")
+    assert "378 of 412 regions of 120 labelled tasks (2 tasks could not be read) are used." in data
+    assert r"Not learnt: 30 regions carry the label per\_son\|\*, which the configuration no longer has" in data
+    assert "other reasons: overlaps another region (4)" in data
+    whole = section(model_card(INFO | {"conversion": WHOLE.to_dict()}, validation=None, test=None), "Data")
+    assert "all 412 regions of 120 labelled tasks are used." in whole
+    assert "Not learnt" not in whole
 
 
 def test_training_is_described() -> None:
