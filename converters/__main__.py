@@ -10,8 +10,9 @@ import sys
 
 from converters import commands
 from converters.commands import ConllFile, NothingConverted
-from converters.conll import ConllOptions
+from converters.conll import ConllOptions, Sentences
 from converters.conversion import Reading
+from converters.label_studio import Unreadable
 from converters.report import ConversionReport
 from converters.stats import Stats
 from converters.words import TOKENIZERS
@@ -90,9 +91,27 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for reading tasks and for the report."""
     parser.add_argument("--report", metavar="REPORT.json", help="write every problem, by task, to this file")
     parser.add_argument("--tokenizer", choices=sorted(TOKENIZERS), default="unicode")
-    parser.add_argument("--no-sentences", action="store_true", help="write each document as one sentence")
+    sentences = parser.add_mutually_exclusive_group()
+    sentences.add_argument("--no-sentences", action="store_true", help="write each document as one sentence")
+    per_line = "each line of a text is a sentence (in texts from conll-to-label-studio this is so without the option)"
+    sentences.add_argument("--sentence-per-line", action="store_true", help=per_line)
     parser.add_argument("--annotator", metavar="ID", help="use only this person's annotations (id or e-mail)")
     parser.add_argument("--agreement", action="store_true", help="use the majority of all annotators, word by word")
+    parser.add_argument(
+        "--unknown-labels", choices=("leave-out", "keep"), default="leave-out",
+        help="texts with labels that the configuration lacks: leave them out and name them (default), or keep these",
+    )  # fmt: skip
+    parser.add_argument(
+        "--map-label", metavar="OLD=NEW", action="append", default=[], type=_pair,
+        help="read regions with the label OLD, which the configuration no longer has, as NEW; may be repeated",
+    )  # fmt: skip
+
+
+def _pair(value: str) -> tuple[str, str]:
+    old, equals, new = value.partition("=")
+    if not (old and equals and new):
+        raise argparse.ArgumentTypeError(f"{value!r} is no mapping: use OLD=NEW, for example Person=PERSON")
+    return old, new
 
 
 def _add_conll_options(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +129,13 @@ def _conll_file(options: argparse.Namespace) -> ConllFile:
 
 
 def _to_conll(options: argparse.Namespace) -> None:
-    how = Reading(options.tokenizer, not options.no_sentences, options.annotator, options.agreement)
+    unreadable: Unreadable = "keep labels" if options.unknown_labels == "keep" else "leave out"
+    sentences: Sentences = "lines" if options.sentence_per_line else not options.no_sentences
+    how = Reading(options.tokenizer, sentences, options.annotator, options.agreement, unreadable)
     try:
-        written, report = commands.label_studio_to_conll(options.source, options.target, config=options.config, how=how)
+        written, report = commands.label_studio_to_conll(
+            options.source, options.target, config=options.config, renamed=dict(options.map_label), how=how
+        )
     except NothingConverted as error:
         _write_report(options, error.report)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,15 +65,26 @@ class ConllTasks(NamedTuple):
 
 
 def label_studio_to_conll(
-    source: str, target: str, *, config: str | None = None, how: Reading | None = None
+    source: str,
+    target: str,
+    *,
+    config: str | None = None,
+    renamed: Mapping[str, str] | None = None,
+    how: Reading | None = None,
 ) -> tuple[Written, ConversionReport]:
-    """Convert an export file; without a ``config`` file the export is read twice, first to infer the configuration."""
+    """Convert an export file; without a ``config`` file the export is read twice, first to infer the configuration.
+
+    ``renamed`` maps labels of annotations to those of the configuration that replace them.
+    """
+    renamed = renamed or {}
     if config is not None:
-        return _convert(source, target, Conversion(read_config(config), how or Reading()))
+        label_config = read_config(config)
+        targets = {old: label_config.target_of(old, new) for old, new in renamed.items()}
+        return _convert(source, target, Conversion(label_config.with_renamed(targets), how or Reading()))
     with rereadable(source) as file:
         with reading(file) as stream:
             _check_json(stream)
-            inferred = infer_config(progress(load_tasks(stream), "tasks read"))
+            inferred = infer_config(progress(load_tasks(stream), "tasks read"), renamed=renamed)
         return _convert(file, target, Conversion(inferred, how or Reading()))
 
 

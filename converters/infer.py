@@ -17,13 +17,15 @@ class CannotInfer(ValueError):
     """The configuration cannot be inferred from this export; the message says why and gives the remedy."""
 
 
-def infer_config(tasks: Iterable[dict[str, Any]]) -> LabelConfig:
+def infer_config(tasks: Iterable[dict[str, Any]], *, renamed: Mapping[str, str] | None = None) -> LabelConfig:
     """Infer from all tasks of an export: texts, controls and labels from the regions, fields from the data.
 
     The field of a text is the one in which the words of its regions stand where they were marked. Where regions have no
     words it is the field that is a string in every task; of several the one named ``text``, or another likely name.
-    Raises ``CannotInfer`` where several fields are possible or none is, and where nothing is labelled.
+    Labels in ``renamed`` are replaced by those it maps them to. Raises ``CannotInfer`` where several fields are
+    possible or none is, and where nothing is labelled.
     """
+    renamed = renamed or {}
     texts: dict[str, _Text] = {}
     strings: Counter[str] = Counter()
     count = 0
@@ -34,12 +36,13 @@ def infer_config(tasks: Iterable[dict[str, Any]]) -> LabelConfig:
         contents = _strings(task.get("data"))
         strings.update(contents)
         for result in _label_results(task):
-            _text_of(result, texts).add(result, contents)
+            _text_of(result, texts).add(result, contents, renamed)
     labelled = {name: text for name, text in texts.items() if any(text.controls.values())}
     if not labelled:
         raise CannotInfer("No task has a labelled region: pass the project's labelling configuration with --config.")
     fields = {name: _field(text, strings, count) for name, text in labelled.items()}
-    return LabelConfig(tuple(_labelled_text(name, labelled, fields) for name in _first_of_each(fields)))
+    config = LabelConfig(tuple(_labelled_text(name, labelled, fields) for name in _first_of_each(fields)))
+    return config.with_renamed(renamed)
 
 
 @dataclass(slots=True)
@@ -49,10 +52,10 @@ class _Text:
     controls: dict[str, dict[str, None]] = field(default_factory=dict)
     fitting: Counter[str] = field(default_factory=Counter)
 
-    def add(self, result: dict[str, Any], contents: Mapping[str, str]) -> None:
+    def add(self, result: dict[str, Any], contents: Mapping[str, str], renamed: Mapping[str, str]) -> None:
         labels = self.controls.setdefault(str(result.get("from_name")), {})
         value = result["value"]
-        labels.update(dict.fromkeys(label for label in value["labels"] if isinstance(label, str)))
+        labels.update({renamed.get(label, label): None for label in value["labels"] if isinstance(label, str)})
         if isinstance(value.get("text"), str) and len(contents) > 1:
             offsets = value["start"], value.get("end"), value["text"]
             places = {key: locate(content, *offsets) for key, content in contents.items()}

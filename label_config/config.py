@@ -177,6 +177,24 @@ class LabelConfig:
         )
         return replace(self, texts=texts)
 
+    def target_of(self, old: str, new: str) -> str:
+        """The label that annotations with the label ``old`` are to be read as, if ``new`` is its name, value or alias.
+
+        Raises ``ValueError``, with a sentence, if ``new`` is not a label of the configuration, or ``old`` is one.
+        """
+        labels = ", ".join(self.labels)
+        target = self._label_named(new)
+        if target is None:
+            raise ValueError(f"The configuration has no label {new!r}, use one of its labels: {labels}.")
+        if not old or self._label_named(old) is not None:
+            raise ValueError(
+                f"{old!r} is a label of the configuration: give a label that it no longer has. Its labels: {labels}."
+            )
+        return target
+
+    def _label_named(self, name: str) -> str | None:
+        return next((label for text in self.texts if (label := text.label_named(name)) is not None), None)
+
     def text(self, name: object) -> LabelledText | None:
         """The labelled Text of that name, or ``None``."""
         return self._texts.get(name) if isinstance(name, str) else None

@@ -64,24 +64,15 @@ def changed_label_map(project: Project, old: str, new: str | None) -> dict[str, 
 
 def check_mapping(config: LabelConfig, old: str, new: str) -> str:
     """The name in results of the label ``new``; raises `UnusableMapping` if ``old`` cannot be read as it."""
-    labels = ", ".join(config.labels)
-    target = _named(config, new)
-    if target is None:
-        raise UnusableMapping(f"The configuration has no label {new!r}, use one of its labels: {labels}.")
-    if not old or _named(config, old) is not None:
-        raise UnusableMapping(
-            f"{old!r} is a label of the configuration: give a label that it no longer has. Its labels: {labels}."
-        )
-    return target
+    try:
+        return config.target_of(old, new)
+    except ValueError as error:
+        raise UnusableMapping(str(error)) from None
 
 
 def _why_ignored(config: LabelConfig | None, old: str, new: str) -> str | None:
     if config is None:
         return "the configuration is not supported"
-    if _named(config, old) is not None:
+    if any(text.label_named(old) is not None for text in config.texts):
         return f"the configuration has a label {old}"
     return None if new in config.labels else f"the configuration has no label {new}"
-
-
-def _named(config: LabelConfig, name: str) -> str | None:
-    return next((label for text in config.texts if (label := text.label_named(name)) is not None), None)

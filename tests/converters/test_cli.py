@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from converters import read_conll
 from converters.__main__ import main
 from label_config import LabelConfig, template
 
@@ -165,6 +166,8 @@ def test_line_ends_of_other_texts_end_no_sentence(config: Path, tmp_path: Path) 
     arguments = ["label-studio-to-conll", str(tmp_path / "e.json"), str(tmp_path / "o.conll"), "--config", str(config)]
     assert main(arguments) == 0
     assert tokens_of(tmp_path / "o.conll") == [["a", "soft", "line", "break"]]
+    assert main([*arguments, "--sentence-per-line"]) == 0
+    assert tokens_of(tmp_path / "o.conll") == [["a", "soft"], ["line", "break"]]
 
 
 def test_what_was_read_and_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,6 +241,16 @@ def test_stats_count_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture
         (["conll-to-label-studio", "{tmp}/none.conll", "{tmp}/o.json"], "none.conll: No such file"),
         (["label-studio-to-conll", "{tmp}/unlabelled.json", "{tmp}/o.conll", "--config", "{tmp}/c.xml"], "1 unlabeled"),
         (["label-studio-to-conll", "{tmp}/unknown.json", "{tmp}/o.conll", "--config", "{tmp}/c.xml"], "'Nope'"),
+        (
+            [
+                "label-studio-to-conll",
+                "{tmp}/unknown.json",
+                "{tmp}/o.conll",
+                "--config={tmp}/c.xml",
+                "--map-label=Nope=No",
+            ],
+            "no label 'No', use one of its labels: Amenity",
+        ),
         (["label-studio-to-conll", "{tmp}/export.csv", "{tmp}/o.conll"], "Label Studio's CSV export"),
         (["label-studio-to-conll", "{tmp}/good.conll", "{tmp}/o.conll"], "conll-to-label-studio reads it"),
         (["label-studio-to-conll", "{tmp}/c.xml", "{tmp}/o.conll"], "give it as --config"),
@@ -270,6 +283,28 @@ def test_a_failure_is_one_sentence_and_leaves_no_file(
     assert says in error
     assert error.count("\n") == 1
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "tags"),
+    [
+        ([], ["O O", "B-Dish O"]),
+        (["--unknown-labels", "keep"], ["B-Nope O", "O O", "B-Dish O"]),
+        (["--map-label", "Nope=Cuisine"], ["B-Cuisine O", "O O", "B-Dish O"]),
+    ],
+)
+def test_text_with_an_unknown_label_is_left_out_kept_or_mapped(
+    options: list[str], tags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export, config, conll = tmp_path / "e.json", tmp_path / "c.xml", tmp_path / "o.conll"
+    tasks = [task(9, "sushi here", (0, 5, "Nope")), task(10, "nothing here"), task(11, "ramen here", (0, 5, "Dish"))]
+    export.write_text(json.dumps(tasks))
+    config.write_text(template("restaurant"))
+    assert main(["label-studio-to-conll", str(export), str(conll), "--config", str(config), *options]) == 0
+    with conll.open() as stream:
+        sentences = [sentence for document in read_conll(stream) for sentence in document.sentences]
+    assert [" ".join(sentence.tags) for sentence in sentences] == tags
+    assert "Nope" in capsys.readouterr().err
 
 
 def test_an_export_with_several_text_fields_asks_for_the_config(

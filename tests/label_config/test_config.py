@@ -153,6 +153,25 @@ def test_annotations_name_a_label_by_name_value_alias_or_earlier_name() -> None:
     assert config.texts[0].label_named("Place") is None
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Human", "Person", None),
+        ("Human", "PER", None),
+        ("Human", "ORG", "no label 'ORG', use one of its labels: PER, LOC"),
+        ("Person", "LOC", "'Person' is a label of the configuration"),
+        ("", "LOC", "'' is a label"),
+    ],
+)
+def test_only_a_label_that_is_gone_can_be_mapped_to_one_that_is_there(old: str, new: str, says: str | None) -> None:
+    config = labels('<Label value="Person" alias="PER"/>', '<Label value="LOC"/>')
+    if says is None:
+        assert config.target_of(old, new) == "PER"
+    else:
+        with pytest.raises(ValueError, match=says):
+            config.target_of(old, new)
+
+
 def test_text_may_be_behind_an_address() -> None:
     config = LabelConfig.from_xml(view(LABELS, '<Text name="text" value="$url" valueType="url"/>'))
     assert config.texts[0].is_url
