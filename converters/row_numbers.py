@@ -16,6 +16,10 @@ _RANGE = re.compile(r"[0-9]+[-.][0-9]+")
 # What follows a number that is a word: its part of speech, or a placeholder.
 _OF_A_NUMBER = frozenset(("CD", "NUM", "CARD", "MC", "M", "Z", "NN", "SYM", "-X-", "X", "_", "-", "*", "O"))
 
+# In a file of so few rows, any parts of speech make words of the numbers before them.
+_CERTAIN_ROWS = 3
+_PART_OF_SPEECH = re.compile(r"[A-Z$]{2,5}|[^\w\s]+")
+
 # A count with a few gaps is still one: rows were deleted.
 _SHARE = 0.9
 
@@ -60,6 +64,7 @@ def _numbers(sentences: _Sentences) -> list[list[int]] | None:
     numbers = [row[0] for sentence in rows for row in sentence]
     if not numbers or not all(number.isascii() and number.isdigit() for number in numbers):
         return None
-    if {row[1] for sentence in rows for row in sentence} <= _OF_A_NUMBER:
+    following = {row[1] for sentence in rows for row in sentence}
+    if following <= _OF_A_NUMBER or (len(numbers) < _CERTAIN_ROWS and all(map(_PART_OF_SPEECH.fullmatch, following))):
         return None
     return [[int(row[0]) for row in sentence] for sentence in rows]

@@ -67,6 +67,7 @@ def test_count_of_rows_with_a_gap_is_still_one() -> None:
         ("1 -X- _ O\n2 -X- _ B-NUM\n", "1 2"),
         ("12 twelve B-NUM\n5 five O\n7 seven O\n", "12 5 7"),
         ("B-X 1\nO 2\nO 3\n", "1 2 3"),
+        ("1 NNP B-X\n", "1"),
     ],
 )
 def test_words_that_are_numbers_stay_words(content: str, expected: str) -> None:
