@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
+from backend.evaluation.verdict import describe
 from backend.label_studio.connect import connect
 from backend.loop import UNTRAINED
 from backend.store.models import LIVE
@@ -23,6 +25,16 @@ from tests.site import CONFIG, THRESHOLD, Site, free_port
 pytestmark = pytest.mark.label_studio
 
 NewProject = Callable[..., Connected]
+
+
+def dashboard_page(site: Site, project: Connected) -> str:
+    assert site.settings.basic_auth_user
+    assert site.settings.basic_auth_pass
+    return httpx.get(
+        f"{site.places.backend_url}/projects/{project.uid}/",
+        headers={"Accept": "text/html"},
+        auth=(site.settings.basic_auth_user, site.settings.basic_auth_pass.get_secret_value()),
+    ).text
 
 
 # Connecting
@@ -109,6 +121,36 @@ def test_run_of_a_project_without_labels_fails_with_a_reason(site: Site, project
     assert done.state == "failed"
     assert "label" in (done.error or "")
     assert site.loop.store.projects.get(project.uid).current_version is None
+
+
+def test_good_version_keeps_serving_until_a_renamed_label_is_mapped(
+    site: Site, new_project: NewProject, version_folder: Path
+) -> None:
+    project = new_project(labelled=True)
+    site.publish(project.remote, "ner-v1", version_folder)
+    site.loop.promote(project.uid, "ner-v1", actor="test")
+    renamed = CONFIG.replace("Cuisine", "CUISINE")
+    site.api("PATCH", f"/api/projects/{project.id}", json={"label_config": renamed})
+
+    done = project.wait_for_end(site.loop.train(project.uid, reason="test"))
+    assert (done.state, done.version) == ("finished", "ner-v2"), done.error
+    overview = site.loop.overview(project.uid)
+    assert overview.project.current_version == "ner-v1"
+    assert overview.conversion is not None
+    lost = overview.conversion.unknown_labels["Cuisine"]
+    assert overview.conversion.total.lost_regions == lost > 0
+    assert overview.latest is not None
+    assert f"{lost} regions carry the label Cuisine, which ner-v1 knows" in describe(overview.latest)
+    assert f"{lost} of {overview.conversion.total.regions} regions are not used" in dashboard_page(site, project)
+
+    site.loop.map_label(project.uid, "Cuisine", "CUISINE")
+    done = project.wait_for_end(site.loop.train(project.uid, reason="test"))
+    assert (done.state, done.version) == ("finished", "ner-v3"), done.error
+    overview = site.loop.overview(project.uid)
+    assert overview.project.current_version == "ner-v3"
+    assert overview.conversion is not None
+    assert overview.conversion.total.lost_regions == 0
+    project.wait_for_predictions("ner-v3")
 
 
 # Predictions
