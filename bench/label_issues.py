@@ -155,8 +155,18 @@ def by_confidence(
         for span in document.spans:
             inside = [chosen[number] for number, word in enumerate(document.words) if overlap(word, span)]
             confidence = float(np.exp(np.mean(inside)))
-            text = document.text[span.start : span.end]
-            candidates.append(IssueCandidate(document.id, text, span, (), "wrong label", "", 1.0 - confidence))
+            candidates.append(
+                IssueCandidate(
+                    document=document.id,
+                    text_name=document.text_name,
+                    text=document.text[span.start : span.end],
+                    given=span,
+                    predicted=(),
+                    kind="wrong label",
+                    view="",
+                    score=1.0 - confidence,
+                )
+            )
     return sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
 
 
