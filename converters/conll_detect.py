@@ -19,11 +19,9 @@ _TAG_NAMES = (
     *("iob", "bio", "iob_tag", "bio_tag"),
     *("tag", "tags", "label", "labels", "type", "class", "slot", "gold"),
 )
-_OTHER_NAMES = ("pos", "pos_tag", "postag", "upos", "xpos", "lemma", "chunk", "chunk_tag", "id", "idx", "index", "#")
-_NAMES = {*_TOKEN_NAMES, *_TAG_NAMES, *_OTHER_NAMES, *SENTENCE_NAMES}
 
-# The chunks of CoNLL-2000, which CoNLL-2003 has beside its entities.
-_CHUNKS = frozenset(("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"))
+# The chunks of CoNLL-2000, which CoNLL-2003 has beside its entities, in English and in German.
+_CHUNKS = frozenset(("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "PC", "VC"))
 
 _Line = tuple[int, str]
 _Row = Sequence[str]
@@ -113,12 +111,11 @@ def _sentences(lines: Sequence[_Line]) -> tuple[list[list[_Line]], list[str]]:
 
 
 def _column_names(line: str) -> tuple[str, ...]:
-    """The names of the columns if a row names them: it names the tokens and the tags, or has only usual names."""
+    """The names of the columns if a row names them: those of the tokens and of the tags, and holds no tag."""
     columns = split_row(line, TAB if TAB in line else SPACE)
     names = [column.lower() for column in columns]
     named = not {*_TOKEN_NAMES}.isdisjoint(names) and not {*_TAG_NAMES}.isdisjoint(names)
-    usual = len(names) > 2 or _NAMES.issuperset(names)
-    return tuple(columns) if named and usual and not any(map(is_tag, columns)) else ()
+    return tuple(columns) if named and not any(map(is_tag, columns)) else ()
 
 
 def _layout(head: _Head, options: ConllOptions) -> Layout:
@@ -259,7 +256,7 @@ def _tags(layout: Layout, lines: Sequence[_Line]) -> Iterator[list[str]]:
             if tags and certain:
                 yield tags
             tags, certain = [], True
-        elif not (layout.is_range(columns) or (not tags and layout.comments and layout.is_comment(columns))):
+        elif not layout.is_left_out(columns, begins=not tags):
             tag = layout.form.plain(columns[layout.tag_column]) if len(columns) == layout.columns else None
             certain = certain and tag is not None
             tags.append(tag or "")

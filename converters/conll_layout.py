@@ -89,6 +89,12 @@ class Layout:
         """Split a line, without its line end, into columns; a blank line has none."""
         return split_row(line, self.separator)
 
+    def is_left_out(self, columns: Sequence[str], *, begins: bool) -> bool:
+        """Whether a row holds no word: a range, or, where a sentence ``begins``, a comment or the columns' names."""
+        if begins and ((self.comments and self.is_comment(columns)) or self._are_names(columns)):
+            return True
+        return self.numbered and is_range(columns[0])
+
     def is_comment(self, columns: Sequence[str]) -> bool:
         """Whether a row at the beginning of a sentence is a comment: it begins with ``#`` and cannot hold a word.
 
@@ -108,10 +114,6 @@ class Layout:
         plain = self.form.plain(value)
         return plain is not None and (not self.types or plain == "O" or value in self.types)
 
-    def is_range(self, columns: Sequence[str]) -> bool:
-        """Whether a row of a numbered file is no word (CoNLL-U): its number is ``1-2`` or ``3.1``."""
-        return self.numbered and is_range(columns[0])
-
     def is_readable(self, columns: Sequence[str]) -> bool:
         """Whether a row with too many or too few columns has certainly its token and its tag in the usual columns.
 
@@ -124,6 +126,9 @@ class Layout:
             and self.form.plain(columns[self.tag_column]) is not None
             and not any(self.is_known_tag(column) for column in columns[self.columns :])
         )
+
+    def _are_names(self, columns: Sequence[str]) -> bool:
+        return " ".join(columns).split() == " ".join(self.names).split()
 
     def describe(self) -> str:
         """Which columns are read, and how, in plain sentences; columns count from 1."""

@@ -142,7 +142,7 @@ def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[t
         columns = split_row(line, separator)
         if columns and not (is_plain and len(columns) == usual and line[0] != "#") and not is_header(columns):
             begins = not before or is_header(before)
-            if _is_no_row(columns, begins, layout):
+            if layout.is_left_out(columns, begins=begins):
                 continue
             _check_columns(number, line, columns, layout)
             if layout.sentence_column is not None and (name := columns[layout.sentence_column]):
@@ -151,17 +151,6 @@ def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[t
                 sentence = name
         before = columns
         yield number, columns
-
-
-def _is_no_row(columns: Sequence[str], begins: bool, layout: Layout) -> bool:
-    """Whether a row holds no word: a comment or the names of the columns, before a sentence, or a range of words."""
-    if begins and ((layout.comments and layout.is_comment(columns)) or _are_names(columns, layout)):
-        return True
-    return layout.is_range(columns)
-
-
-def _are_names(columns: Sequence[str], layout: Layout) -> bool:
-    return " ".join(columns).split() == " ".join(layout.names).split()
 
 
 def _check_columns(number: int, line: str, columns: Sequence[str], layout: Layout) -> None:

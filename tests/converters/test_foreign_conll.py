@@ -99,6 +99,11 @@ def test_row_of_names_is_left_out(names: str) -> None:
     assert texts(f"{names}\nAna B-PER\nleft O\n\nBo B-PER\n") == ["Ana left", "Bo"]
 
 
+def test_scheme_is_that_of_the_rows_below_the_names() -> None:
+    [document] = read_conll(io.StringIO("word tag\nAna I-PER\nLopez I-PER\nat O\n"))
+    assert (document.layout and document.layout.scheme, document.sentences[0].repaired) == ("IOB1", 0)
+
+
 def test_row_of_names_chooses_the_columns() -> None:
     assert entities("tag\tword\tnote\nB-PER\tAna\tO\nO\tleft\tO\n") == [("Ana", "PER")]
     assert entities("Word NER Pred\nAna B-PER O\nleft O B-LOC\n") == [("Ana", "PER")]
