@@ -8,7 +8,7 @@ from typing import Any
 
 from converters.report import ConversionReport, Problem
 
-MAX_UNKNOWN_LABELS = 100
+MAX_UNKNOWN_LABELS = 1000
 """Unknown labels that are kept, the most frequent ones."""
 
 _NAMED_LABELS = 5
@@ -92,7 +92,9 @@ class Conversion:
             held_out=_use(held_out),
             losses=tuple(kind for kind in kinds if kind.problem not in repaired),
             repairs=tuple(kind for kind in kinds if kind.problem in repaired),
-            unknown_labels=dict(report.unknown_labels.most_common(MAX_UNKNOWN_LABELS)),
+            unknown_labels={
+                _encodable(label): number for label, number in report.unknown_labels.most_common(MAX_UNKNOWN_LABELS)
+            },
             texts_left_out=report.left_out,
         )
 
@@ -177,8 +179,13 @@ def _use(report: ConversionReport) -> Use:
 
 
 def _kind(report: ConversionReport, problem: Problem) -> Kind:
-    examples = tuple(Example(issue.task, issue.detail) for issue in report.examples(problem))
+    examples = tuple(Example(_encodable(issue.task), _encodable(issue.detail)) for issue in report.examples(problem))
     return Kind(problem.value, problem.words, report.problems()[problem], examples)
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which JSON may hold and UTF-8 may not, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_kind(values: Mapping[str, Any]) -> Kind:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,3 +114,12 @@ def test_label_of_several_lines_stays_in_its_sentence() -> None:
     [sentence] = Conversion(unknown_labels={"a\nb" + "c" * 100: 1}).loss_sentences()
     assert sentence.startswith("1 region carries the label a bccc")
     assert len(sentence) < 160
+
+
+def test_label_that_utf_8_cannot_hold_is_escaped() -> None:
+    strange = report()
+    strange.unknown_labels["Per\ud800son"] = 1
+    strange.note(Problem.UNKNOWN_LABEL, "\ud800", "\ud800")
+    conversion = Conversion.from_reports([strange], held_out=report())
+    assert conversion.loss_sentences()[0].startswith(r"1 region carries the label Per\ud800son, which")
+    assert json.dumps(conversion.to_dict(), ensure_ascii=False).encode()

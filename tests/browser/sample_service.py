@@ -19,6 +19,7 @@ from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
 from backend.store.models import Annotation, Change, Decision, LabelIssue, Project, Promotion, Review, Run, Version
+from tests.backend.lossy import LOSSY
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -85,8 +86,10 @@ def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
     ]
     with loop.store._database.write() as session:
         session.add_all(rows)
+        session.get_one(Run, run_id).conversion = LOSSY.to_dict()
         project = session.get_one(Project, uid)
         project.current_version = f"ner-v{len(_HISTORY)}"
+        project.label_map = {"Town": "Location", "Wine": "Drink"}
         project.created_at = now - 10 * 24 * _HOUR
     loop.store.projects.note_comparison(uid, None)
 

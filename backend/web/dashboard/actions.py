@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from backend.conversion import short
 from backend.errors import BackendError, Conflict, InvalidRequest
 from backend.loop import Loop
 from backend.web.dashboard.blueprint import current_loop, dashboard
@@ -36,8 +37,9 @@ def map_labels(uid: str) -> Response:
         for old, new in chosen.items():
             loop.map_label(uid, old, new)
         run = loop.train(uid, reason="dashboard, renamed labels")
-        mapped = ", ".join(f"{old} is read as {new}" for old, new in chosen.items())
-        return f"{mapped}; run {run.id} is queued."
+        mapped = [f"{short(old)} is read as {short(new)}" for old, new in chosen.items()]
+        more = f", and {len(mapped) - 3} more" if len(mapped) > 3 else ""
+        return f"{', '.join(mapped[:3])}{more}; run {run.id} is queued."
 
     return _perform(uid, map_and_train)
 
@@ -48,7 +50,7 @@ def unmap_label(uid: str) -> Response:
 
     def remove(loop: Loop) -> str:
         loop.map_label(uid, old, None)
-        return f"The mapping of {old} is removed; the next run uses it no more."
+        return f"The mapping of {short(old)} is removed; the next run uses it no more."
 
     return _perform(uid, remove)
 
