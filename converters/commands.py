@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TextIO
 
-from converters.conll import ConllOptions, Written, read_conll, split_only_document, to_documents
+from converters.conll import ConllDocument, ConllOptions, Written, read_conll, split_only_document, to_documents
 from converters.conversion import Conversion, Reading
 from converters.document import Document
 from converters.export_file import load_tasks
@@ -230,8 +230,8 @@ def conll_to_config(source: ConllFile, target: str) -> tuple[list[str], Stats]:
 
 def conll_stats(source: ConllFile) -> Stats:
     """Count what is in a CoNLL file."""
-    with reading_text(source.name, source.encoding) as lines:
-        return count(progress(read_conll(lines, source.options), "documents"))
+    with _conll_documents(source, _sidecar(source)) as documents:
+        return count(progress(documents, "documents"))
 
 
 def _labels(source: ConllFile, sidecar: str | None, stats: Stats | None = None) -> list[str]:
@@ -265,7 +265,14 @@ def _rereadable(source: ConllFile) -> Iterator[ConllFile]:
 def _documents(source: ConllFile, sidecar: str | None, stats: Stats) -> Iterator[Iterator[Document]]:
     """The documents of a CoNLL file, which are counted, with their exact texts if a sidecar is given."""
     with ExitStack() as files:
-        lines = files.enter_context(reading_text(source.name, source.encoding))
-        conll = read_conll(lines, source.options)
+        conll = files.enter_context(_conll_documents(source, sidecar))
         sidecar_lines = files.enter_context(reading_text(sidecar)) if sidecar else None
-        yield to_documents(counted(conll if sidecar else split_only_document(conll), stats), sidecar_lines)
+        yield to_documents(counted(conll, stats), sidecar_lines)
+
+
+@contextmanager
+def _conll_documents(source: ConllFile, sidecar: str | None) -> Iterator[Iterator[ConllDocument]]:
+    """The documents of a CoNLL file as its headers, or its sidecar, separate them."""
+    with reading_text(source.name, source.encoding) as lines:
+        documents = read_conll(lines, source.options)
+        yield documents if sidecar else split_only_document(documents)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from converters.conll import ConllDocument, Layout, split_only_document
+from converters.conll import ConllDocument, Layout
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ _QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}
 def count(documents: Iterable[ConllDocument]) -> Stats:
     """Count documents, sentences, tokens and entities; memory does not grow with their number."""
     stats = Stats()
-    for document in split_only_document(documents):
+    for document in documents:
         stats.add(document)
     return stats
 

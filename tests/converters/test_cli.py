@@ -230,6 +230,18 @@ def test_stats_count_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "tokens" in capsys.readouterr().out
 
 
+def test_document_of_several_sentences_is_counted_as_one_where_a_sidecar_says_so(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.conll"
+    (tmp_path / "e.json").write_text(json.dumps([task(1, "Nice. Go!", (0, 4, "Dish"))]))
+    assert main(["label-studio-to-conll", str(tmp_path / "e.json"), str(out), "--config", str(config)]) == 0
+    assert main(["stats", str(out), "--json"]) == 0
+    Path(f"{out}.jsonl").unlink()
+    assert main(["stats", str(out), "--json"]) == 0
+    assert [json.loads(line)["documents"] for line in capsys.readouterr().out.splitlines()] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
