@@ -33,8 +33,8 @@ from label_config import LabelConfig
 @click.option("--agreement", is_flag=True, help="Use the majority of all annotators, word by word.")
 @click.option(
     "--unknown-labels",
-    type=click.Choice(["leave out", "keep"]),
-    default="leave out",
+    type=click.Choice(["leave-out", "keep"]),
+    default="leave-out",
     show_default=True,
     help="Texts with a label that the configuration does not have: leave them out, or keep the label as it is.",
 )
