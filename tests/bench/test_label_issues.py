@@ -57,7 +57,7 @@ def test_each_kind_changes_what_its_name_says(sample_documents: list[Document]) 
 
 
 def candidate(given: Span | None, predicted: Span, document: str = "1") -> IssueCandidate:
-    return IssueCandidate(document, "", given, (predicted,), "missing" if given is None else "wrong label", "", 0.9)
+    return IssueCandidate(document, "", "", given, (predicted,), "missing" if given is None else "wrong label", "", 0.9)
 
 
 def test_flip_counts_once_however_many_candidates_name_it() -> None:

@@ -94,6 +94,26 @@ def test_task_that_is_a_file_gets_a_prediction_of_its_text(
     assert all(TEXT[value["start"] : value["end"]] == value["text"] for value in values)
 
 
+def test_live_prediction_reads_the_file_while_label_studio_waits(
+    site: Site, project: RemoteProject, version_folder: Path
+) -> None:
+    connect(site.settings, site.label_studio, project.id, site.places.backend_url)
+    site.publish(project, "ner-v1", version_folder)
+    site.loop.registry.promote(project.uid, "ner-v1", actor="test")
+    request = site.loop.store.syncs.pending(project.uid)
+    assert request
+    site.loop.store.syncs.complete(project.uid, request)
+    [task] = site.label_studio.unlabelled_tasks(project.id)
+    site.api(
+        "POST",
+        f"/api/dm/actions?id=retrieve_tasks_predictions&project={project.id}",
+        json={"selectedItems": {"all": False, "included": [task.id]}},
+    )
+    [prediction] = site.api("GET", f"/api/predictions/?task={task.id}")
+    assert prediction["model_version"] == "ner-v1"
+    assert "sushi" in [region["value"]["text"] for region in prediction["result"]]
+
+
 def test_file_that_label_studio_does_not_give_is_named(loader: Callable[[str], TextLoader]) -> None:
     with pytest.raises(TextUnavailable, match="Label Studio answered 403 for the text at '/data/local-files/"):
         loader(TOKEN)("/data/local-files/?d=missing.txt")

@@ -14,7 +14,7 @@ from backend.store import Store
 from backend.store.models import Version
 from backend.worker import Worker
 from tests.backend.commands.conftest import Command
-from tests.backend.fakes import UID, FakeLabelStudio
+from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
 
@@ -42,6 +42,17 @@ def test_every_unlabelled_task_gets_a_prediction(command: Command, studio: FakeL
     assert store.syncs.pending(UID) is None
     assert "0 predictions of ner-v1 stored, 9 were there" in command("preannotate", "--project", "7").stdout
     assert studio.twice == set()
+
+
+def test_texts_at_addresses_are_read(
+    command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.loop.open_text_loader", lambda settings, project: lambda url: f"sushi of {url}")
+    studio.label_config = LABEL_CONFIG.replace('value="$text"', 'value="$text" valueType="url"')
+    studio.texts = {1: "/data/upload/1/menu.txt"}
+    assert command("preannotate", "--project", "7").exit_code == 0
+    [region] = studio.stored[1, "ner-v1"].regions
+    assert (region["value"]["start"], region["value"]["text"]) == (0, "sushi")
 
 
 def test_figures_as_json(command: Command, studio: FakeLabelStudio) -> None:
