@@ -69,7 +69,8 @@ class TaskTexts:
     def offered(self, labels: Collection[str]) -> OfferedLabels | None:
         """The labels that each text offers to a model with these ``labels``; ``None`` where each offers them all."""
         of_each = [None if set(labels) <= set(text.labels) else text.labels for text in self.config.texts]
-        return of_each * (len(self.texts) // len(of_each)) if any(of_each) else None
+        is_restricted = any(offered is not None for offered in of_each)
+        return of_each * (len(self.texts) // len(of_each)) if is_restricted else None
 
 
 def read_texts(tasks: Iterable[Any], config: LabelConfig, *, load: LoadText | None = None) -> TaskTexts:
@@ -93,7 +94,7 @@ def read_texts(tasks: Iterable[Any], config: LabelConfig, *, load: LoadText | No
 def predict_tasks(
     tagger: TextTagger, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] = ()
 ) -> Iterator[list[TaskPrediction]]:
-    """One prediction for each task, in order, a part at a time.
+    """One prediction for each task, in order, a part at a time; no part is empty.
 
     ``marked`` are the regions that an annotator has just drawn on each text of the only task: where there are any, the
     same words elsewhere in that text are predicted too (`suggest`).
@@ -128,5 +129,6 @@ def _predictions(tasks: TaskTexts, parts: Iterable[list[Tagging]]) -> Iterator[l
             of_task = [next(texts) for _ in taggings]
             regions = task_regions(of_task, [tagging.spans for tagging in taggings], tasks.config)
             predictions.append(TaskPrediction(regions, min(tagging.score for tagging in taggings)))
-        yield predictions
         del waiting[:complete]
+        if predictions:
+            yield predictions

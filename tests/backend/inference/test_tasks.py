@@ -94,8 +94,9 @@ def test_region_ids_are_unique_in_a_task() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 100])
 def test_each_task_gets_one_prediction_wherever_parts_end(size: int) -> None:
     tasks = [two("Thai" * (number % 2), "sushi" * (number % 3 > 0)) for number in range(7)]
-    answers = predictions(WordTagger(size), tasks)
-    assert [len(prediction.regions) for prediction in answers] == [0, 2, 1, 1, 1, 2, 0]
+    parts = list(predict_tasks(WordTagger(size), read_texts(tasks, CONFIG)))
+    assert [len(prediction.regions) for part in parts for prediction in part] == [0, 2, 1, 1, 1, 2, 0]
+    assert all(parts)
 
 
 @pytest.mark.parametrize(

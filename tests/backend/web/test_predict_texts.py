@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,15 @@ def test_task_gets_one_result_for_all_its_texts(client: FlaskClient, publish: Pu
     ]
     assert [result["score"] for result in results] == [1 / 8, 1 / 6, 1 / 6, 1.0]
     assert {result["model_version"] for result in results} == {"ner-v1"}
+
+
+def test_text_of_a_part_of_its_own_is_answered(client: FlaskClient, publish: Publish, version_folder: Path) -> None:
+    publish("ner-v1", files=version_folder)
+    long = "so " * 50_000 + "Who makes the best sushi for kids?"
+    results = predict(client, two(long, long), two("find me some Thai food", long))
+    texts = [{(to_name, text) for _, to_name, _, _, text in regions(result)} for result in results]
+    assert [("body", "sushi") in of_task for of_task in texts] == [True, True]
+    assert ("head", "Thai") in texts[1]
 
 
 def test_request_without_any_text_names_all_fields(client: FlaskClient) -> None:
