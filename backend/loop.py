@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from backend.errors import BackendError, Conflict
@@ -125,6 +125,9 @@ class Loop:
         ``marked`` are regions that an annotator has just drawn on each text of the only task.
         """
         name, tagger = self._tagger(uid, version)
+        project = None if set(tagger.labels) <= set(tasks.config.labels) else self.store.projects.find(uid)
+        if project and project.renamed_labels:  # the version may have been trained before labels were renamed
+            tasks = replace(tasks, config=tasks.config.with_renamed(project.renamed_labels))
         return name, predict_tasks(tagger, tasks, marked=marked)
 
     def _tagger(self, uid: str, version: str | None) -> tuple[str, TextTagger]:

@@ -131,6 +131,11 @@ class _TaskReader:
     def read(self, task: dict[str, Any], name: str, chosen: Sequence[Annotation]) -> list[Document]:
         """Read the ``chosen`` annotations of a task, one for each text that has one."""
         texts = self._texts(task, name)
+        if len(texts) == len(chosen) == 1 and (text := texts[0]):
+            usual = self._annotations.usual_spans(chosen[0]["result"], text)
+            if usual is not None:
+                self._report.regions += len(usual)
+                return self._counted([Document(name, text, tuple(usual), sentence_per_line=_has_lines(task))])
         votes = [self._annotations.read(annotation["result"], texts, name) for annotation in chosen]
         documents: list[Document] = []
         for index, text in enumerate(texts):
@@ -140,11 +145,10 @@ class _TaskReader:
                 if (places and not self._mask) or any(vote.is_incomplete for vote in of_text):
                     self._report.left_out += 1
                     continue
-                spans = tuple(of_text[0].spans) if len(of_text) == 1 else _agreed(text, of_text, name, self._report)
+                spans = of_text[0].spans if len(of_text) == 1 else _agreed(text, of_text, name, self._report)
                 names = self._names[index], self._labels[index]
-                documents.append(Document(name, text, spans, places, *names, _has_sentence_per_line(task)))
-        self._count(documents)
-        return documents
+                documents.append(Document(name, text, tuple(spans), places, *names, _has_lines(task)))
+        return self._counted(documents)
 
     def _texts(self, task: dict[str, Any], name: str) -> list[str | None]:
         """The texts of a task; what is missing is recorded."""
@@ -159,22 +163,23 @@ class _TaskReader:
             self._report.note(Problem.NO_TEXT, name, f"{where} under {fields}")
         return texts
 
-    def _count(self, documents: Sequence[Document]) -> None:
+    def _counted(self, documents: list[Document]) -> list[Document]:
         report = self._report
         report.used += bool(documents)
+        report.documents += len(documents)
         for document in documents:
-            report.documents += 1
-            report.negatives += not document.spans and not document.unreadable
+            report.negatives += not (document.spans or document.unreadable)
             report.spans += len(document.spans)
+        return documents
 
 
-def _has_sentence_per_line(task: dict[str, Any]) -> bool:
+def _has_lines(task: dict[str, Any]) -> bool:
     """Whether the task was made from CoNLL, with a sentence on each line (see `converters.tasks`)."""
     meta = task.get("meta")
     return isinstance(meta, dict) and meta.get("sentences") == LINES
 
 
-def _agreed(text: str, votes: Sequence[TextRegions], name: str, report: ConversionReport) -> tuple[Span, ...]:
+def _agreed(text: str, votes: Sequence[TextRegions], name: str, report: ConversionReport) -> Sequence[Span]:
     agreement = agree(text, [vote.spans for vote in votes])
     report.voted_words += agreement.words
     report.disputed_words += agreement.disputed

@@ -49,18 +49,13 @@ class AnnotationReader:
         self._keep_labels = keep_labels
         self._indices = {text.name: index for index, text in enumerate(config.texts)}
         self._controls = [tuple(control.from_name for control in text.controls) for text in config.texts]
-        self._usual = {
-            (control.from_name, text.name): (index, frozenset(text.labels))
-            for index, text in enumerate(config.texts)
-            for control in text.controls
-        }
+        [first, *_] = config.texts
+        self._usual = {(control.from_name, first.name): frozenset(first.labels) for control in first.controls}
 
     def read(self, results: Sequence[Any], texts: Sequence[str | None], task: str) -> list[TextRegions]:
         """Read the results of an annotation of a ``task`` on its ``texts``, which are those of the configuration."""
         read = [TextRegions() for _ in texts]
         for result in results:
-            if self._read_usual(result, texts, read):
-                continue
             if not isinstance(result, dict):
                 self._give_up(read, Problem.MALFORMED, task, f"a result is an object, not {shown(result)}")
             elif not self._is_region(result):
@@ -68,26 +63,31 @@ class AnnotationReader:
             else:
                 self._read_region(result, texts, read, task)
         for regions in read:
-            if len(regions.spans) > 1:
-                regions.spans = _without_repeated(regions.spans)
+            regions.spans = _without_repeated(regions.spans)
             self.report.regions += len(regions.spans) + len(regions.unreadable)
         return read
 
-    def _read_usual(self, result: Any, texts: Sequence[str | None], read: list[TextRegions]) -> bool:
-        """Read a region as the editor makes it; return whether it is one. This saves half of the time of `read`."""
+    def usual_spans(self, results: Sequence[Any], text: str) -> list[Span] | None:
+        """The spans of an annotation of the only text; ``None`` unless all results are as the editor makes them today.
+
+        Gives what `read` gives, in half the time.
+        """
+        spans: list[Span] = []
+        end_of_text, labels_of = len(text), self._usual
         try:
-            index, labels = self._usual[result["from_name"], result["to_name"]]
-            value, text = result["value"], texts[index]
-            start, end, [label] = value["start"], value["end"], value["labels"]
-            if (
-                result["type"] == "labels" and label in labels and type(start) is int and type(end) is int
-                and text and 0 <= start < end <= len(text) and text[start:end] == value["text"]
-            ):  # fmt: skip
-                read[index].spans.append(Span(start, end, label))
-                return True
+            for result in results:
+                value = result["value"]
+                start, end, [label] = value["start"], value["end"], value["labels"]
+                if not (
+                    label in labels_of[result["from_name"], result["to_name"]] and result["type"] == "labels"
+                    and type(start) is int and type(end) is int
+                    and 0 <= start < end <= end_of_text and text[start:end] == value["text"]
+                ):  # fmt: skip
+                    return None
+                spans.append(Span(start, end, label))
         except (KeyError, TypeError, ValueError):
-            pass
-        return False
+            return None
+        return _without_repeated(spans)
 
     def _is_region(self, result: dict[str, Any]) -> bool:
         """Whether a result marks a range of one of these texts; results of JSON_MIN have no ``to_name``."""
@@ -111,8 +111,12 @@ class AnnotationReader:
             self._note_unknown_text(result, value, texts, read, task)
             return
         content = texts[index]
-        if content is None:  # recorded already
+        if content is None:
             self.report.regions += 1
+            if any(text is not None for text in texts):  # else it is recorded once, for the task
+                self.report.note(
+                    Problem.NO_TEXT, task, f"a region on {self.config.texts[index].name!r}, which is empty"
+                )
             return
         located = locate(content, value.get("start"), value.get("end"), value.get("text"))
         if isinstance(located, Unlocated):
@@ -215,7 +219,7 @@ class AnnotationReader:
 
 def _without_repeated(spans: list[Span]) -> list[Span]:
     # Almost always all starts differ: comparing numbers is faster than comparing spans.
-    if len({span.start for span in spans}) == len(spans):
+    if len(spans) < 2 or len({span.start for span in spans}) == len(spans):
         return spans
     return list(dict.fromkeys(spans))
 

@@ -80,7 +80,8 @@ def _lost(decision: GateDecision | Decision, current: str) -> str:
             more = [f"and {len(labels) - _NAMED_LABELS} more labels"] if len(labels) > _NAMED_LABELS else []
             return "; ".join([*sentences, *more, of_all])
         case "lost_regions":
-            return f"{of_all}, a larger share than MAX_LOST_REGIONS allows ({decision.max_lost_regions or 0:g}): {by_hand}"
+            allowed = f"a larger share than MAX_LOST_REGIONS allows ({decision.max_lost_regions or 0:g})"
+            return f"{of_all}, {allowed}: {by_hand}"
     held_out = f"{decision.held_out_regions or 0:,} regions in held-out tasks"
     return f"only {decision.held_out_regions_used or 0:,} of {held_out} could be used, too few to measure it: {by_hand}"
 

@@ -67,8 +67,11 @@ class TaskTexts:
         return [start // step for start in starts if self.texts[start : start + step].count(None) == step]
 
     def offered(self, labels: Collection[str]) -> OfferedLabels | None:
-        """The labels that each text offers to a model with these ``labels``; ``None`` where each offers them all."""
-        of_each = [None if set(labels) <= set(text.labels) else text.labels for text in self.config.texts]
+        """Which of a model's ``labels`` each text offers, under any of their names; ``None`` where each offers all."""
+        of_each: list[tuple[str, ...] | None] = []
+        for text in self.config.texts:
+            offered = tuple(label for label in labels if text.label_named(label) is not None)
+            of_each.append(None if len(offered) == len(labels) else offered)
         is_restricted = any(offered is not None for offered in of_each)
         return of_each * (len(self.texts) // len(of_each)) if is_restricted else None
 
@@ -127,8 +130,18 @@ def _predictions(tasks: TaskTexts, parts: Iterable[list[Tagging]]) -> Iterator[l
         for start in range(0, complete, step):
             taggings = waiting[start : start + step]
             of_task = [next(texts) for _ in taggings]
-            regions = task_regions(of_task, [tagging.spans for tagging in taggings], tasks.config)
+            regions = task_regions(of_task, _renamed(taggings, tasks.config), tasks.config)
             predictions.append(TaskPrediction(regions, min(tagging.score for tagging in taggings)))
         del waiting[:complete]
         if predictions:
             yield predictions
+
+
+def _renamed(taggings: Sequence[Tagging], config: LabelConfig) -> list[Sequence[Span]]:
+    """The spans on each text, with the names that its labels have in the configuration today."""
+    return [
+        tagging.spans
+        if all(text.control_of(span.label) for span in tagging.spans)
+        else [replace(span, label=text.label_named(span.label) or span.label) for span in tagging.spans]
+        for text, tagging in zip(config.texts, taggings, strict=True)
+    ]

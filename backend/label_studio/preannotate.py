@@ -55,7 +55,7 @@ def _sync(
         project.id,
         version=version,
         tagger=registry.tagger(uid, version),
-        config=LabelConfig.from_xml(project.label_config),
+        config=LabelConfig.from_xml(project.label_config).with_renamed(store.projects.get(uid).renamed_labels),
         load=load,
         keep_going=is_current,
         on_progress=on_progress,

@@ -20,7 +20,7 @@ VALUES = (
     "$number", "$price", "$whole", "$flag", "$list", "$mail.body", "$pages[1].text", "Subject: $subject, $mail.body",
     "a $subject: $missing", "($empty)", "($number/$price)", "$large", "$small",
 )  # fmt: skip
-DATA = {
+DATA: dict[str, Any] = {
     "number": 4821077,
     "price": 12.5,
     "whole": 3.0,
@@ -64,8 +64,8 @@ def test_regions_drawn_in_the_editor_are_read_as_they_were_drawn(site: Site, lab
     xml = generate(["Dish", "Place"])
     project = site.label_studio.create_project("messy texts", xml)
     tasks = site.label_studio.import_tasks(project.id, [{"data": {"text": text}} for text in MESSY])
-    for task in tasks:
-        draw_every_word(label_studio_page, project.id, task)
+    for number in tasks:
+        draw_words(label_studio_page, project.id, number)
     exported = site.label_studio.labelled_tasks(project.id)
     documents, report = read_tasks(exported, LabelConfig.from_xml(xml))
     assert report.problems() == {}
@@ -95,7 +95,7 @@ _WORDS = """container => {
 }"""
 
 
-def draw_every_word(page: Page, project: int, task: int) -> None:
+def draw_words(page: Page, project: int, task: int) -> None:
     """Mark some words of a task by dragging over them, then submit."""
     labelling.open_task(page, project, task)
     page.wait_for_load_state("networkidle")  # the editor starts again once it has all of the task

@@ -391,6 +391,9 @@ def test_text_that_the_task_lacks_has_no_document() -> None:
     [document] = iter_documents(tasks, BOTH, report)
     assert document.text_name == "body"
     assert report.issues == []
+    tasks = [task(annotation(region_on("title", "Ana", "PER")), data={"body": MAIL["body"]})]
+    assert len(list(iter_documents(tasks, BOTH, report))) == 1
+    assert [issue.detail for issue in report.issues] == ["a region on 'title', which is empty"]
 
 
 # Texts behind an address

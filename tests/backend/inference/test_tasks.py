@@ -105,13 +105,30 @@ def test_each_task_gets_one_prediction_wherever_parts_end(size: int) -> None:
         (ONE_TEXT, None),  # it has more labels than the model
         (LabelConfig.of_one_text(["Dish", "Cuisine"]), None),
         (LabelConfig.of_one_text(["Dish"]), [("Dish",)] * 2),  # a label was removed after the training
-        (LabelConfig.of_one_text(["Dish", "New"]), [("Dish", "New")] * 2),
+        (LabelConfig.of_one_text(["Dish", "New"]), [("Dish",)] * 2),
+        (LabelConfig.of_one_text(["Food", "Cuisine"]).with_renamed({"Dish": "Food"}), None),
     ],
 )
 def test_decoding_is_restricted_only_where_the_model_has_other_labels(config: LabelConfig, labels: Any) -> None:
     tagger = WordTagger()
     predictions(tagger, [{"data": {"text": "Thai"}}, {"data": {"text": "sushi"}}], config)
     assert tagger.calls == [labels]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LabelConfig.of_one_text(["Food", "Cuisine"]).with_renamed({"Dish": "Food"}),
+        LabelConfig.from_xml(
+            '<View><Labels name="label" toName="text"><Label value="Dish" alias="Food"/><Label value="Cuisine"/></Labels>'
+            '<Text name="text" value="$text"/></View>'
+        ),
+    ],
+    ids=["mapped", "alias given later"],
+)
+def test_label_that_was_renamed_after_the_training_has_its_name_of_today(config: LabelConfig) -> None:
+    [prediction] = predictions(WordTagger(), [{"data": {"text": "Thai sushi"}}], config)
+    assert [region["value"]["labels"] for region in prediction.regions] == [["Food"], ["Cuisine"]]
 
 
 def test_score_is_that_of_the_least_sure_text() -> None:
