@@ -126,16 +126,17 @@ class _TaskReader:
         self._mask = unreadable == "mask"
         self._annotations = AnnotationReader(config, report, keep_labels=unreadable == "keep labels")
         self._names = text_names(config)
+        self._only = config.texts[0] if len(config.texts) == 1 and not config.texts[0].is_url else None
         self._labels = [text.labels if len(text.labels) < len(config.labels) else None for text in config.texts]
 
     def read(self, task: dict[str, Any], name: str, chosen: Sequence[Annotation]) -> list[Document]:
         """Read the ``chosen`` annotations of a task, one for each text that has one."""
-        texts = self._texts(task, name)
-        if len(texts) == len(chosen) == 1 and (text := texts[0]):
+        if self._only and len(chosen) == 1 and (text := self._only.shown(task.get("data"))):
             usual = self._annotations.usual_spans(chosen[0]["result"], text)
             if usual is not None:
                 self._report.regions += len(usual)
                 return self._counted([Document(name, text, tuple(usual), sentence_per_line=_has_lines(task))])
+        texts = self._texts(task, name)
         votes = [self._annotations.read(annotation["result"], texts, name) for annotation in chosen]
         documents: list[Document] = []
         for index, text in enumerate(texts):

@@ -120,8 +120,8 @@ def test_decoding_is_restricted_only_where_the_model_has_other_labels(config: La
     [
         LabelConfig.of_one_text(["Food", "Cuisine"]).with_renamed({"Dish": "Food"}),
         LabelConfig.from_xml(
-            '<View><Labels name="label" toName="text"><Label value="Dish" alias="Food"/><Label value="Cuisine"/></Labels>'
-            '<Text name="text" value="$text"/></View>'
+            '<View><Text name="text" value="$text"/><Labels name="label" toName="text">'
+            '<Label value="Dish" alias="Food"/><Label value="Cuisine"/></Labels></View>'
         ),
     ],
     ids=["mapped", "alias given later"],
