@@ -114,16 +114,23 @@ def build_version(
 
 
 def _losses(documents: Sequence[TaggedDocument]) -> dict[str, int]:
-    """How many spans are not learnt: those with another label, and those that overlap others or are empty."""
+    """How many spans are not learnt: those with another label, and those that overlap others or are empty.
+
+    ``incomplete`` is the number of documents in which not every word's tag is known.
+    """
     reasons = Counter(loss.reason for document in documents for loss in document.losses)
     other = reasons.pop(OTHER_LABEL, 0)
-    return {"spans_of_other_labels": other, "spans_without_place": reasons.total()}
+    return {
+        "spans_of_other_labels": other,
+        "spans_without_place": reasons.total(),
+        "incomplete": sum(not document.is_complete for document in documents),
+    }
 
 
 def _counts(subsets: Split) -> dict[str, Any]:
     named = {"train": subsets.train, "validation": subsets.validation, "test": subsets.test}
     return {
-        "documents": {name: len(documents) for name, documents in named.items()},
+        "documents": {name: len({document.id for document in documents}) for name, documents in named.items()},
         "entities": {name: sum(len(document.spans) for document in documents) for name, documents in named.items()},
     }
 

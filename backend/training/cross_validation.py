@@ -40,10 +40,11 @@ def cross_validate(
     recipe's base model and is no longer than ranking needs. ``progress`` is called with the fraction done; an
     exception it raises stops the work and is passed on. Raises `TrainingError`.
     """
-    fold_of = [bucket(document.id, folds) for document in documents]
+    tasks = [document.id for document in documents]
+    fold_of = [bucket(task, folds) for task in tasks]
     if len(set(fold_of)) < 2:
         raise NotEnoughLabels(
-            f"Looking for wrong labels compares each task with models trained on other tasks, and {len(documents)} "
+            f"Looking for wrong labels compares each task with models trained on other tasks, and {len(set(tasks))} "
             "labelled tasks are too few for that: label more."
         )
     scores: dict[int, Floats] = {}

@@ -110,6 +110,7 @@ def test_building_goes_through_all_phases_and_prints_nothing(
     assert capfd.readouterr() == ("", "")
     assert built.info["counts"]["spans_of_other_labels"] == 1
     assert built.info["counts"]["spans_without_place"] == 1
+    assert built.info["counts"]["incomplete"] == 1
 
 
 def test_cancelled_run_leaves_no_working_files(sample_documents: list[Document], tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ INFO: dict[str, Any] = {
         "entities": {"train": 640, "validation": 80, "test": 80},
         "spans_of_other_labels": 0,
         "spans_without_place": 0,
+        "incomplete": 0,
     },
     "int8": {"published": False},
 }
@@ -211,6 +212,12 @@ def test_lost_regions_are_counted_with_the_reason() -> None:
     assert "Left out: 1 region with labels that this model lacks." in data
     assert "Left out: 1,200 regions that overlap another region or contain no word." in data
     assert "Left out" not in section(card(None), "Data")
+
+
+@pytest.mark.parametrize(("incomplete", "says"), [(0, "all tasks."), (3, "all tasks but 3, in which not every word")])
+def test_card_says_which_tasks_the_snapshot_lacks(incomplete: int, says: str) -> None:
+    info = INFO | {"counts": INFO["counts"] | {"incomplete": incomplete}}
+    assert f"`snapshot.conll` contains {says}" in section(model_card(info, validation=None, test=None), "Data")
 
 
 def test_card_says_what_became_of_the_regions() -> None:
