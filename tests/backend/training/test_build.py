@@ -100,7 +100,7 @@ def test_building_goes_through_all_phases_and_prints_nothing(
 ) -> None:
     reports: list[tuple[str, float]] = []
     strange = [
-        Document("\ud800", "a \ud800 b \x00", (Span(0, 1, "Dish"), Span(0, 3, "Dish"), Span(0, 1, "Unknown"))),
+        Document("\ud800", "a \ud800 b \x00", (Span(0, 1, "Dish"), Span(0, 3, "Dish"), Span(4, 5, "Unknown"))),
         Document("none", ""),
     ]
     built = build([*sample_documents[:12], *strange], tmp_path / "v", lambda *report: reports.append(report))
