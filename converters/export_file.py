@@ -116,24 +116,43 @@ def _skip_members(stream: JSONStream) -> None:
 
 
 def _is_flat(value: object) -> bool:
-    return isinstance(value, dict) and "annotation_id" in value and "annotations" not in value
+    """Whether a value is an object of JSON_MIN; those of the first versions have no ``annotation_id``."""
+    if not isinstance(value, dict) or "annotations" in value or "completions" in value:
+        return False
+    return "annotation_id" in value or ("data" not in value and any(map(_has_regions, value.values())))
 
 
 def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
-    """Make a task with one annotation from a JSON_MIN object, which holds data and results in one."""
-    results = [
-        {"from_name": name, "type": "labels", "value": region}
-        for name, regions in flat.items()
-        if isinstance(regions, list)
-        for region in regions
-        if isinstance(region, dict) and "labels" in region
-    ]
+    """Make a task with one annotation from a JSON_MIN object, which holds data and results in one.
+
+    What is no list of regions becomes a result without a ``type``: it is data, or, under the name of a control, regions
+    that cannot be read.
+    """
+    results: list[dict[str, Any]] = []
+    for name, content in flat.items():
+        if _has_regions(content):
+            results += [{"from_name": name, "type": _type(region), "value": region} for region in content]
+        elif content not in (None, "", []):
+            results.append({"from_name": name, "value": content})
     annotation = {
-        "id": flat["annotation_id"],
+        "id": flat.get("annotation_id"),
         "completed_by": flat.get("annotator"),
         "created_at": flat.get("created_at"),
         "updated_at": flat.get("updated_at"),
         "result": results,
     }
-    is_annotated = flat["annotation_id"] is not None
+    is_annotated = flat.get("annotation_id", True) is not None
     return {"id": flat.get("id"), "data": flat, "annotations": [annotation] if is_annotated else []}
+
+
+def _has_regions(content: object) -> bool:
+    return isinstance(content, list) and any(isinstance(region, dict) and "start" in region for region in content)
+
+
+def _type(region: object) -> str:
+    """The type of a result, which JSON_MIN leaves out, by the key that holds its labels."""
+    keys = region if isinstance(region, dict) else ()
+    return next((key for key in keys if key.endswith("labels")), next((key for key in keys if key in _OTHER), "labels"))
+
+
+_OTHER = ("choices", "taxonomy", "rating", "number", "datetime")

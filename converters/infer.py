@@ -34,12 +34,15 @@ def infer_config(tasks: Iterable[dict[str, Any]], *, renamed: Mapping[str, str] 
             continue
         count += 1
         contents = _strings(task.get("data"))
-        strings.update(contents)
+        strings.update(contents.keys())
         for result in _label_results(task):
             _text_of(result, texts).add(result, contents, renamed)
     labelled = {name: text for name, text in texts.items() if any(text.controls.values())}
     if not labelled:
-        raise CannotInfer("No task has a labelled region: pass the project's labelling configuration with --config.")
+        raise CannotInfer(
+            "No task has a region with a label of plain text (type labels): pass the project's labelling configuration "
+            "with --config."
+        )
     fields = {name: _field(text, strings, count) for name, text in labelled.items()}
     config = LabelConfig(tuple(_labelled_text(name, labelled, fields) for name in _first_of_each(fields)))
     return config.with_renamed(renamed)

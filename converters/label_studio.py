@@ -140,8 +140,9 @@ class _TaskReader:
         votes = [self._annotations.read(annotation["result"], texts, name) for annotation in chosen]
         documents: list[Document] = []
         for index, text in enumerate(texts):
-            if text is not None:
-                of_text = [vote[index] for vote in votes]
+            of_text = [vote[index] for vote in votes]
+            # Of several texts, one that is empty was not labelled.
+            if text is not None and (len(texts) == 1 or text.strip() or any(vote.spans for vote in of_text)):
                 places = tuple([place for vote in of_text for place in vote.unreadable])
                 if (places and not self._mask) or any(vote.is_incomplete for vote in of_text):
                     self._report.left_out += 1
@@ -160,8 +161,12 @@ class _TaskReader:
             return [None] * len(self._names)
         if texts.count(None) == len(texts):
             fields = ", ".join(dict.fromkeys(repr(field) for text in self._config.texts for field in text.fields))
-            where = "only the address of the text is" if self._config.texts[0].is_url else "data has no text"
-            self._report.note(Problem.NO_TEXT, name, f"{where} under {fields}")
+            detail = f"data has no text under {fields}"
+            if self._config.texts[0].is_url:
+                detail = (
+                    f"there is only an address under {fields}: use `python -m backend export`, which reads the text"
+                )
+            self._report.note(Problem.NO_TEXT, name, detail)
         return texts
 
     def _counted(self, documents: list[Document]) -> list[Document]:

@@ -15,10 +15,19 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+import regex  # type: ignore[import-untyped]
+
 from converters.report import Problem, shown
 
 _LOST_LINE_END = 2
 """Characters by which a region without words may reach beyond its text: a line end that was removed from the text."""
+
+# Label Studio's editor writes line ends in `value.text` as these two characters.
+_LINE_END = "\\n"
+
+# The edge of a word; scripts of the second line put no spaces between words.
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_EDGE = regex.compile(rf"(?:(?<!\w)|(?!\w)|(?={_UNSPACED})|(?<={_UNSPACED}))")
 
 
 class Located(NamedTuple):
@@ -40,26 +49,42 @@ def locate(text: str, start: object, end: object, words: object) -> Located | Un
     """Find the place of a region from its offsets, ``start`` and ``end``, and the ``words`` that were marked.
 
     Whitespace does not matter in the comparison, and without ``words`` there is none. Offsets of the right words are
-    never changed. Other offsets are corrected if they fit as UTF-16 units, with line ends counted once, or if there is
-    one place only where these words stand.
+    never changed; nor are those of whole words of which ``words`` are a part, since editors have widened regions to
+    whole words. Other offsets are corrected if they fit as UTF-16 units, with line ends counted once, or if there is
+    one place only where these words stand and the offsets do not mark a part of it.
     """
     given = _offsets(start, end)
-    content = "".join(words.split()) if isinstance(words, str) else ""
+    forms = _forms(words) if isinstance(words, str) else []
     if given and 0 <= given[0] <= given[1] <= len(text):
         marked = text[given[0] : given[1]]
-        if not content or marked == words or "".join(marked.split()) == content:
+        if not forms or marked == words or _squeezed(marked) in map(_squeezed, forms):
             return Located(*given)
-    if content:
-        return _corrected(text, given, content) or _unlocated(text, start, end, words, content)
-    if given and 0 <= given[0] < len(text) < given[1] <= len(text) + _LOST_LINE_END:
+    if forms:
+        return _corrected(text, given, forms) or _unlocated(text, start, end, words, forms)
+    if given and 0 <= given[0] < len(text) < given[1] <= len(text) + _LOST_LINE_END and _is_plain(text):
         return Located(given[0], len(text), "it ended after the text")
     return _misplaced(text, start, end, given)
 
 
 def stands_in(text: str, words: object) -> bool:
     """Whether words stand anywhere in a text, whitespace aside."""
-    content = "".join(words.split()) if isinstance(words, str) else ""
-    return bool(content) and content in "".join(text.split())
+    forms = _forms(words) if isinstance(words, str) else []
+    return any(_squeezed(form) in _squeezed(text) for form in forms)
+
+
+def _forms(words: str) -> list[str]:
+    """The words as they may stand in the text: as they are, and with line ends; none if they are only whitespace."""
+    forms = [words, words.replace(_LINE_END, "\n")] if _LINE_END in words else [words]
+    return [form for form in forms if form.strip()]
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the text has as many code points as UTF-16 units, and no line end of two characters."""
+    return "\r\n" not in text and max(text) <= "\uffff"
 
 
 def _offsets(start: object, end: object) -> tuple[int, int] | None:
@@ -74,20 +99,38 @@ def _integer(offset: object) -> int | None:
     return int(offset) if type(offset) is float and offset.is_integer() else None
 
 
-def _corrected(text: str, given: tuple[int, int] | None, content: str) -> Located | None:
-    """The place of the ``content``, if there is no doubt about it."""
-    fitting = {
-        (start, end): correction
-        for correction, start, end in (_recounted(text, *given) if given else ())
-        if "".join(text[start:end].split()) == content
-    }
-    if not fitting:
-        places = _places(text, content)
-        fitting = dict.fromkeys(places, "it is the only place with these words") if len(places) == 1 else {}
+def _corrected(text: str, given: tuple[int, int] | None, forms: list[str]) -> Located | None:
+    """The place of the words, if there is no doubt about it."""
+    contents = [_squeezed(form) for form in forms]
+    fitting: dict[tuple[int, int], str] = {}
+    for correction, start, end in _recounted(text, *given) if given else ():
+        if _squeezed(text[start:end]) in contents:
+            fitting.setdefault((start, end), correction)
+    if not fitting and given and any(_is_widened(text, *given, form) for form in forms):
+        return Located(*given)
+    if not fitting and not (given and _is_resized(text, *given, forms)):
+        places = _places(text, forms)
+        fitting = dict.fromkeys(places, "it is the only place with these words")
     if len(fitting) != 1:
         return None
     ((start, end), correction) = fitting.popitem()
     return Located(start, end, correction)
+
+
+def _is_widened(text: str, start: int, end: int, words: str) -> bool:
+    """Whether the range is the whole words of which ``words``, without whitespace before or after them, are a part."""
+    before, part, after = text[max(start, 0) : max(end, 0)].partition(words)
+    is_whole = _EDGE.match(text, start) and _EDGE.match(text, end) if 0 <= start < end <= len(text) else None
+    return bool(part and is_whole) and not any(map(str.isspace, before + after))
+
+
+def _is_resized(text: str, start: int, end: int, forms: list[str]) -> bool:
+    """Whether the range holds more or less of the same words: then either the range or the words are outdated."""
+    if not 0 <= start < end <= len(text):
+        return False
+    marked = _squeezed(text[start:end])
+    contents = [_squeezed(form) for form in forms if len(form) != end - start]
+    return bool(marked) and any(marked in content or content in marked for content in contents)
 
 
 def _recounted(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
@@ -114,38 +157,30 @@ def _counted(
             yield name, first, last
 
 
-def _places(text: str, content: str) -> list[tuple[int, int]]:
-    """All places of the ``content``, whitespace aside: of whole words, or if there is none, of parts of words."""
-    positions = [i for i, character in enumerate(text) if not character.isspace()]
-    squeezed = "".join(text.split())
-    places = []
-    found = squeezed.find(content)
-    while found >= 0:
-        places.append((positions[found], positions[found + len(content) - 1] + 1))
-        found = squeezed.find(content, found + 1)
-    return [place for place in places if _is_whole(text, *place)] or places
+def _places(text: str, forms: list[str]) -> list[tuple[int, int]]:
+    """All places of the words, as whole words, with any whitespace between them."""
+    for form in forms:
+        pattern = r"\s+".join(map(regex.escape, form.split()))
+        matches = regex.finditer(f"{_EDGE.pattern}{pattern}{_EDGE.pattern}", text, overlapped=True)
+        if places := [match.span() for match in matches]:
+            return places
+    return []
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether a range begins and ends at the boundaries of words."""
-    begins = start == 0 or not (text[start - 1].isalnum() and text[start].isalnum())
-    ends = end == len(text) or not (text[end - 1].isalnum() and text[end].isalnum())
-    return begins and ends
-
-
-def _unlocated(text: str, start: object, end: object, words: object, content: str) -> Unlocated:
-    places = len(_places(text, content))
-    stand = f"stands {places} times in the text" if places else "does not stand in the text"
-    detail = f"{shown(words)} at the offsets {shown(start)} to {shown(end)} {stand}, but not there"
+def _unlocated(text: str, start: object, end: object, words: object, forms: list[str]) -> Unlocated:
+    places = len(_places(text, forms))
+    stand = {0: "do not stand in the text", 1: "stand elsewhere in the text"}.get(places, f"stand {places} times in it")
+    detail = (
+        f"the words {shown(words)} are not at the offsets {shown(start)} to {shown(end)} and {stand}: mark them again"
+    )
     return Unlocated(Problem.WRONG_OFFSETS, detail)
 
 
 def _misplaced(text: str, start: object, end: object, given: tuple[int, int] | None) -> Unlocated:
     if given is None:
         return Unlocated(Problem.BAD_OFFSETS, f"the offsets {shown(start)} to {shown(end)} are not integers")
-    if given[0] > given[1] and given[1] >= 0 and given[0] <= len(text):
-        return Unlocated(
-            Problem.BAD_OFFSETS, f"the offset {given[0]} of its start is after the offset {given[1]} of its end"
-        )
-    detail = f"the offsets {given[0]} to {given[1]} reach beyond the text, which has {len(text)} characters"
+    first, last = given
+    if 0 <= last < first <= len(text):
+        return Unlocated(Problem.BAD_OFFSETS, f"the offset {first} of its start is after the offset {last} of its end")
+    detail = f"the offsets {first} to {last} reach beyond the text, which has {len(text)} characters"
     return Unlocated(Problem.OUTSIDE_TEXT, detail)

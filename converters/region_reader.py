@@ -59,7 +59,8 @@ class AnnotationReader:
             if not isinstance(result, dict):
                 self._give_up(read, Problem.MALFORMED, task, f"a result is an object, not {shown(result)}")
             elif not self._is_region(result):
-                self.report.other_controls[str(result.get("from_name") or "")] += 1
+                if "type" in result:  # else it is a field of a JSON_MIN object
+                    self.report.other_controls[str(result.get("from_name") or "")] += 1
             else:
                 self._read_region(result, texts, read, task)
         for regions in read:
@@ -90,11 +91,19 @@ class AnnotationReader:
         return _without_repeated(spans)
 
     def _is_region(self, result: dict[str, Any]) -> bool:
-        """Whether a result marks a range of one of these texts; results of JSON_MIN have no ``to_name``."""
-        if result.get("type") not in _REGION_TYPES:
+        """Whether a result may mark a range of one of these texts.
+
+        The other results that have a place (a region's own Choices or TextArea) have no labels. Results of JSON_MIN
+        name no text.
+        """
+        target, from_name, kind = result.get("to_name"), result.get("from_name"), result.get("type")
+        if isinstance(target, str) and target in self.config.other_objects:
             return False
-        target = result.get("to_name", result.get("from_name"))
-        return not isinstance(target, str) or target not in self.config.other_tags
+        if target is None and isinstance(from_name, str) and from_name in self.config.other_controls:
+            return False
+        value = result.get("value")
+        has_labels = isinstance(value, dict) and "labels" in value
+        return kind in _REGION_TYPES or has_labels or any(from_name in names for names in self._controls)
 
     def _read_region(
         self, result: dict[str, Any], texts: Sequence[str | None], read: list[TextRegions], task: str
@@ -121,7 +130,7 @@ class AnnotationReader:
         located = locate(content, value.get("start"), value.get("end"), value.get("text"))
         if isinstance(located, Unlocated):
             self._give_up([read[index]], located.problem, task, located.detail)
-        elif located.start == located.end:
+        elif located.start == located.end:  # it has no words, and it marks none
             self.report.note(Problem.EMPTY_SPAN, task, f"a region at {located.start} to {located.end}")
         else:
             self._read_label(result, value, located, index, read[index], task)
@@ -153,20 +162,20 @@ class AnnotationReader:
         regions.spans.append(Span(start, end, label))
 
     def _label(self, names: object, text: LabelledText, from_name: object, task: str) -> str | None:
-        """The first label of a region that its text has."""
+        """The label of a region: the first one, if its text has all of them."""
         if isinstance(names, list) and len(names) == 1 and (label := text.label_named(names[0])) is not None:
             if names[0] in text.renamed:
                 self.report.note(Problem.RENAMED_LABEL, task, f"{names[0]} is read as {label}")
             return label
         given = names if isinstance(names, list) else []
-        labels = [label for name in given if (label := text.label_named(name)) is not None]
-        if labels:
-            self.report.note(Problem.SEVERAL_LABELS, task, f"{labels[0]!r} is used of {shown(given)}")
-            return labels[0]
         if not given:
             self.report.note(Problem.NO_LABEL, task, f"a region has the labels {shown(names)}")
             return None
-        return self._unknown(given[0], text, from_name, task)
+        unknown = [name for name in given if text.label_named(name) is None]
+        label = self._unknown(unknown[0], text, from_name, task) if unknown else text.label_named(given[0])
+        if len(given) > 1 and label is not None:
+            self.report.note(Problem.SEVERAL_LABELS, task, f"{label!r} is used of {shown(given)}")
+        return label
 
     def _unknown(self, name: object, text: LabelledText, from_name: object, task: str) -> str | None:
         control = text.control(from_name)
@@ -174,7 +183,8 @@ class AnnotationReader:
             self.report.note(Problem.LABEL_FROM_TASK, task, f"{shown(name)} of the control {control.from_name!r}")
         else:
             self.report.unknown_labels[str(name)] += 1
-            self.report.note(Problem.UNKNOWN_LABEL, task, f"{shown(name)} is not in the labelling configuration")
+            where = "the labelling configuration" if len(self.config.texts) == 1 else f"the labels of {text.name!r}"
+            self.report.note(Problem.UNKNOWN_LABEL, task, f"{shown(name)} is not in {where}")
         return name if self._keep_labels and isinstance(name, str) and name else None
 
     def _text_meant(self, result: dict[str, Any], value: dict[str, Any], texts: Sequence[str | None]) -> int | None:

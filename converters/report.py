@@ -70,6 +70,9 @@ MAX_EXAMPLES = 20
 """Issues of each kind that a report keeps, however many other ones there are."""
 
 
+_NAMED_LABELS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One problem: ``task`` is the id of the task as a string, ``detail`` the values."""
@@ -178,7 +181,13 @@ class ConversionReport:
             "results of other controls": self.other_controls.total(),
         }
         parts = [kept, *(f"{count} {name}" for name, count in counts.items() if count)]
-        return "; ".join([", ".join(parts), *self._problem_lines()]) + "."
+        return "; ".join([", ".join(parts), *self._problem_lines(), *self._unknown_labels()]) + "."
+
+    def _unknown_labels(self) -> Iterator[str]:
+        if self.unknown_labels:
+            labels = ", ".join(f"{label} ({count})" for label, count in self.unknown_labels.most_common(_NAMED_LABELS))
+            more = len(self.unknown_labels) - _NAMED_LABELS
+            yield f"unknown labels: {labels}" + (f" and {more} more" if more > 0 else "")
 
     def _problem_lines(self) -> Iterator[str]:
         for problem, count in self.problems().items():

@@ -35,7 +35,7 @@ def submitted_annotations(
             report.note(Problem.MALFORMED, name, f"an annotation is an object, not {shown(annotation)}")
         elif annotator is not None and str(annotator).casefold() not in _names(annotation):
             report.other_annotators += 1
-        elif annotation.get("was_cancelled"):
+        elif annotation.get("was_cancelled") or annotation.get("skipped"):  # its name before Label Studio 1.0
             cancelled = True
         elif not isinstance(annotation.get("result"), list):
             # It does not mean "no entities": that would train the model to find none in this text.
@@ -52,7 +52,11 @@ def decisive(annotations: Sequence[Annotation]) -> Annotation:
     """Choose the annotation that counts: a ground truth if there is one, else the latest."""
     if len(annotations) == 1:
         return annotations[0]
-    return max(annotations, key=lambda annotation: (bool(annotation.get("ground_truth")), *_recency(annotation)))
+    return max(annotations, key=lambda annotation: (_is_ground_truth(annotation), *_recency(annotation)))
+
+
+def _is_ground_truth(annotation: Annotation) -> bool:
+    return bool(annotation.get("ground_truth") or annotation.get("honeypot"))  # its name before Label Studio 1.0
 
 
 def one_each(annotations: Sequence[Annotation]) -> list[Annotation]:

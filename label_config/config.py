@@ -76,11 +76,14 @@ class LabelledText:
     is_url: bool = False
     renamed: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = field(init=False)
+    _key: str | None = field(init=False, repr=False, compare=False)
     _names: dict[str, str] = field(init=False, repr=False, compare=False)
     _controls: dict[str, Control] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index labels and controls; spans are looked up by the million."""
+        [path, *_] = fields(self.value)
+        object.__setattr__(self, "_key", path if self.value == f"${path}" else None)
         labels = tuple(dict.fromkeys(label for control in self.controls for label in control.labels))
         details = [label for control in self.controls for label in control.details]
         object.__setattr__(self, "labels", labels)
@@ -90,7 +93,7 @@ class LabelledText:
 
     def shown(self, data: object) -> str | None:
         """The text, or its address, that the editor shows for a task's ``data``; ``None`` where it has none."""
-        content = data.get(self.value[1:]) if isinstance(data, dict) else None
+        content = data.get(self._key) if self._key and isinstance(data, dict) else None
         return content if isinstance(content, str) else shown_text(self.value, data)
 
     @property
@@ -115,12 +118,14 @@ class LabelledText:
 class LabelConfig:
     """The texts of a task that have labels, one or several, in the order of the XML.
 
-    ``labels`` are the labels of all of them, unique and in order. ``other_tags`` are the names of all other tags of the
-    configuration, whose results are not regions of these texts.
+    ``labels`` are the labels of all of them, unique and in order. Results on ``other_objects`` (images, sounds, …) are
+    no regions of these texts, nor are those of ``other_controls`` that name no text; both are names in the
+    configuration.
     """
 
     texts: tuple[LabelledText, ...]
-    other_tags: frozenset[str] = frozenset()
+    other_objects: frozenset[str] = frozenset()
+    other_controls: frozenset[str] = frozenset()
     labels: tuple[str, ...] = field(init=False)
     _texts: dict[str, LabelledText] = field(init=False, repr=False, compare=False)
     _names: dict[str, str] = field(init=False, repr=False, compare=False)
@@ -154,8 +159,11 @@ class LabelConfig:
                 texts.append(LabelledText(element.get("name", ""), value, tuple(read), is_url))
         if not texts:
             raise refusals[0]
-        ours = {text.name for text in texts} | {control.from_name for text in texts for control in text.controls}
-        return cls(tuple(texts), frozenset(name for tag in root.iter() if (name := tag.get("name"))) - ours)
+        ours = {control.from_name for text in texts for control in text.controls}
+        named = [(name, tag) for tag in root.iter() if (name := tag.get("name"))]
+        other_objects = {name for name, tag in named if tag.get("toName") is None and tag.tag != "Text"}
+        with_target = {name for name, tag in named if tag.get("toName") is not None}
+        return cls(tuple(texts), frozenset(other_objects), frozenset(with_target - ours))
 
     @classmethod
     def of_one_text(

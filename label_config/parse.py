@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from label_config.shown_text import fields
-
-_COMMENTS = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
 
 # As in a Text's value: the editor fills it in from the task.
 _FROM_TASK = re.compile(r"\$[\w\[\].{}]", re.ASCII)
@@ -35,19 +34,30 @@ def parse(xml: str) -> ET.Element:
         raise UnsupportedLabelConfig(
             "The labelling configuration is empty: set one in Label Studio under Settings → Labeling Interface."
         )
-    # Entities can expand a small document to gigabytes; they can only be declared in a DOCTYPE.
-    declarations = _COMMENTS.sub("", xml)
-    if "<!DOCTYPE" in declarations or "<!ENTITY" in declarations:
-        raise UnsupportedLabelConfig(
-            "The labelling configuration declares a DOCTYPE or an entity, which is not allowed: remove the declaration."
-        )
     try:
-        return ET.fromstring(xml)  # noqa: S314 - what makes it unsafe was rejected above
+        _refuse_declarations(xml)
+        return ET.fromstring(xml)  # noqa: S314 - what makes it unsafe was refused above
     except (ET.ParseError, ValueError) as error:  # ValueError: characters that UTF-8 cannot encode
         raise UnsupportedLabelConfig(
             f"The labelling configuration is not well-formed XML ({error}): correct it in Label Studio "
             "under Settings → Labeling Interface → Code."
         ) from error
+
+
+def _refuse_declarations(xml: str) -> None:
+    """Refuse a DOCTYPE: entities, which can expand a small document to gigabytes, can only be declared there."""
+
+    def refuse(*_: object) -> None:
+        raise UnsupportedLabelConfig(
+            "The labelling configuration declares a DOCTYPE or an entity, which is not allowed: remove the declaration."
+        )
+
+    parser = ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(xml, True)
+    except ExpatError:
+        return  # `ET` says what is wrong
 
 
 def labelled_texts(root: ET.Element) -> list[tuple[ET.Element, list[ET.Element]]]:
@@ -59,6 +69,12 @@ def labelled_texts(root: ET.Element) -> list[tuple[ET.Element, list[ET.Element]]
     controls = [control for control in root.iter("Labels") if control.get("name")]
     pairs = [(text, [control for control in controls if name in targets(control)]) for name, text in texts.items()]
     labelled = [(text, of_text) for text, of_text in pairs if of_text]
+    repeated = next((text for text, _ in labelled if "{{" in text.get("name", "") + text.get("value", "")), None)
+    if repeated is not None:
+        raise UnsupportedLabelConfig(
+            f"<Text name={_quoted(repeated.get('name'))}> is repeated for each element of a list (<Repeater>), which "
+            'is not supported: make a task of each element, and show it with <Text name="text" value="$text"/>.'
+        )
     if not labelled:
         raise UnsupportedLabelConfig(_why_none(root, controls, texts))
     return labelled
@@ -133,6 +149,11 @@ def _why_none(root: ET.Element, controls: Sequence[ET.Element], texts: dict[str,
             f"The labelling configuration labels <{other}>, and {_OTHER_TAGS[other]}: this service marks words "
             'in plain text, with <Labels name="label" toName="text"> on <Text name="text" value="$text"/>.'
         )
+    if not controls and (regions := next((tag for tag in root.iter() if _marks_regions(tag)), None)) is not None:
+        return (
+            f"The labelling configuration labels with <{regions.tag}>: this service marks words in plain text, with "
+            '<Labels name="label" toName="text"> on <Text name="text" value="$text"/>.'
+        )
     if not controls:
         return (
             "The labelling configuration has no <Labels> control with a name: add "
@@ -145,6 +166,10 @@ def _why_none(root: ET.Element, controls: Sequence[ET.Element], texts: dict[str,
         f"<Labels name={_quoted(control.get('name'))}> labels toName={_quoted(control.get('toName'))}, "
         f"which is not a <Text>: change it to one of {', '.join(map(_quoted, texts))}."
     )
+
+
+def _marks_regions(tag: ET.Element) -> bool:
+    return str(tag.tag).endswith("Labels") and tag.tag != "Labels"
 
 
 def _other_tag(root: ET.Element, controls: Sequence[ET.Element]) -> str | None:

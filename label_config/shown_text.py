@@ -25,6 +25,9 @@ _PATH = re.compile(r"\w+(?:\.\w+|\[\w+\])*", re.ASCII)
 _CUT_NAME = re.compile(r"\$[\w.\-\[\]]*")
 _NO_NAME = re.compile(r"\$(?=[^\W\x00-\x7f])[\w.\-]*")
 
+# Letters of other alphabets directly after a name belong to it; scripts without spaces may follow a field.
+_SPLIT_NAME = re.compile(r"\$[A-Za-z0-9_\[\].{}]+([^\W\x00-\x7f])\w*")
+
 _EXACT_INTEGERS = 2**53
 
 
@@ -60,7 +63,8 @@ def fields(value: str) -> tuple[str, ...]:
     if "${" in value:
         raise ValueError("the editor does not fill in ${…}: write $field")
     whole = f"${paths[0]}" if paths else ""
-    cut = _NO_NAME.search(value) or (value != whole and _CUT_NAME.fullmatch(value))
+    split = next((match for match in _SPLIT_NAME.finditer(value) if match[1].lower() != match[1].upper()), None)
+    cut = _NO_NAME.search(value) or split or (value != whole and _CUT_NAME.fullmatch(value))
     if cut and len(cut[0]) > 1:
         raise ValueError(
             f"the editor cannot show the field {cut[0]}, since it reads only the letters A to Z, digits, _ and . "

@@ -106,12 +106,47 @@ def test_json_min_beside_tasks_keeps_the_order() -> None:
 
 def test_json_min_regions_of_other_controls_are_counted() -> None:
     report = ConversionReport()
-    config = replace(CONFIG, other_tags=frozenset({"other"}))
+    config = replace(CONFIG, other_controls=frozenset({"other"}))
     value = flat(3, 4, GREAT, other=[{"start": 0, "end": 1, "labels": ["x"]}], mood="good", words=["a"])
     assert len(list(iter_documents(loaded(json.dumps([value])), config, report))) == 1
     assert report.other_controls == {"other": 1}
     list(iter_documents(loaded(json.dumps([value])), CONFIG, report))
     assert report.unknown_labels == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        [{"start": 3, "end": 8, "text": "great"}],
+        {"start": 3, "end": 8},
+        '[{"start": 3, "end": 8, "labels": ["Rating"]}]',
+        ["Rating"],
+        [{"start": 3, "end": 8, "labels": ["Rating"]}, "Rating"],
+    ],
+    ids=["no labels", "one object", "a string", "labels only", "one of two"],
+)
+def test_json_min_regions_that_cannot_be_read_are_not_taken_for_none(regions: Any) -> None:
+    report = ConversionReport()
+    value = flat(3, 4, GREAT)
+    value["label"] = regions
+    documents = list(iter_documents(loaded(json.dumps([value])), CONFIG, report, unreadable="leave out"))
+    assert documents == []
+    assert report.left_out == 1
+
+
+def test_json_min_regions_of_other_types_are_read() -> None:
+    report = ConversionReport()
+    value = flat(3, 4, GREAT)
+    value["label"] = [{"start": 3, "end": 8, "text": "great", "hypertextlabels": ["Rating"]}]
+    [document] = iter_documents(loaded(json.dumps([value])), CONFIG, report)
+    assert [span.label for span in document.spans] == ["Rating"]
+
+
+def test_json_min_without_annotation_ids_is_read() -> None:
+    value = flat(3, 4, GREAT)
+    del value["annotation_id"]
+    [document] = iter_documents(loaded(json.dumps([value])), CONFIG, ConversionReport())
+    assert [span.label for span in document.spans] == ["Rating"]
 
 
 def test_elements_that_are_no_objects_are_left_to_the_reader() -> None:

@@ -142,7 +142,7 @@ def test_results_that_are_no_regions_of_the_text_are_counted_by_control() -> Non
         {"type": "relation", "from_id": "a1", "to_id": "a2", "direction": "right"},
         region(0.5, 1.5, "Speech", from_name="sound", to_name="audio"),
     ]
-    config = replace(CONFIG, other_tags=frozenset({"audio"}))
+    config = replace(CONFIG, other_objects=frozenset({"audio"}))
     documents, report = read_tasks([task(annotation(*others, GREAT))], config)
     assert documents[0].spans == (Span(3, 8, "Rating"),)
     assert report.other_controls == {"mood": 1, "": 1, "sound": 1}
@@ -190,7 +190,7 @@ def test_region_without_a_usable_label_is_neither_an_entity_nor_outside(
         (region(0.5, 2, "Dish"), Problem.BAD_OFFSETS, "0.5"),
         (region(False, True, "Dish"), Problem.BAD_OFFSETS, "False to True"),
         (region(0, 2, value={"labels": ["Dish"]}), Problem.BAD_OFFSETS, "None to None"),
-        (region(5, 4, "Dish"), Problem.BAD_OFFSETS, "its start is after"),
+        (region(5, 4, "Dish"), Problem.BAD_OFFSETS, "start is after"),
         (region(0, 999, "Dish"), Problem.OUTSIDE_TEXT, f"{len(TEXT)} characters"),
         (region(-2, 2, "Dish"), Problem.OUTSIDE_TEXT, "-2 to 2"),
         (
@@ -228,6 +228,39 @@ def test_same_region_twice_is_one() -> None:
     assert (report.regions, report.issues) == (2, [])
 
 
+@pytest.mark.parametrize("kind", [None, "Labels", "label", "textrange", "ner", ["labels"]])
+@pytest.mark.parametrize("key", ["labels", "ner"])
+def test_region_of_an_unusual_type_is_read_or_unreadable(kind: Any, key: str) -> None:
+    unusual = region(3, 8, "Rating", type=kind)
+    unusual["value"][key] = unusual["value"].pop("labels")
+    documents, report = read_tasks([task(annotation(unusual, PIZZA))], CONFIG)
+    read = key == "labels" or kind == "ner"
+    assert [span.label for span in documents[0].spans] == (["Rating", "Dish"] if read else ["Dish"])
+    assert (len(documents[0].unreadable), report.regions) == (not read, 2)
+
+
+def test_results_of_a_region_besides_its_label_are_no_regions() -> None:
+    place = {"start": 3, "end": 8}
+    others = [
+        {"from_name": "mood", "to_name": "text", "type": "choices", "value": {**place, "choices": ["good"]}},
+        {"from_name": "note", "to_name": "text", "type": "textarea", "value": {**place, "text": ["x"]}},
+        {"from_name": "stars", "to_name": "text", "type": "rating", "value": {**place, "rating": 4}},
+    ]
+    [document], report = read_tasks([task(annotation(GREAT, *others))], CONFIG)
+    assert (document.spans, document.unreadable) == ((Span(3, 8, "Rating"),), ())
+    assert report.issues == []
+
+
+def test_skipped_task_and_ground_truth_of_old_exports_are_read() -> None:
+    old = {"id": 1, "data": {"text": TEXT}}
+    skipped = {"id": 1001, "skipped": True, "result": []}
+    truth = {"id": 1, "honeypot": True, "result": [GREAT], "created_at": "2020-01-01T00:00:00Z"}
+    later = {"id": 2, "result": [], "created_at": "2021-01-01T00:00:00Z"}
+    documents, report = read_tasks([old | {"completions": [skipped]}, old | {"completions": [truth, later]}], CONFIG)
+    assert [document.spans for document in documents] == [(Span(3, 8, "Rating"),)]
+    assert report.skipped == 1
+
+
 def test_unknown_label_is_kept_where_that_is_wanted() -> None:
     report = ConversionReport()
     tasks = [task(annotation(region(0, 2, "Chef"), GREAT))]
@@ -245,11 +278,17 @@ def test_renamed_label_is_read_as_the_new_one_and_counted() -> None:
     assert report.lost_regions == 0
 
 
-@pytest.mark.parametrize("labels", [("Dish", "Rating"), ("Chef", "Dish")])
-def test_first_known_label_of_several_is_taken_and_named(labels: tuple[str, ...]) -> None:
-    documents, report = read_tasks([task(annotation(region(9, 14, *labels)))], CONFIG)
+def test_first_label_of_several_is_taken_and_named() -> None:
+    documents, report = read_tasks([task(annotation(region(9, 14, "Dish", "Rating")))], CONFIG)
     assert documents[0].spans == (Span(9, 14, "Dish"),)
     assert report.problems() == {Problem.SEVERAL_LABELS: 1}
+
+
+@pytest.mark.parametrize("labels", [("Chef", "Dish"), ("Dish", "Chef")])
+def test_region_with_a_known_and_an_unknown_label_is_unreadable(labels: tuple[str, ...]) -> None:
+    [document], report = read_tasks([task(annotation(region(9, 14, *labels)))], CONFIG)
+    assert (document.spans, len(document.unreadable)) == ((), 1)
+    assert report.unknown_labels == {"Chef": 1}
 
 
 @pytest.mark.parametrize("data", [{}, {"text": None}, {"text": {"a": 1}}, {"other": "a"}, None, "text", [1]])
@@ -383,6 +422,28 @@ def test_region_on_a_text_that_was_renamed_is_told_by_its_words() -> None:
     documents, report = read_mail({**region_on("body", "Rome", "CITY"), "to_name": "content"})
     assert [document.spans for document in documents] == [(), (Span(12, 16, "CITY"),)]
     assert report.lost_regions == 0
+
+
+def test_region_on_a_text_that_lost_its_labels_is_told_by_its_words() -> None:
+    config = LabelConfig.from_xml(
+        '<View><Labels name="label" toName="text"><Label value="PER"/></Labels><Text name="text" value="$text"/>'
+        '<Text name="text2" value="$text"/><Choices name="old" toName="text"><Choice value="x"/></Choices>'
+        '<Audio name="sound" value="$sound"/></View>'
+    )
+    value = {"start": 0, "end": 3, "text": "Ana", "labels": ["PER"]}
+    for to_name, spans in [("text2", 1), ("old", 1), ("sound", 0)]:
+        result = {"from_name": "label", "to_name": to_name, "type": "labels", "value": value}
+        [document], report = read_tasks([task(annotation(result), data={"text": "Ana came"})], config)
+        assert len(document.spans) == report.regions == spans
+        assert report.other_controls == ({} if spans else {"label": 1})
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_empty_text_of_several_is_no_document(empty: str) -> None:
+    tasks = [task(annotation(region_on("body", "Bo", "PER")), data={"title": empty, "body": MAIL["body"]})]
+    documents, report = read_tasks(tasks, BOTH)
+    assert [document.text_name for document in documents] == ["body"]
+    assert (report.documents, report.negatives) == (1, 0)
 
 
 def test_text_that_the_task_lacks_has_no_document() -> None:
@@ -585,7 +646,8 @@ def test_report_sums_up_in_one_line() -> None:
     tasks = [task(annotation(region(0, 2, "Chef"), GREAT)), task(id=4)]
     assert read_tasks(tasks, CONFIG)[1].summary() == (
         "2 tasks: 1 documents with 1 spans, 1 unlabeled; "
-        "label not in the configuration 1× (task 3: 'Chef' is not in the labelling configuration)."
+        "label not in the configuration 1× (task 3: 'Chef' is not in the labelling configuration); "
+        "unknown labels: Chef (1)."
     )
 
 

@@ -69,7 +69,7 @@ def test_every_text_with_labels_is_read() -> None:
     assert config.labels == ("z", "y")
     assert config.text("body") is config.texts[1]
     assert config.text("img") is None
-    assert config.other_tags == {"image", "img", "unlabelled"}
+    assert (config.other_objects, config.other_controls) == (frozenset({"img"}), frozenset({"image"}))
 
 
 def test_alias_names_a_label_in_results() -> None:
@@ -218,6 +218,15 @@ def test_text_may_be_behind_an_address() -> None:
         (view('<ParagraphLabels name="l" toName="d"/><Paragraphs name="d" value="$dialogue"/>'), "<Paragraphs>"),
         (view('<Labels name="l" toName="d"><Label value="A"/></Labels><Paragraphs name="d"/>'), "<Paragraphs>"),
         (view('<Chat name="chat" value="$chat"/><Choices name="c" toName="chat"/>'), "<Chat>"),
+        (
+            view('<HyperTextLabels name="l" toName="text"><Label value="A"/></HyperTextLabels>', TEXT),
+            "<HyperTextLabels>",
+        ),
+        (view('<RectangleLabels name="l" toName="i"/><Image name="i" value="$i"/>'), "<RectangleLabels>"),
+        (
+            view(LABELS.replace('"text"', '"t_{{idx}}"'), '<Text name="t_{{idx}}" value="$pages[{{idx}}].text"/>'),
+            "<Repeater>",
+        ),
         (view('<Taxonomy name="t" toName="text"><Choice value="x"/></Taxonomy>', TEXT), "<Taxonomy>"),
     ],
 )
@@ -245,7 +254,15 @@ def test_declaration_in_a_comment_is_none(comment: str) -> None:
     assert LabelConfig.from_xml(view(comment, LABELS, TEXT)).labels == ("A", "B")
 
 
-@pytest.mark.parametrize("hidden", ["<!-- --><!DOCTYPE x []>", "<!DOCTYPE x [<!-- --> <!ENTITY a 'b'>]>"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<?x <!-- ?><!DOCTYPE x []><?x --> ?>",
+        "<?x <![CDATA[ ?><!DOCTYPE x []><?x ]]> ?>",
+        "<!-- --><!DOCTYPE x []>",
+        "<!DOCTYPE x [<!-- --> <!ENTITY a 'b'>]>",
+    ],
+)
 def test_declaration_beside_a_comment_is_refused(hidden: str) -> None:
     with pytest.raises(UnsupportedLabelConfig, match="DOCTYPE"):
         LabelConfig.from_xml(hidden + view(LABELS, TEXT))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from label_config import LabelledText
 from label_config.shown_text import fields, put_text, shown_text
 
 
@@ -18,6 +19,8 @@ from label_config.shown_text import fields, put_text, shown_text
         ("$text", {"text": ["Ana came", "Bo left"]}, "Ana came,Bo left"),
         ("$text", {"text": [1, None, ["b", 2.0]]}, "1,,b,2"),
         ("$text", {"text": None}, None),
+        ("$Ticket Text", {"Ticket Text": "Ana came"}, None),
+        ("$Ticket Text", {"Ticket": 7}, "7 Text"),
         ("$text", {"text": {"a": 1}}, None),
         ("$text", {"other": "a"}, None),
         ("$text", None, None),
@@ -40,6 +43,7 @@ from label_config.shown_text import fields, put_text, shown_text
 )
 def test_text_is_what_the_editor_shows(value: str, data: Any, text: str | None) -> None:
     assert shown_text(value, data) == text
+    assert LabelledText("text", value, ()).shown(data) == text
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,7 @@ def test_numbers_are_written_as_javascript_writes_them(number: float, text: str)
         ("$技术描述", "rename the field"),
         ("to $技术 from $b", "rename the field"),
         ("$größe", "rename the field"),
+        ("x: $a $naïve", "rename the field"),
         ("$ticket-text", "rename the field"),
         ("$doc.my-text", "rename the field"),
         ("Dear $name. How are you?", "put a space after"),
