@@ -54,13 +54,13 @@ def locate(text: str, start: object, end: object, words: object) -> Located | Un
     one place only where these words stand and the offsets do not mark a part of it.
     """
     given = _offsets(start, end)
-    forms = _forms(words) if isinstance(words, str) else []
+    content = _squeezed(words) if isinstance(words, str) else ""
     if given and 0 <= given[0] <= given[1] <= len(text):
         marked = text[given[0] : given[1]]
-        if not forms or marked == words or _squeezed(marked) in map(_squeezed, forms):
+        if not content or marked == words or _squeezed(marked) == content:
             return Located(*given)
-    if forms:
-        return _corrected(text, given, forms) or _unlocated(text, start, end, words, forms)
+    if content and isinstance(words, str):
+        return _corrected(text, given, words) or _unlocated(text, start, end, words)
     if given and 0 <= given[0] < len(text) < given[1] <= len(text) + _LOST_LINE_END and _is_plain(text):
         return Located(given[0], len(text), "it ended after the text")
     return _misplaced(text, start, end, given)
@@ -68,18 +68,13 @@ def locate(text: str, start: object, end: object, words: object) -> Located | Un
 
 def stands_in(text: str, words: object) -> bool:
     """Whether words stand anywhere in a text, whitespace aside."""
-    forms = _forms(words) if isinstance(words, str) else []
-    return any(_squeezed(form) in _squeezed(text) for form in forms)
-
-
-def _forms(words: str) -> list[str]:
-    """The words as they may stand in the text: as they are, and with line ends; none if they are only whitespace."""
-    forms = [words, words.replace(_LINE_END, "\n")] if _LINE_END in words else [words]
-    return [form for form in forms if form.strip()]
+    content = _squeezed(words) if isinstance(words, str) else ""
+    return bool(content) and content in _squeezed(text)
 
 
 def _squeezed(text: str) -> str:
-    return "".join(text.split())
+    """The text without whitespace, in which a line end may be written as the editor does."""
+    return "".join(text.replace(_LINE_END, " ").split())
 
 
 def _is_plain(text: str) -> bool:
@@ -99,18 +94,16 @@ def _integer(offset: object) -> int | None:
     return int(offset) if type(offset) is float and offset.is_integer() else None
 
 
-def _corrected(text: str, given: tuple[int, int] | None, forms: list[str]) -> Located | None:
+def _corrected(text: str, given: tuple[int, int] | None, words: str) -> Located | None:
     """The place of the words, if there is no doubt about it."""
-    contents = [_squeezed(form) for form in forms]
     fitting: dict[tuple[int, int], str] = {}
     for correction, start, end in _recounted(text, *given) if given else ():
-        if _squeezed(text[start:end]) in contents:
+        if _squeezed(text[start:end]) == _squeezed(words):
             fitting.setdefault((start, end), correction)
-    if not fitting and given and any(_is_widened(text, *given, form) for form in forms):
+    if not fitting and given and _is_widened(text, *given, words):
         return Located(*given)
-    if not fitting and not (given and _is_resized(text, *given, forms)):
-        places = _places(text, forms)
-        fitting = dict.fromkeys(places, "it is the only place with these words")
+    if not fitting and not (given and _is_resized(text, *given, words)):
+        fitting = dict.fromkeys(_places(text, words), "it is the only place with these words")
     if len(fitting) != 1:
         return None
     ((start, end), correction) = fitting.popitem()
@@ -124,13 +117,12 @@ def _is_widened(text: str, start: int, end: int, words: str) -> bool:
     return bool(part and is_whole) and not any(map(str.isspace, before + after))
 
 
-def _is_resized(text: str, start: int, end: int, forms: list[str]) -> bool:
+def _is_resized(text: str, start: int, end: int, words: str) -> bool:
     """Whether the range holds more or less of the same words: then either the range or the words are outdated."""
-    if not 0 <= start < end <= len(text):
+    if not 0 <= start < end <= len(text) or len(words) == end - start:
         return False
-    marked = _squeezed(text[start:end])
-    contents = [_squeezed(form) for form in forms if len(form) != end - start]
-    return bool(marked) and any(marked in content or content in marked for content in contents)
+    marked, content = _squeezed(text[start:end]), _squeezed(words)
+    return bool(marked) and (marked in content or content in marked)
 
 
 def _recounted(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
@@ -157,22 +149,18 @@ def _counted(
             yield name, first, last
 
 
-def _places(text: str, forms: list[str]) -> list[tuple[int, int]]:
+def _places(text: str, words: str) -> list[tuple[int, int]]:
     """All places of the words, as whole words, with any whitespace between them."""
-    for form in forms:
-        pattern = r"\s+".join(map(regex.escape, form.split()))
-        matches = regex.finditer(f"{_EDGE.pattern}{pattern}{_EDGE.pattern}", text, overlapped=True)
-        if places := [match.span() for match in matches]:
-            return places
-    return []
+    pattern = r"(?:\s|\\n)+".join(map(regex.escape, words.replace(_LINE_END, " ").split()))
+    matches = regex.finditer(f"{_EDGE.pattern}{pattern}{_EDGE.pattern}", text, overlapped=True)
+    return [match.span() for match in matches]
 
 
-def _unlocated(text: str, start: object, end: object, words: object, forms: list[str]) -> Unlocated:
-    places = len(_places(text, forms))
+def _unlocated(text: str, start: object, end: object, words: str) -> Unlocated:
+    places = len(_places(text, words))
     stand = {0: "do not stand in the text", 1: "stand elsewhere in the text"}.get(places, f"stand {places} times in it")
-    detail = (
-        f"the words {shown(words)} are not at the offsets {shown(start)} to {shown(end)} and {stand}: mark them again"
-    )
+    offsets = f"{shown(start)} to {shown(end)}"
+    detail = f"the words {shown(words)} are not at the offsets {offsets} and {stand}: mark them again"
     return Unlocated(Problem.WRONG_OFFSETS, detail)
 
 

@@ -79,6 +79,27 @@ def test_regions_drawn_in_the_editor_are_read_as_they_were_drawn(site: Site, lab
             assert "".join(document.text[span.start : span.end].split()) == "".join(value["text"].split())
 
 
+def test_region_over_line_ends_is_read_as_it_was_drawn(site: Site, label_studio_page: Page) -> None:
+    xml = generate(["Dish"])
+    texts = [
+        "Hi Ana\nLopez",
+        "Hi Ana\r\nLopez",
+        "Hi Ana\n\n\nLopez",
+        "Hi Ana  \n  Lopez",
+        "Hi Ana\rLopez",
+        "a\\nb\nLopez",
+    ]
+    project = site.label_studio.create_project("line ends", xml)
+    for task in site.label_studio.import_tasks(project.id, [{"data": {"text": text}} for text in texts]):
+        draw_words(label_studio_page, project.id, task, whole=True)
+    exported = site.label_studio.labelled_tasks(project.id)
+    documents, report = read_tasks(exported, LabelConfig.from_xml(xml))
+    assert report.issues == []
+    assert [document.text[document.spans[0].start : document.spans[0].end] for document in documents] == texts
+    stored = [task["annotations"][0]["result"][0]["value"]["text"] for task in exported]
+    assert stored[0] == "Hi Ana\\nLopez"  # how the editor stores a line end
+
+
 _WORDS = """container => {
     const walker = document.createTreeWalker(container, NodeFilter.SHOW_TEXT);
     const boxes = [];
@@ -95,20 +116,21 @@ _WORDS = """container => {
 }"""
 
 
-def draw_words(page: Page, project: int, task: int) -> None:
-    """Mark some words of a task by dragging over them, then submit."""
+def draw_words(page: Page, project: int, task: int, *, whole: bool = False) -> None:
+    """Mark some words of a task by dragging over them, or ``whole`` all of them as one region, then submit."""
     labelling.open_task(page, project, task)
     page.wait_for_load_state("networkidle")  # the editor starts again once it has all of the task
     container = page.locator(".lsf-richtext__container").first
     boxes: list[list[float]] = container.evaluate(_WORDS)
     marks = page.locator(".lsf-richtext__container .htx-highlight")
-    for number, (left, right, middle) in enumerate(boxes[::2], start=1):
+    drags = [(boxes[0], boxes[-1])] if whole else [(box, box) for box in boxes[::2]]
+    for number, ((left, _, top), (_, right, bottom)) in enumerate(drags, start=1):
         deadline = time.monotonic() + PATIENCE / 1000
         while marks.count() < number and time.monotonic() < deadline:  # the page ignores the mouse while it loads
             page.keyboard.press("1")
-            page.mouse.move(left + 1, middle)
+            page.mouse.move(left + 1, top)
             page.mouse.down()
-            page.mouse.move(right - 1, middle, steps=4)
+            page.mouse.move(right - 1, bottom, steps=4)
             page.mouse.up()
             page.keyboard.press("Escape")
             page.wait_for_timeout(200)

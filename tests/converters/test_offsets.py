@@ -101,6 +101,7 @@ def test_place_that_is_not_certain_is_unknown(
         ("Hi Ana\r\nLopez", 3, 13, "Ana\\n\\nLopez"),
         ("Ana  \n  Lopez", 0, 13, "Ana\\nLopez"),
         ("a\\nb x", 0, 4, "a\\nb"),
+        ("a\\nb\nLopez", 0, 10, "a\\nb\\nLopez"),
         ("so Annabel came", 3, 10, "nnab"),
         ("Ana came", 2, 2, None),
     ],
