@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from converters.bio import OUTSIDE
-from converters.conll_layout import SPACE, TAB, ConllError, ConllOptions, Layout, is_header, split_row
+from converters.conll_head import TAG_NAMES, TOKEN_NAMES, Head, Line, split_sentences
+from converters.conll_layout import ConllError, ConllOptions, Layout, is_header
 from converters.foreign import not_conll
-from converters.row_numbers import SENTENCE_NAMES, counts_rows, is_range, numbers_sentences
-from converters.schemes import Scheme, detect_scheme, is_tag
-from converters.tag_forms import TYPES, TagForm, are_types, bare, detect_form, is_bare
-
-_TOKEN_NAMES = ("token", "tokens", "word", "words", "form", "term", "text", "surface")
-_TAG_NAMES = (
-    *("ner", "ner_tag", "ner_tags", "ner-tag", "nertag", "ne", "entity", "entities"),
-    *("iob", "bio", "iob_tag", "bio_tag"),
-    *("tag", "tags", "label", "labels", "type", "class", "slot", "gold"),
-)
+from converters.row_numbers import SENTENCE_NAMES, Leading, is_range, leading_columns, not_words
+from converters.schemes import Scheme, detect_scheme
+from converters.tag_forms import TYPES, TagForm, are_types, bare, detect_form, is_bare, levels
 
 # The chunks of CoNLL-2000, which CoNLL-2003 has beside its entities, in English and in German.
 _CHUNKS = frozenset(("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "PC", "VC"))
 
-_Line = tuple[int, str]
-_Row = Sequence[str]
 
-
-def detect_layout(lines: Sequence[_Line], options: ConllOptions | None = None) -> Layout | None:
+def detect_layout(lines: Sequence[Line], options: ConllOptions | None = None) -> Layout | None:
     """Detect the layout from a file's first lines, each with its number; ``None`` if they hold no token.
 
     Columns are separated by tabs if every row has one. The tags are in the last column that holds tags, or in the first
@@ -39,96 +30,30 @@ def detect_layout(lines: Sequence[_Line], options: ConllOptions | None = None) -
     neither, if the options do not fit, and for a file in another format.
     """
     options = options or ConllOptions()
-    sentences, comments = _sentences(lines)
+    sentences, marked = split_sentences(lines)
     if not sentences:
         return None
     first = sentences[0][0][0]
     if problem := not_conll("\n".join(line for _, line in lines[:20])):
         raise ConllError(first, problem)
-    head = _Head.of(sentences)
+    head = Head.of(sentences)
     layout = _layout(head, options)
-    layout = replace(layout, comments=any(layout.is_comment(layout.split(line)) for line in comments))
+    comments = any(layout.is_comment(layout.split(line.line), begins=line.begins) for line in marked)
+    layout = replace(layout, comments=comments)
     return replace(layout, scheme=_scheme(layout, lines))
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The first rows of a file, by sentence, without comments: ``body`` are those with the usual number of columns."""
-
-    line: int
-    separator: str
-    columns: int
-    names: tuple[str, ...]
-    sentences: Sequence[Sequence[_Row]]
-    body: Sequence[_Row]
-
-    @classmethod
-    def of(cls, sentences: Sequence[Sequence[_Line]]) -> _Head:
-        lines = [line for sentence in sentences for _, line in sentence]
-        number = sentences[0][0][0]
-        names = _column_names(lines[0]) if len(lines) > 1 else ()
-        tabs = all(TAB in line.rstrip(" \t") for line in (lines[1:] if names else lines))
-        separator = TAB if tabs else SPACE
-        rows = [[split_row(line, separator) for _, line in sentence] for sentence in sentences]
-        if names:
-            rows[0] = rows[0][1:]
-        columns = Counter(len(row) for sentence in rows for row in sentence).most_common(1)[0][0]
-        if columns < 2:
-            row = next(row for sentence in rows for row in sentence)
-            problem = f"there is only {row[0]!r}: write a token and its tag, with a space or a tab between them."
-            raise ConllError(number, problem)
-        body = [row for sentence in rows for row in sentence if len(row) == columns]
-        return cls(number, separator, columns, names, rows, body)
-
-    def counts(self, column: int) -> Counter[str]:
-        return Counter(row[column] for row in self.body)
-
-    def named(self, names: Sequence[str]) -> int | None:
-        """The column that the row of names calls by the first of these."""
-        columns = [name.lower() for name in self.names] if len(self.names) == self.columns else []
-        return next((columns.index(name) for name in names if name in columns), None)
-
-
-def _sentences(lines: Sequence[_Line]) -> tuple[list[list[_Line]], list[str]]:
-    """The rows by sentence, and, apart from them, the lines at the beginning of a sentence that begin with ``#``.
-
-    If all lines begin with ``#``, they are rows.
-    """
-    sentences: list[list[_Line]] = [[]]
-    marked: list[str] = []
-    for number, line in lines:
-        columns = split_row(line, SPACE)
-        if not columns or is_header(columns):
-            sentences.append([])
-        elif not line.startswith("#"):
-            sentences[-1].append((number, line))
-        elif not sentences[-1]:
-            marked.append(line)
-    rows = [sentence for sentence in sentences if sentence]
-    if not rows and marked:
-        return [[(number, line) for number, line in lines if line.startswith("#")]], []
-    return rows, marked
-
-
-def _column_names(line: str) -> tuple[str, ...]:
-    """The names of the columns if a row names them: those of the tokens and of the tags, and holds no tag."""
-    columns = split_row(line, TAB if TAB in line else SPACE)
-    names = [column.lower() for column in columns]
-    named = not {*_TOKEN_NAMES}.isdisjoint(names) and not {*_TAG_NAMES}.isdisjoint(names)
-    return tuple(columns) if named and not any(map(is_tag, columns)) else ()
-
-
-def _layout(head: _Head, options: ConllOptions) -> Layout:
+def _layout(head: Head, options: ConllOptions) -> Layout:
     token = _chosen(options.token_column, "--token-column", head)
-    numbered, sentence_column = _leading(head, token)
-    leading = numbered or sentence_column == 0
-    if numbered:
-        head = replace(head, body=[row for row in head.body if not is_range(row[0])])
+    leading = _leading(head, token)
+    if leading.rows is not None:
+        head = replace(head, body=[row for row in head.body if not is_range(row[leading.rows])])
     tag, form, others = _tag_column(head, options, leading)
     if token is None:
-        token = head.named(_TOKEN_NAMES)
+        token = head.named(TOKEN_NAMES)
     if token is None or (token == tag and options.token_column is None):
-        token = next(column for column in (0, 1, 2) if column != tag and not (leading and column == 0))
+        token = next(column for column in range(leading.columns, leading.columns + 2) if column != tag)
+        _check_words(head, token, {tag, *others, *range(leading.columns)})
     if token == tag:
         raise ConllError(head.line, f"column {token + 1} cannot hold both the tokens and the tags: choose two columns.")
     return Layout(
@@ -139,16 +64,19 @@ def _layout(head: _Head, options: ConllOptions) -> Layout:
         separator=head.separator,
         scheme=Scheme.IO if form is TYPES else Scheme.IOB2,
         form=form,
-        numbered=numbered,
-        sentence_column=sentence_column,
+        leading=leading.columns,
+        row_column=leading.rows,
+        sentence_column=leading.sentences,
         names=head.names,
         types=frozenset(head.counts(tag)) if form is TYPES else frozenset(),
         other_tag_columns=tuple(column for column in others if column != token),
+        whole_tag=head.whole_tag,
+        has_labels=any(form.plain(value) not in (None, OUTSIDE) for value in head.counts(tag)),
         line=head.line,
     )
 
 
-def _chosen(column: int | None, option: str, head: _Head) -> int | None:
+def _chosen(column: int | None, option: str, head: Head) -> int | None:
     """A column that the options choose, counted from 0."""
     if column is None:
         return None
@@ -159,19 +87,34 @@ def _chosen(column: int | None, option: str, head: _Head) -> int | None:
     return column - 1 if column > 0 else head.columns + column
 
 
-def _leading(head: _Head, token: int | None) -> tuple[bool, int | None]:
-    """Whether the first column counts rows, and the column that numbers the sentences."""
+def _leading(head: Head, token: int | None) -> Leading:
+    """The leading columns that hold no words, unless the options choose one of them for the tokens."""
     sentence_column = head.named(SENTENCE_NAMES)
-    if head.columns < 3 or token == 0:
-        return False, sentence_column if sentence_column != token else None
-    if sentence_column is None and counts_rows(head.sentences):
-        return True, None
-    if sentence_column is None and numbers_sentences(head.sentences):
-        return False, 0
-    return False, sentence_column
+    if sentence_column is not None:
+        if sentence_column == token:
+            return Leading()
+        return Leading(1 if sentence_column == 0 else 0, None, sentence_column)
+    columns = head.columns if token is None else min(token + 2, head.columns)
+    return leading_columns(head.padded(), columns, lambda column: column == token or not _holds_tags(head, column))
 
 
-def _tag_column(head: _Head, options: ConllOptions, leading: bool) -> tuple[int, TagForm, list[int]]:
+def _holds_tags(head: Head, column: int) -> bool:
+    return detect_form(head.counts(column))[1] * 2 > len(head.body)
+
+
+def _check_words(head: Head, token: int, others: set[int]) -> None:
+    """Refuse a column of tokens that was not chosen if it looks like numbers, and another one holds words."""
+    rest = [column for column in range(head.columns) if column != token and column not in others]
+    value = not_words(head.padded(), token, rest)
+    if value is not None:
+        problem = (
+            f"{value!r} in column {token + 1} may be a number or a name of the row, since another column holds words: "
+            "give the column of the words with --token-column."
+        )
+        raise ConllError(head.line_of(token, value), problem)
+
+
+def _tag_column(head: Head, options: ConllOptions, leading: Leading) -> tuple[int, TagForm, list[int]]:
     """The column of the tags, their form, and other columns that hold tags."""
     counts = [head.counts(column) for column in range(head.columns)]
     forms = [detect_form(values) for values in counts]
@@ -180,7 +123,7 @@ def _tag_column(head: _Head, options: ConllOptions, leading: bool) -> tuple[int,
     entities = [column for column in hold_tags if not labels[column] or not labels[column] <= _CHUNKS]
     column = _chosen(options.tag_column, "--tag-column", head)
     if column is None:
-        column = _best(head, entities or hold_tags, [size for _, size in forms], counts, leading)
+        column = _best(head, entities or hold_tags, [size for _, size in forms], counts, leading.columns)
     others = [other for other in entities if other != column and labels[other]]
     return column, _form(head, column, counts[column], forms[column], options), others
 
@@ -191,20 +134,20 @@ def _labels(counts: Mapping[str, int], form: TagForm) -> set[str]:
 
 
 def _best(
-    head: _Head, columns: Sequence[int], sizes: Sequence[int], counts: Sequence[Counter[str]], leading: bool
+    head: Head, columns: Sequence[int], sizes: Sequence[int], counts: Sequence[Counter[str]], leading: int
 ) -> int:
     last = head.columns - 1
-    named = head.named(_TAG_NAMES)
-    if named is not None and (named in columns or are_types(counts[named]) or is_bare(counts[named])):
+    named = head.named(TAG_NAMES)
+    if named is not None and (named in columns or are_types(counts[named]) or is_bare(counts[named], dashes=True)):
         return named
-    if leading and 2 in columns and counts[2].keys() != {OUTSIDE}:
-        return 2
+    if leading and leading + 1 in columns:
+        return leading + 1
     if last in columns and sizes[last] >= sizes[0]:
         return last
-    if columns and not is_bare(counts[last]):
+    if columns and not is_bare(counts[last], dashes=True):
         return 0 if 0 in columns else columns[-1]
     for column in (last, 0):
-        if is_bare(counts[column]) or are_types(counts[column]):
+        if is_bare(counts[column], dashes=True) or are_types(counts[column]):
             return column
     row = head.body[0]
     problem = f"neither {row[0]!r} nor {row[last]!r} is a tag: write O or B-LABEL in the last column."
@@ -212,17 +155,23 @@ def _best(
 
 
 def _form(
-    head: _Head, column: int, counts: Counter[str], detected: tuple[TagForm, int], options: ConllOptions
+    head: Head, column: int, counts: Counter[str], detected: tuple[TagForm, int], options: ConllOptions
 ) -> TagForm:
     form, size = detected
-    if is_bare(counts):
+    if is_bare(counts, dashes=options.label is not None):
         if options.label is None:
             letters = ", ".join(value for value in counts)
             problem = f"the tags in column {column + 1} have no label ({letters}): give the label with --label NAME."
             raise ConllError(head.line, problem)
         return bare(options.label)
+    if (uneven := levels(counts)[1]) is not None:
+        problem = (
+            f"rows have different numbers of tags in column {column + 1} (one has {uneven!r}): write one tag in each "
+            "row, or as many in all rows."
+        )
+        raise ConllError(head.line, problem)
     labelled = next((value for value in counts if value != OUTSIDE and form.plain(value)), None)
-    if labelled is None and are_types(counts):
+    if labelled is None and are_types(counts, chosen=options.tag_column is not None):
         form, labelled = TYPES, next(value for value in counts if value != OUTSIDE)
     elif size * 2 <= len(head.body):
         value = next(value for value in counts if form.plain(value) is None)
@@ -242,11 +191,11 @@ def _name(columns: int, tag_column: int) -> str:
     return "CoNLL-2003" if columns == 4 else f"{columns} columns"
 
 
-def _scheme(layout: Layout, lines: Sequence[_Line]) -> Scheme:
+def _scheme(layout: Layout, lines: Sequence[Line]) -> Scheme:
     return layout.scheme if layout.form is TYPES else detect_scheme(_tags(layout, lines))
 
 
-def _tags(layout: Layout, lines: Sequence[_Line]) -> Iterator[list[str]]:
+def _tags(layout: Layout, lines: Sequence[Line]) -> Iterator[list[str]]:
     """The tags of each sentence in which every row has the right number of columns and a tag."""
     tags: list[str] = []
     certain = True

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converters.row_numbers import is_range
-from converters.schemes import Scheme
+from converters.schemes import Scheme, is_tag
 from converters.tag_forms import PLAIN, TagForm
 
 HEADER = "-DOCSTART-"
@@ -34,7 +34,12 @@ SPACE, TAB = " ", "\t"
 _UNWRITABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
+_HEADER = re.compile(r"-(DOCSTART-)", re.IGNORECASE)
+
 _BLANKS = re.compile(r"[ \t]+")
+
+# The usual comment of CoNLL-U and HIPE: # key = value
+_KEY = re.compile(r"# \S+ =(?: |$)")
 
 _may_lead = re.compile(r"O|[0-9]+").fullmatch
 
@@ -64,10 +69,12 @@ class Layout:
     """The columns of a row, counted from 0: ``columns`` of them, separated by ``separator``.
 
     A separator of ``" "`` means any run of spaces and tabs, ``"\\t"`` one tab. ``form`` is how tags are written and
-    ``scheme`` their scheme; `read_conll` returns them as BIO. If ``numbered``, the first column counts the rows;
-    ``sentence_column`` holds a sentence's number or name. ``names`` is the row that names the columns. ``comments``
+    ``scheme`` their scheme; `read_conll` returns them as BIO. The first ``leading`` columns hold no words:
+    ``row_column`` counts the rows, ``sentence_column`` holds a sentence's number or name. If ``whole_tag``, all of a
+    row after its third column is the tag. ``names`` is the row that names the columns. ``comments``
     tells whether lines that begin with ``#`` and are not words are comments; ``types`` are the labels of a file whose
-    tags are types without a prefix. ``other_tag_columns`` hold tags too, and are not read. ``line`` is the first row's.
+    tags are types without a prefix. ``other_tag_columns`` hold tags too, and are not read.
+    ``has_labels`` tells whether the first lines have a tag other than ``O``. ``line`` is the first row's.
     """
 
     name: str
@@ -77,37 +84,51 @@ class Layout:
     separator: str
     scheme: Scheme
     form: TagForm = PLAIN
-    numbered: bool = False
+    leading: int = 0
+    row_column: int | None = None
     sentence_column: int | None = None
     names: tuple[str, ...] = ()
     comments: bool = False
     types: frozenset[str] = frozenset()
     other_tag_columns: tuple[int, ...] = ()
+    whole_tag: bool = False
+    has_labels: bool = True
     line: int = 1
 
     def split(self, line: str) -> list[str]:
         """Split a line, without its line end, into columns; a blank line has none."""
-        return split_row(line, self.separator)
+        columns = split_row(line, self.separator)
+        return with_whole_tag(line, columns) if self.whole_tag else columns
 
     def is_left_out(self, columns: Sequence[str], *, begins: bool) -> bool:
-        """Whether a row holds no word: a range, or, where a sentence ``begins``, a comment or the columns' names."""
-        if begins and ((self.comments and self.is_comment(columns)) or self._are_names(columns)):
+        """Whether a row holds no word: a range, a comment, or, where a sentence ``begins``, the columns' names."""
+        if (self.comments and self.is_comment(columns, begins=begins)) or (begins and self._are_names(columns)):
             return True
-        return self.numbered and is_range(columns[0])
+        return self.row_column is not None and is_range(columns[self.row_column])
 
-    def is_comment(self, columns: Sequence[str]) -> bool:
-        """Whether a row at the beginning of a sentence is a comment: it begins with ``#`` and cannot hold a word.
+    def is_comment(self, columns: Sequence[str], *, begins: bool) -> bool:
+        """Whether a row is a comment: it begins with ``#`` and cannot hold a word.
 
         A row whose last column is a tag, with a wrong number of columns, is no comment, unless it is ``# key = value``.
+        Where no sentence ``begins``, neither is a row with as many columns as others, or with a word after the ``#``.
         """
-        if not columns[0].startswith("#"):
+        first = columns[0]
+        if not first.startswith("#"):
             return False
-        if columns[0] == "#" and columns[2:3] == ["="]:
-            return True
+        if _KEY.match(" ".join(columns[:3])):
+            return begins or len(columns) != self.columns or not self.is_known_tag(columns[self.tag_column])
         if len(columns) != self.columns:
-            return not self.is_known_tag(columns[-1])
+            is_short = len(columns) < self.columns and (first == "#" or first.startswith("# "))
+            return (begins or is_short) and not self.is_known_tag(columns[-1])
         tag = columns[self.tag_column]
-        return not self.is_known_tag(tag) and (columns[0] == "#" or self.form.plain(tag) is None)
+        if not begins or self.is_known_tag(tag):
+            return False
+        return first == "#" or self.form.plain(tag) is None or self._is_no_type(tag)
+
+    def _is_no_type(self, value: str) -> bool:
+        """Whether a value is unlike the types of this file, which are in capitals."""
+        types = self.types - {"O"}
+        return value.islower() and bool(types) and all(name.isupper() for name in types)
 
     def is_known_tag(self, value: str) -> bool:
         """Whether a value is a tag of this file; types without a prefix must have occurred."""
@@ -137,10 +158,12 @@ class Layout:
             f"Tokens in column {self.token_column + 1}, tags in column {self.tag_column + 1} "
             f"(written {self.form.example}, {self.scheme.value}), of {self.columns} separated by {blanks}"
         ]
-        if self.numbered:
-            parts.append("column 1 counts the rows")
+        if self.row_column is not None:
+            parts.append(f"column {self.row_column + 1} counts the rows")
         if self.sentence_column is not None:
             parts.append(f"column {self.sentence_column + 1} numbers the sentences")
+        for column in sorted({*range(self.leading)} - {self.row_column, self.sentence_column}):
+            parts.append(f"column {column + 1} holds no words")
         if self.names:
             parts.append("a row of column names is skipped")
         if self.comments:
@@ -148,6 +171,8 @@ class Layout:
         if self.other_tag_columns:
             columns = ", ".join(str(column + 1) for column in self.other_tag_columns)
             parts.append(f"tags are also in column {columns}, which --tag-column can choose")
+        if self.form.several:
+            parts.append("of several tags that are joined, the first is read")
         note = "Tags are types without B- and I-: entities of one type that touch cannot be told apart and become one."
         return "; ".join(parts) + "." + (f" {note}" if self.scheme is Scheme.IO else "")
 
@@ -164,11 +189,26 @@ def split_row(line: str, separator: str) -> list[str]:
     return [column.strip(" ") for column in line.rstrip(" \t").split(TAB)]
 
 
+def with_whole_tag(line: str, columns: list[str]) -> list[str]:
+    """The columns of a row ``token -X- _ TAG`` in which the tag, as Label Studio writes it, may have spaces."""
+    if len(columns) < 5 or columns[1:3] != ["-X-", "_"]:
+        return columns
+    return [*columns[:3], line.strip(" \t").split(None, 3)[3]]
+
+
 def is_header(columns: Sequence[str]) -> bool:
-    """Whether a row begins a document: ``-DOCSTART-`` first, or after an ``O`` or a row number."""
-    return columns[0] == HEADER or (HEADER in columns and columns[1] == HEADER and _may_lead(columns[0]) is not None)
+    """Whether a row begins a document: ``-DOCSTART-`` first, or after an ``O`` or a row number.
+
+    In small letters, which may be a word, it does so only without a label.
+    """
+    first = columns[0]
+    if first == HEADER:
+        return True
+    if first[0:1] == "-" and first.upper() == HEADER:
+        return columns[-1] == "O" or not is_tag(columns[-1])
+    return HEADER in columns and columns[1] == HEADER and _may_lead(first) is not None
 
 
 def as_column(token: str) -> str:
     """Write a token so that the row stays one row and is not a header: other characters become U+FFFD."""
-    return _UNWRITABLE.sub(_REPLACEMENT, token).replace(HEADER, _REPLACEMENT + HEADER[1:]) or _REPLACEMENT
+    return _HEADER.sub(rf"{_REPLACEMENT}\1", _UNWRITABLE.sub(_REPLACEMENT, token)) or _REPLACEMENT

@@ -20,7 +20,7 @@ from itertools import accumulate, chain, islice
 
 from converters.bio import tags_to_spans
 from converters.conll_detect import detect_layout
-from converters.conll_layout import ConllError, ConllOptions, Layout, is_header, split_row
+from converters.conll_layout import ConllError, ConllOptions, Layout, is_header, split_row, with_whole_tag
 from converters.document import Document, Span, Word
 from converters.schemes import is_tag, to_bio
 from converters.sidecar import Entry, SidecarError, fit, read_sidecar
@@ -134,7 +134,7 @@ def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[t
     if layout is None:
         yield from ((number, line.split()) for number, line in lines)
         return
-    is_plain = not (layout.numbered or layout.names or layout.sentence_column is not None)
+    is_plain = not (layout.row_column is not None or layout.names or layout.sentence_column is not None)
     usual, separator = layout.columns, layout.separator
     before: list[str] = []
     sentence = ""
@@ -142,6 +142,8 @@ def _rows(lines: Iterable[tuple[int, str]], layout: Layout | None) -> Iterator[t
         columns = split_row(line, separator)
         if columns and not (is_plain and len(columns) == usual and line[0] != "#") and not is_header(columns):
             begins = not before or is_header(before)
+            if layout.whole_tag:
+                columns = with_whole_tag(line, columns)
             if layout.is_left_out(columns, begins=begins):
                 continue
             _check_columns(number, line, columns, layout)
@@ -193,12 +195,20 @@ def _sentence(rows: Sequence[tuple[int, Sequence[str]]], layout: Layout) -> Conl
     try:
         converted = to_bio(tags, layout.scheme)
     except ValueError as error:
-        line = next(line for (line, _), tag in zip(rows, tags, strict=True) if not is_tag(tag))
-        hint = " If this row names the columns, delete it." if line == layout.line else ""
-        raise ConllError(line, f"{error}{hint}") from error
+        line, tag = next((line, tag) for (line, _), tag in zip(rows, tags, strict=True) if not is_tag(tag))
+        raise ConllError(line, f"{error}{_hint(line, tag, layout)}") from error
     if "" in tokens:
         raise ConllError(rows[tokens.index("")][0], "the token is empty: write one, or delete the line.")
     return ConllSentence(tokens, converted.tags, converted.repaired, rows[0][0])
+
+
+def _hint(line: int, tag: str, layout: Layout) -> str:
+    """What a value in place of a tag may be: a type without a prefix, or the column's name."""
+    is_name = line == layout.line
+    if not layout.has_labels and tag.isalpha():
+        names = "; if this row names the columns, delete it" if is_name else ""
+        return f" If {tag!r} is a type without a prefix, give --tag-column {layout.tag_column + 1}{names}."
+    return " If this row names the columns, delete it." if is_name else ""
 
 
 def _joined(document: ConllDocument, name: str) -> Document:

@@ -126,7 +126,7 @@ def _block(tagged: Tagged | TaggedDocument, cuts: Iterable[range], columns: _Tag
     tokens = [word.text for word in tagged.words]
     joined = "".join(tokens)
     # Printable text has no whitespace except U+0020.
-    if not joined.isprintable() or " " in joined or HEADER in joined or "" in tokens:
+    if not joined.isprintable() or " " in joined or HEADER in joined.upper() or "" in tokens:
         tokens = [as_column(token) for token in tokens]
     rows = [f"{token} -X- _ {columns[tag]}\n" for token, tag in zip(tokens, tagged.tags, strict=True)]
     return "".join([f"{HEADER_ROW}\n\n", *("".join(rows[cut.start : cut.stop]) + "\n" for cut in cuts)])

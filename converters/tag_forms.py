@@ -15,6 +15,11 @@ from converters.schemes import is_tag
 
 _LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "L", "U": "U", "M": "I", "W": "S"}
 
+# A letter of a scheme, a character that separates it from a label, and the label; or the other way round.
+_WITH_LETTER = re.compile(r"[BIESLUMW][^\w\s].*|.*[^\w\s][BIESLUMW][^\w\s]?")
+
+_JOINTS = "|,;+"
+
 _TYPE = re.compile(r"[^\W\d_]\S*")
 
 # Enough to tell a column of entity types from one in which a single value is wrong, unless the file is tiny.
@@ -29,8 +34,9 @@ class TagForm:
     """One way to write tags; ``example`` shows it.
 
     The prefix letter, one of ``letters``, and the label are separated by ``separator``, in this order unless
-    ``suffix``; letters may be lower case if ``any_case``. Without a separator a tag is a label if ``label`` is
-    ``None``, else a letter whose label is ``label``.
+    ``suffix``; letters may be lower case if ``any_case``. A ``closing`` character ends the tag. Without a separator a
+    tag is a label if ``label`` is ``None``, else a letter whose label is ``label``. If ``several``, this character
+    joins the tags of several levels, of which the first is read.
     """
 
     example: str
@@ -39,13 +45,20 @@ class TagForm:
     any_case: bool = False
     label: str | None = None
     letters: str = "BIESLUMW"
+    closing: str = ""
+    several: str = ""
 
     def plain(self, value: str) -> str | None:
         """The tag as ``O`` or a prefix of `converters.schemes`, a dash and a label; ``None`` if it has another form."""
         if value == OUTSIDE or (self.any_case and value == "o"):
             return OUTSIDE
+        if self.several:
+            value = value.partition(self.several)[0]
+            return value if is_tag(value) else None
         if not self.separator:
             return self._without_separator(value)
+        if self.closing:
+            value = value[:-1] if value.endswith(self.closing) else ""
         letter, label = (value[-1:], value[:-2]) if self.suffix else (value[:1], value[2:])
         separator = value[-2:-1] if self.suffix else value[1:2]
         letter = letter.upper() if self.any_case else letter
@@ -56,7 +69,10 @@ class TagForm:
     def _without_separator(self, value: str) -> str | None:
         if self.label is None:
             return f"I-{value}" if _TYPE.fullmatch(value) else None
-        return f"{_LETTERS[value]}-{self.label}" if value in _LETTERS else None
+        letter = value.removesuffix("-").upper()
+        if letter == OUTSIDE:
+            return OUTSIDE
+        return f"{_LETTERS[letter]}-{self.label}" if letter in _LETTERS else None
 
 
 PLAIN = TagForm("B-LABEL", "-", letters="BIESLU")
@@ -70,8 +86,13 @@ _WITH_PREFIX = (
     TagForm("B_LABEL", "_"),
     TagForm("B:LABEL", ":"),
     TagForm("B/LABEL", "/"),
+    TagForm("B.LABEL", "."),
+    TagForm("B(LABEL)", "(", closing=")"),
     TagForm("LABEL-B", "-", suffix=True),
     TagForm("LABEL_B", "_", suffix=True),
+    TagForm("LABEL.B", ".", suffix=True),
+    TagForm("LABEL:B", ":", suffix=True),
+    TagForm("LABEL(B)", "(", suffix=True, closing=")"),
     TagForm("b-LABEL", "-", any_case=True),
     TagForm("b_LABEL", "_", any_case=True),
     TagForm("LABEL-b", "-", suffix=True, any_case=True),
@@ -84,24 +105,51 @@ def bare(label: str) -> TagForm:
     return TagForm("B", label=label)
 
 
-def is_bare(counts: Mapping[str, int]) -> bool:
-    """Whether values, with their counts, are tags without a label: ``B`` or ``I``, and nothing but such letters."""
-    return counts.keys() <= {*_LETTERS, OUTSIDE} and bool(counts.keys() & {"B", "I"})
+def is_bare(counts: Mapping[str, int], *, dashes: bool = False) -> bool:
+    """Whether values, with their counts, are tags without a label: ``B`` or ``I``, and nothing but such letters.
+
+    The letters may be small. With ``dashes`` they may be followed by one: ``B-``.
+    """
+    letters = {value.removesuffix("-") if dashes else value for value in counts}
+    return letters <= {*_LETTERS, OUTSIDE} | {"b", "i", "o", "e", "s"} and not letters.isdisjoint("BIb")
 
 
-def are_types(counts: Mapping[str, int]) -> bool:
-    """Whether values, with their counts, are types without a prefix: some of them ``O``, all others labels."""
+def are_types(counts: Mapping[str, int], *, chosen: bool = False) -> bool:
+    """Whether values, with their counts, are types without a prefix: some of them ``O``, all others labels.
+
+    A single type among many ``O`` may be a mistake, or the name of the column, unless the column was ``chosen``.
+    """
     types = [value for value in counts if value != OUTSIDE]
     inside = sum(counts[value] for value in types)
-    certain = inside >= _LEAST_TYPES or inside * 4 > sum(counts.values())
-    return OUTSIDE in counts and certain and all(_TYPE.fullmatch(value) and not is_tag(value) for value in types)
+    certain = inside >= _LEAST_TYPES or inside * 4 > sum(counts.values()) or (chosen and inside > 0)
+    return OUTSIDE in counts and certain and all(map(_is_type, types))
+
+
+def _is_type(value: str) -> bool:
+    return _TYPE.fullmatch(value) is not None and not is_tag(value) and not _WITH_LETTER.fullmatch(value)
+
+
+def levels(counts: Mapping[str, int]) -> tuple[str, str | None]:
+    """The character that joins the tags of several levels (``B-PER|O``), given a column's values, ``""`` if none does.
+
+    And a value that has another number of levels than others, if there is one: then it is not clear what they mean.
+    """
+    for joint in _JOINTS:
+        joined = [value for value in counts if joint in value and all(map(is_tag, value.split(joint)))]
+        if not joined or any(joint in value for value in counts.keys() - {*joined}):
+            continue
+        level = joined[0].count(joint)
+        return joint, next((value for value in counts if value != OUTSIDE and value.count(joint) != level), None)
+    return "", None
 
 
 def detect_form(counts: Mapping[str, int]) -> tuple[TagForm, int]:
     """The form with a prefix that most of a column's values have, given how often each occurs, and how many have it."""
     if len(counts) > _MOST_TAGS:
         return PLAIN, 0
-    sizes = {form: _size(form, counts) for form in _WITH_PREFIX}
+    joint, _ = levels(counts)
+    forms = (TagForm(f"B-LABEL{joint}B-LABEL", several=joint),) if joint else _WITH_PREFIX
+    sizes = {form: _size(form, counts) for form in forms}
     form = max(sizes, key=lambda form: sizes[form])
     return form, sizes[form]
 
