@@ -84,8 +84,10 @@ class JSONStream:
             except json.JSONDecodeError as error:
                 if self._exhausted or not self._may_be_cut(error):
                     raise self.error(f"{error.msg}: correct the file, or export it again", error.pos) from error
-            except (ValueError, RecursionError) as error:  # a number of 5,000 digits, brackets 5,000 deep
-                raise self.error(f"{error}: this is not a task") from error
+            except RecursionError as error:
+                raise self.error("the brackets are nested too deeply: this is not a task") from error
+            except ValueError as error:
+                raise self.error("a number has thousands of digits: this is not a task") from error
             else:
                 if self._exhausted or not isinstance(value, int | float) or end < len(self._buffer) - _CUT:
                     self._at = end
@@ -128,8 +130,8 @@ class JSONStream:
         try:
             self._buffer += self._decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
-            before = self._bytes - pending + error.start
+            before, byte = self._bytes - pending + error.start, error.object[error.start]
             raise UnreadableJSON(
-                f"Unreadable JSON after {before} bytes: the file is not UTF-8 ({error.reason}): save it as UTF-8."
+                f"Unreadable JSON after {before} bytes: the file is not UTF-8 (byte 0x{byte:02X}): save it as UTF-8."
             ) from error
         self._bytes += len(chunk)

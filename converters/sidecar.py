@@ -73,10 +73,14 @@ def read_sidecar(lines: Iterable[str]) -> Iterator[Entry]:
         if line.strip():
             try:
                 yield _entry(json.loads(line), number)
+            except json.JSONDecodeError as error:
+                raise _unreadable(number, "it is not JSON") from error
             except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise SidecarError(
-                    number, f"of the sidecar cannot be read ({error!r}): export both files again."
-                ) from error
+                raise _unreadable(number, "it does not hold an id, a text and the offsets of its words") from error
+
+
+def _unreadable(line: int, reason: str) -> SidecarError:
+    return SidecarError(line, f"of the sidecar cannot be read, since {reason}: export both files again.")
 
 
 def fit(entry: Entry, tokens: Sequence[str], line: int) -> list[Word]:

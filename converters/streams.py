@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
 import re
@@ -33,7 +34,23 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_PACKED = ((b"\x1f\x8b", "a gzip file"), (b"PK\x03\x04", "a ZIP archive or a spreadsheet"), (b"%PDF", "a PDF file"))
+_PACKED = (
+    (b"\x1f\x8b", "a gzip file"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Word or Excel file"),
+    (b"%PDF", "a PDF file"),
+)
+_ZIP_FOLDERS = (
+    (b"word/", "a Word document"),
+    (b"xl/", "an Excel file"),
+    (b"mimetypeapplication/vnd.oasis", "an OpenDocument file"),
+)
+
+# A Latin letter, quotation mark or dash of cp1252 that is not beside another byte beyond ASCII.
+_WESTERN = re.compile(rb"(?<![\x80-\xff])[\x80\x85\x91-\x97\xa0\xa1\xa3\xab\xb0\xbb\xbf-\xff](?![\x80-\xff])")
+
+_DOUBLE_BYTE = ("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr")
 
 
 class EncodingError(ValueError):
@@ -83,7 +100,14 @@ def writing(name: str) -> Iterator[BinaryIO]:
         return
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as stream:
+        stream = part.open("wb")
+    except FileNotFoundError:
+        problem = "there is no such folder: create it, or choose another one"
+        raise FileNotFoundError(errno.ENOENT, problem, str(target.parent)) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    try:
+        with stream:
             yield stream
         part.replace(target)
     finally:
@@ -98,10 +122,11 @@ def reading_text(name: str, encoding: str | None = None) -> Iterator[Iterator[st
     unknown encoding, and where a line cannot be decoded: characters are never replaced.
     """
     with reading(name) as raw:
-        chosen = _encoding(encoding) if encoding else _detected_encoding(head_of(raw))
+        head = head_of(raw)
+        chosen = _encoding(encoding) if encoding else _detected_encoding(head)
         text = io.TextIOWrapper(raw, encoding=chosen, errors=_MARK, newline="")
         try:
-            yield _decoded(text, encoding or chosen.upper().removesuffix("-SIG"))
+            yield _decoded(text, encoding or chosen.upper().removesuffix("-SIG"), head)
         finally:
             text.detach()
 
@@ -132,23 +157,61 @@ def _detected_encoding(head: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return encoding
+    if (kind := packed(head)) is not None:
+        raise EncodingError(f"Line 1: this is {kind}, not text: unpack it, or save it as text in UTF-8.")
     if head.count(0) * 4 > len(head):
         encoding = "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
         raise EncodingError(f"Line 1: this is not UTF-8 but looks like UTF-16: try --encoding {encoding}.")
-    for start, kind in _PACKED:
-        if head.startswith(start):
-            raise EncodingError(f"Line 1: this is {kind}, not text: unpack it, or save it as text in UTF-8.")
     return "utf-8-sig"
 
 
-def _decoded(lines: Iterable[str], encoding: str) -> Iterator[str]:
+def packed(head: bytes) -> str | None:
+    """What a file is, in words, if its first bytes are those of an archive or a document that is no text."""
+    kind = next((kind for start, kind in _PACKED if head.startswith(start)), None)
+    if kind is not None and head.startswith(b"PK"):
+        return next((document for folder, document in _ZIP_FOLDERS if folder in head), kind)
+    return kind
+
+
+def _decoded(lines: Iterable[str], encoding: str, head: bytes) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if not line.isascii() and (mark := _UNDECODED.search(line)):
             byte = ord(mark.group()) - _UNDECODED_BYTE
             place = f"byte 0x{byte:02X} after {line[: mark.start()][-30:]!r}"
-            remedy = "--encoding latin-1 or cp1252" if encoding == "UTF-8" else "another --encoding"
-            raise EncodingError(f"Line {number}: this is not {encoding} ({place}): try {remedy}.")
+            remedy = _remedy(line, head) if encoding == "UTF-8" else "try another --encoding"
+            raise EncodingError(f"Line {number}: this is not {encoding} ({place}): {remedy}.")
         yield line
+
+
+def _remedy(line: str, head: bytes) -> str:
+    """What to do about a line that is not UTF-8: the encodings that its bytes, or the file's first ones, suggest."""
+    content = _undecoded(line) if head.isascii() else head
+    text = content.decode("utf-8", "replace")
+    if sum(not character.isascii() for character in text) > 2 * text.count("\N{REPLACEMENT CHARACTER}"):
+        return "correct the line, or find out the encoding of the file and give it with --encoding"
+    single = len(_WESTERN.findall(content))
+    if single * 10 >= 7 * sum(byte > 0x7F for byte in content):
+        return "try --encoding latin-1 or cp1252"
+    possible = [encoding for encoding in _DOUBLE_BYTE if _can_be(content, encoding)]
+    names = ", ".join([*possible, "cp1251 (Cyrillic)"])
+    return f"find out the encoding of the file and give it with --encoding; it may be {names}"
+
+
+def _undecoded(line: str) -> bytes:
+    """The bytes of a line of which some could not be decoded."""
+    return b"".join(
+        bytes([ord(character) - _UNDECODED_BYTE]) if _UNDECODED.match(character) else character.encode()
+        for character in line
+    )
+
+
+def _can_be(content: bytes, encoding: str) -> bool:
+    """Whether bytes, of which the last character may be cut off, are text in an encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(content)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _mark_undecoded(error: UnicodeError) -> tuple[str, int]:

@@ -227,10 +227,10 @@ def test_edited_tags_and_sentences_are_honoured() -> None:
         ("At O\nMoe's O\n! O\n", SIDECAR, "document '7' has the token \"Moe's\""),
         ("At O\nJoe's O\n! O\n", "", "the sidecar ends before"),
         ("At O\nJoe's O\n! O\n", SIDECAR * 2, "document '7', which is not in the CoNLL file"),
-        ("At O\n", "{}\n", "of the sidecar cannot be read"),
+        ("At O\n", "{}\n", "of the sidecar cannot be read, since it does not hold an id"),
         ("At O\n", "[]\n", "of the sidecar cannot be read"),
-        ("At O\n", "At O\n", "of the sidecar cannot be read"),
-        ("At O\n", '{"id":"1","text":"At","words":[[[0]]]}', "of the sidecar cannot be read"),
+        ("At O\n", "At O\n", "of the sidecar cannot be read, since it is not JSON: export both files again"),
+        ("At O\n", '{"id":"1","text":"At","words":[[[0]]]}', "since it does not hold an id"),
     ],
 )
 def test_sidecar_of_another_file_is_an_error_that_names_the_document(conll: str, sidecar: str, problem: str) -> None:

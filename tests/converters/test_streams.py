@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from converters.streams import EncodingError, reading_text
+from converters.streams import EncodingError, reading_text, writing
 
 
 def lines(content: bytes, folder: Path, encoding: str | None = None) -> list[str]:
@@ -53,6 +53,14 @@ def test_line_ends_are_kept(tmp_path: Path) -> None:
         ("Ana O\n".encode("utf-16-be"), None, "looks like UTF-16: try --encoding utf-16-be"),
         (b"\x1f\x8b\x08\x00", None, "a gzip file, not text"),
         (b"PK\x03\x04", None, "a ZIP archive or a spreadsheet, not text"),
+        ("北京 B-LOC\n".encode("gbk"), None, "give it with --encoding; it may be gb18030, big5"),
+        ("台北 B-LOC\n".encode("big5"), None, "it may be gb18030, big5"),
+        ("東京 です\n".encode("shift_jis"), None, "shift_jis"),
+        ("서울 B-LOC\n".encode("euc-kr"), None, "euc-kr"),
+        (b"x\n" * 9_000 + "北京 B-LOC\n".encode("gbk"), None, "Line 9001: this is not UTF-8 (byte 0xB1 after ''): fin"),
+        ("日本 O\n".encode() + b"\xff\n", None, "Line 2: this is not UTF-8 (byte 0xFF after ''): correct the line"),
+        ("“naïve”\n".encode("cp1252"), None, "try --encoding latin-1 or cp1252"),
+        (b"PK\x03\x04" + b"\0" * 60 + b"word/document.xml", None, "a Word document, not text"),
         (b"a", "latinx", "There is no encoding 'latinx': give one such as utf-8"),
         (b"a", "hex", "There is no encoding 'hex'"),
         (b"a", "a\0b", "There is no encoding"),
@@ -64,3 +72,12 @@ def test_what_cannot_be_decoded_is_refused_with_the_line_and_the_remedy(
     with pytest.raises(EncodingError) as caught:
         lines(content, tmp_path, encoding)
     assert problem in str(caught.value)
+
+
+def test_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, writing(str(tmp_path / "none" / "o.conll")):
+        pass
+    assert (caught.value.filename, caught.value.strerror) == (
+        str(tmp_path / "none"),
+        "there is no such folder: create it, or choose another one",
+    )
