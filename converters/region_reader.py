@@ -182,10 +182,20 @@ class AnnotationReader:
         if control and control.takes_labels_from_task:
             self.report.note(Problem.LABEL_FROM_TASK, task, f"{shown(name)} of the control {control.from_name!r}")
         else:
-            self.report.unknown_labels[str(name)] += 1
-            where = "the labelling configuration" if len(self.config.texts) == 1 else f"the labels of {text.name!r}"
-            self.report.note(Problem.UNKNOWN_LABEL, task, f"{shown(name)} is not in {where}")
+            self._note_unknown(name, text, task)
         return name if self._keep_labels and isinstance(name, str) and name else None
+
+    def _note_unknown(self, name: object, text: LabelledText, task: str) -> None:
+        """Record a label that the text does not have; of several texts another one may have it."""
+        others = [other for other in self.config.texts if other.label_named(name) is not None]
+        if others:
+            self.report.misplaced_labels[str(name), text.name] += 1
+        is_label = any(other.label_named(name) != other.renamed.get(str(name)) for other in others)
+        if not is_label:
+            self.report.unknown_labels[str(name)] += 1
+        problem = Problem.MISPLACED_LABEL if is_label else Problem.UNKNOWN_LABEL
+        where = "the labelling configuration" if len(self.config.texts) == 1 else f"the labels of {text.name!r}"
+        self.report.note(problem, task, f"{shown(name)} is not in {where}")
 
     def _text_meant(self, result: dict[str, Any], value: dict[str, Any], texts: Sequence[str | None]) -> int | None:
         """The text of a region that names none of these: the only one of its control, or the one with its words."""

@@ -16,6 +16,7 @@ class Problem(StrEnum):
     NO_TEXT = "no_text"
     NO_LABEL = "no_label"
     UNKNOWN_LABEL = "unknown_label"
+    MISPLACED_LABEL = "misplaced_label"
     LABEL_FROM_TASK = "label_from_task"
     UNKNOWN_TEXT = "unknown_text"
     BAD_OFFSETS = "bad_offsets"
@@ -46,6 +47,7 @@ _WORDS = {
     Problem.NO_TEXT: "no text",
     Problem.NO_LABEL: "no label",
     Problem.UNKNOWN_LABEL: "label not in the configuration",
+    Problem.MISPLACED_LABEL: "label that only another text offers",
     Problem.LABEL_FROM_TASK: "label that only the task names",
     Problem.UNKNOWN_TEXT: "unknown which text is meant",
     Problem.BAD_OFFSETS: "unusable offsets",
@@ -95,7 +97,8 @@ class ConversionReport:
     ``voted_words`` is the number of words, and ``disputed_words`` the number of those that were tagged differently.
     ``other_controls`` counts the results that are no regions of the configuration's texts, by the control's name
     (relations have none and count under ``""``); ``unknown_labels`` counts the regions that carry a label which the
-    configuration does not have, by the label.
+    configuration does not have, by the label; ``misplaced_labels`` those whose label another text has, or is read as
+    one of another text, by the label and the name of the text they are on.
     """
 
     tasks: int = 0
@@ -114,6 +117,7 @@ class ConversionReport:
     disputed_words: int = 0
     other_controls: Counter[str] = field(default_factory=Counter)
     unknown_labels: Counter[str] = field(default_factory=Counter)
+    misplaced_labels: Counter[tuple[str, str]] = field(default_factory=Counter)
     issues: list[Issue] = field(default_factory=list)
     max_issues: int = 1000
     _counts: Counter[Problem] = field(default_factory=Counter, init=False, repr=False)
@@ -123,9 +127,7 @@ class ConversionReport:
         """Record a problem of a task; beyond ``max_issues`` it is only counted, so that memory stays bounded."""
         issue = Issue(problem, task, detail)
         self._counts[problem] += 1
-        examples = self._examples.setdefault(problem, [])
-        if len(examples) < MAX_EXAMPLES:
-            examples.append(issue)
+        _keep(self._examples.setdefault(problem, []), issue)
         if len(self.issues) < self.max_issues:
             self.issues.append(issue)
 
@@ -135,11 +137,12 @@ class ConversionReport:
             setattr(self, name, getattr(self, name) + getattr(later, name))
         self.other_controls += later.other_controls
         self.unknown_labels += later.unknown_labels
+        self.misplaced_labels += later.misplaced_labels
         self.issues += later.issues[: max(self.max_issues - len(self.issues), 0)]
         self._counts += later._counts
         for problem, issues in later._examples.items():
-            examples = self._examples.get(problem, [])
-            self._examples[problem] = examples + issues[: MAX_EXAMPLES - len(examples)]
+            for issue in issues:
+                _keep(self._examples.setdefault(problem, []), issue)
 
     @property
     def lost_regions(self) -> int:
@@ -147,7 +150,7 @@ class ConversionReport:
         return max(0, self.regions - self.spans)
 
     def examples(self, problem: Problem) -> list[Issue]:
-        """The first issues of a kind, at most `MAX_EXAMPLES`."""
+        """The first issues of a kind, at most `MAX_EXAMPLES`, of as many tasks as there are."""
         return list(self._examples.get(problem, ()))
 
     def problems(self) -> dict[Problem, int]:
@@ -160,6 +163,10 @@ class ConversionReport:
             **{name: getattr(self, name) for name in _COUNTS},
             "other_controls": dict(self.other_controls),
             "unknown_labels": dict(self.unknown_labels.most_common()),
+            "misplaced_labels": [
+                {"label": label, "text": text, "regions": regions}
+                for (label, text), regions in self.misplaced_labels.most_common()
+            ],
             "problems": {problem.value: count for problem, count in self.problems().items()},
             "issues": [
                 {"problem": issue.problem.value, "task": issue.task, "detail": issue.detail} for issue in self.issues
@@ -198,6 +205,17 @@ class ConversionReport:
 _COUNTS = tuple(
     column.name for column in fields(ConversionReport) if column.type == "int" and column.name != "max_issues"
 )
+
+
+def _keep(examples: list[Issue], issue: Issue) -> None:
+    """Add an example; once there are `MAX_EXAMPLES`, only one of a new task, for the last one of a repeated task."""
+    if len(examples) >= MAX_EXAMPLES:
+        tasks = [example.task for example in examples]
+        repeated = [index for index, task in enumerate(tasks) if task in tasks[:index]]
+        if not repeated or issue.task in tasks:
+            return
+        del examples[repeated[-1]]
+    examples.append(issue)
 
 
 def shown(value: object) -> str:

@@ -384,7 +384,19 @@ def test_label_of_another_text_is_unknown_here() -> None:
     [title, body], report = read_mail(region_on("title", "Ana", "CITY"))
     assert (title.spans, title.unreadable) == ((), (Span(0, 3, "CITY"),))
     assert (body.spans, body.unreadable) == ((), ())
-    assert report.unknown_labels == {"CITY": 1}
+    assert report.unknown_labels == {}
+    assert report.misplaced_labels == {("CITY", "title"): 1}
+    assert report.problems() == {Problem.MISPLACED_LABEL: 1}
+    assert report.issues[0].detail == "'CITY' is not in the labels of 'title'"
+
+
+def test_old_label_that_is_read_as_one_of_another_text_is_unknown_and_names_the_text() -> None:
+    config = BOTH.with_renamed({"TOWN": "CITY"})
+    [title, _], report = read_mail(region_on("title", "Ana", "TOWN"), config=config)
+    assert (title.spans, title.unreadable) == ((), (Span(0, 3, "TOWN"),))
+    assert report.unknown_labels == {"TOWN": 1}
+    assert report.misplaced_labels == {("TOWN", "title"): 1}
+    assert report.problems() == {Problem.UNKNOWN_LABEL: 1}
 
 
 def test_text_with_an_unreadable_region_is_left_out_and_the_other_is_not() -> None:
@@ -629,6 +641,7 @@ def test_report_tells_everything_as_json() -> None:
         "disputed_words": 0,
         "other_controls": {"": 1},
         "unknown_labels": {"Chef": 1, "Cook": 1},
+        "misplaced_labels": [],
         "problems": {"unknown_label": 2},
         "issues": [
             {
