@@ -208,8 +208,9 @@ class AnnotationReader:
         offsets = value.get("start"), value.get("end"), value.get("text")
         places = {index: locate(texts[index] or "", *offsets) for index in candidates if value.get("text")}
         located = {index: place for index, place in places.items() if isinstance(place, Located)}
-        exact = [index for index, place in located.items() if not place.correction]
-        meant = exact or list(located)
+        meant = [index for index, place in located.items() if not place.correction]
+        if not meant and result.get("to_name") is None:
+            meant = list(located)
         return meant[0] if len(meant) == 1 else None
 
     def _note_unknown_text(

@@ -191,16 +191,17 @@ class LabelConfig:
         Raises ``ValueError``, with a sentence, if ``new`` is not a label of the configuration, or ``old`` is one.
         """
         labels = ", ".join(self.labels)
-        target = self._label_named(new)
+        target = self.label_named(new)
         if target is None:
             raise ValueError(f"The configuration has no label {new!r}, use one of its labels: {labels}.")
-        if not old or self._label_named(old) is not None:
+        if not old or self.label_named(old) is not None:
             raise ValueError(
                 f"{old!r} is a label of the configuration: give a label that it no longer has. Its labels: {labels}."
             )
         return target
 
-    def _label_named(self, name: str) -> str | None:
+    def label_named(self, name: object) -> str | None:
+        """The label of any text that is, or was, called ``name`` in annotations (`LabelledText.label_named`)."""
         return next((label for text in self.texts if (label := text.label_named(name)) is not None), None)
 
     def text(self, name: object) -> LabelledText | None:

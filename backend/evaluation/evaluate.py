@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -106,18 +106,36 @@ class Metrics:
         }
 
 
-def evaluate(tagger: Tagger, documents: Sequence[TaggedDocument]) -> Metrics | None:
+def evaluate(
+    tagger: Tagger, documents: Sequence[TaggedDocument], *, names: Mapping[str, str | None] | None = None
+) -> Metrics | None:
     """Score the served tagger on labelled documents; ``None`` where there are none.
 
     The texts of a task are scored as one document. Their words are the tagger's words, split further where an annotated
-    span ends inside one: a predicted span always fits them, and such an annotated span counts as missed.
+    span ends inside one: a predicted span always fits them, and such an annotated span counts as missed. ``names`` are
+    those that labels of the tagger have in the project today, ``None`` for one that is gone: its regions do not count.
     """
     if not documents:
         return None
-    taggings = tagger.tag([document.text for document in documents], labels=[document.labels for document in documents])
-    predicted = [_tags_on(document.words, tagging.spans) for document, tagging in zip(documents, taggings, strict=True)]
+    today = {label: label for label in tagger.labels} | dict(names or {})
+    offered = [_offered(document, today) for document in documents]
+    taggings = tagger.tag([document.text for document in documents], labels=offered)
+    predicted = [
+        _tags_on(document.words, _named_today(tagging.spans, today))
+        for document, tagging in zip(documents, taggings, strict=True)
+    ]
     tasks = [document.id for document in documents]
     return score(by_task(tasks, [document.tags for document in documents]), by_task(tasks, predicted))
+
+
+def _offered(document: TaggedDocument, today: Mapping[str, str | None]) -> Sequence[str] | None:
+    """The labels of a tagger that may be found in a document: those its text offers, and those that are gone."""
+    labels = document.labels
+    return None if labels is None else tuple(label for label, name in today.items() if name is None or name in labels)
+
+
+def _named_today(spans: Iterable[Span], today: Mapping[str, str | None]) -> list[Span]:
+    return [replace(span, label=name) for span in spans if (name := today.get(span.label, span.label)) is not None]
 
 
 def by_task(tasks: Sequence[str], tags: Iterable[Sequence[str]]) -> list[list[str]]:

@@ -67,10 +67,15 @@ class TaskTexts:
         return [start // step for start in starts if self.texts[start : start + step].count(None) == step]
 
     def offered(self, labels: Collection[str]) -> OfferedLabels | None:
-        """Which of a model's ``labels`` each text offers, under any of their names; ``None`` where each offers all."""
+        """Which of a model's ``labels`` may be found in each text; ``None`` where all may be found in each.
+
+        A label that only other texts offer is not possible. One that no text offers any more is: its regions are left
+        out afterwards, and do not become regions of another label.
+        """
+        gone = [label for label in labels if self.config.label_named(label) is None]
         of_each: list[tuple[str, ...] | None] = []
         for text in self.config.texts:
-            offered = tuple(label for label in labels if text.label_named(label) is not None)
+            offered = tuple(label for label in labels if label in gone or text.label_named(label) is not None)
             of_each.append(None if len(offered) == len(labels) else offered)
         is_restricted = any(offered is not None for offered in of_each)
         return of_each * (len(self.texts) // len(of_each)) if is_restricted else None

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ from backend.training.split import subset_of
 from converters import TaggedDocument
 from converters.label_studio import note_loss
 from converters.tagged import tag_document
-from label_config import UnsupportedLabelConfig
+from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
     from backend.training.build import BuiltVersion
@@ -131,7 +131,7 @@ def _train_and_publish(
             other_ranks=other_ranks,
             conversion=conversion,
         )
-        decision = _decide(settings, store, registry, project.uid, built, conversion)
+        decision = _decide(settings, store, registry, project.uid, built, conversion, snapshot.config)
         progress("publishing", 0.0)
         version = registry.publish(
             project.uid,
@@ -193,7 +193,13 @@ def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
 
 
 def _decide(
-    settings: Settings, store: Store, registry: Registry, uid: str, built: BuiltVersion, conversion: Conversion
+    settings: Settings,
+    store: Store,
+    registry: Registry,
+    uid: str,
+    built: BuiltVersion,
+    conversion: Conversion,
+    config: LabelConfig,
 ) -> GateDecision:
     """Judge how many regions a new version learnt from, then compare it with the current one on its test set."""
     name = store.projects.get(uid).current_version
@@ -210,25 +216,32 @@ def _decide(
     )
     if rejection:
         return rejection
+    names = {label: config.label_named(label) for label in current_labels}
     decision = decide(
         built.metrics,
-        _metrics_of(registry, uid, name, built.test) if name else None,
+        _metrics_of(registry, uid, name, built.test, names) if name else None,
         labels=built.labels,
-        current_labels=current_labels,
+        current_labels=[label for label in names.values() if label is not None],
         tolerance=settings.promotion_tolerance,
         current_name=name,
     )
     return with_regions(decision, conversion, max_lost_regions=limit)
 
 
-def _metrics_of(registry: Registry, uid: str, version: str, documents: Sequence[TaggedDocument]) -> Metrics | None:
-    """The scores of a version; ``None`` if it cannot be opened."""
+def _metrics_of(
+    registry: Registry,
+    uid: str,
+    version: str,
+    documents: Sequence[TaggedDocument],
+    names: Mapping[str, str | None],
+) -> Metrics | None:
+    """The scores of a version whose labels have these ``names`` today; ``None`` if it cannot be opened."""
     try:
         tagger = registry.open(uid, version)
     except ModelError as error:
         log.warning("%s is not compared with the new version: %s", version, error)
         return None
-    return evaluate(tagger, documents)
+    return evaluate(tagger, documents, names=names)
 
 
 def _pipe_from_worker() -> int | None:

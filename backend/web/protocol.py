@@ -105,7 +105,7 @@ def _stored_config(loop: Loop, uid: str) -> str:
 
 
 def _check_texts(uid: str, sent: Sequence[Any], tasks: TaskTexts) -> None:
-    """Name the tasks without a text in the log; `InvalidRequest` where no task has any field of a text."""
+    """Name the tasks without a text in the log; `InvalidRequest` where no task is an object."""
     fields = list(dict.fromkeys(field for text in tasks.config.texts for field in text.fields))
     for number in tasks.without_text:
         name = sent[number].get("id") if isinstance(sent[number], dict) else sent[number]
@@ -113,10 +113,10 @@ def _check_texts(uid: str, sent: Sequence[Any], tasks: TaskTexts) -> None:
             tasks.unavailable.get(number) or f"it has no text in {' or '.join(f'data.{field}' for field in fields)}"
         )
         log.warning("project %s: task %.40r gets an empty result: %s", uid or "(not named)", name, reason)
-    if len(tasks.without_text) == len(sent) and not tasks.unavailable:
+    if not any(isinstance(task, dict) for task in sent):
         raise InvalidRequest(
-            f"None of the {len(sent)} tasks has a text in {' or '.join(f'`data.{field}`' for field in fields)}: put it "
-            "there, since the labelling configuration reads the text from that field."
+            f"None of the {len(sent)} tasks is an object: send tasks as Label Studio does, "
+            f'for example {{"id": 1, "data": {{"{fields[0]}": "…"}}}}.'
         )
 
 

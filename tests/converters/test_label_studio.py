@@ -436,6 +436,15 @@ def test_region_on_a_text_that_was_renamed_is_told_by_its_words() -> None:
     assert report.lost_regions == 0
 
 
+@pytest.mark.parametrize(("words", "texts"), [("Apple", []), ("Rome", ["text"])])
+def test_region_on_a_text_that_was_removed_is_not_moved_to_another(words: str, texts: list[str]) -> None:
+    value = {"start": 10, "end": 10 + len(words), "text": words, "labels": ["Dish"]}
+    result = {"from_name": "label", "to_name": "body", "type": "labels", "value": value}
+    documents, report = read_tasks([task(annotation(result), data={"text": "Apple pie recipe"})], CONFIG)
+    assert [document.spans for document in documents] == [()] * len(texts)
+    assert report.problems() == {Problem.UNKNOWN_TEXT: 1}
+
+
 def test_region_on_a_text_that_lost_its_labels_is_told_by_its_words() -> None:
     config = LabelConfig.from_xml(
         '<View><Labels name="label" toName="text"><Label value="PER"/></Labels><Text name="text" value="$text"/>'

@@ -163,3 +163,18 @@ def test_unreadable_region_counts_neither_for_nor_against_the_model() -> None:
     metrics = evaluated(document, Span(0, 3, "Dish"), Span(8, 12, "Place"))
     assert (metrics.precision, metrics.recall, metrics.support) == (1.0, 1.0, 1)
     assert evaluated(document, Span(8, 12, "Place")).f1 == 1.0
+
+
+def test_labels_are_compared_under_their_names_of_today() -> None:
+    document = tag_document(Document("1", "ramen in Rome", (Span(0, 5, "Food"),)))
+    answers = Answers((Span(0, 5, "Dish"), Span(9, 13, "Place")))
+    metrics = evaluate(answers, [document], names={"Dish": "Food", "Place": None})  # type: ignore[arg-type]
+    assert metrics is not None
+    assert (metrics.precision, metrics.recall, metrics.support) == (1.0, 1.0, 1)
+
+
+def test_label_that_is_gone_is_not_made_another_one_where_a_text_offers_some_labels() -> None:
+    document = tag_document(Document("1", "ramen in Rome", (Span(0, 5, "Food"),), labels=("Food",)))
+    answers = Answers((Span(0, 5, "Dish"),))
+    evaluate(answers, [document], names={"Dish": "Food", "Place": None})  # type: ignore[arg-type]
+    assert answers.offered == [("Dish", "Place")]

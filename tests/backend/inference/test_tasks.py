@@ -104,8 +104,8 @@ def test_each_task_gets_one_prediction_wherever_parts_end(size: int) -> None:
     [
         (ONE_TEXT, None),  # it has more labels than the model
         (LabelConfig.of_one_text(["Dish", "Cuisine"]), None),
-        (LabelConfig.of_one_text(["Dish"]), [("Dish",)] * 2),  # a label was removed after the training
-        (LabelConfig.of_one_text(["Dish", "New"]), [("Dish",)] * 2),
+        (LabelConfig.of_one_text(["Dish"]), None),  # a label was removed after the training
+        (LabelConfig.of_one_text(["Dish", "New"]), None),
         (LabelConfig.of_one_text(["Food", "Cuisine"]).with_renamed({"Dish": "Food"}), None),
     ],
 )
@@ -113,6 +113,13 @@ def test_decoding_is_restricted_only_where_the_model_has_other_labels(config: La
     tagger = WordTagger()
     predictions(tagger, [{"data": {"text": "Thai"}}, {"data": {"text": "sushi"}}], config)
     assert tagger.calls == [labels]
+
+
+def test_region_of_a_label_that_is_gone_does_not_become_one_of_another_label() -> None:
+    [prediction] = predictions(WordTagger(), [{"data": {"text": "Thai sushi"}}], LabelConfig.of_one_text(["Cuisine"]))
+    assert [region["value"]["text"] for region in prediction.regions] == ["Thai"]
+    [prediction] = predictions(WordTagger(), [{"data": {"text": "Thai sushi"}}], LabelConfig.of_one_text(["Other"]))
+    assert prediction.regions == []
 
 
 @pytest.mark.parametrize(

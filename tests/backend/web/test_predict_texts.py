@@ -74,10 +74,15 @@ def test_text_of_a_part_of_its_own_is_answered(client: FlaskClient, publish: Pub
     assert ("head", "Thai") in texts[1]
 
 
-def test_request_without_any_text_names_all_fields(client: FlaskClient) -> None:
-    answer = client.post("/predict", json={"project": UID, "label_config": TWO_TEXTS, "tasks": [two(), {}]})
-    assert answer.status_code == 400
-    assert "None of the 2 tasks has a text in `data.title` or `data.body`" in answer.get_json()["error"]
+@pytest.mark.parametrize("tasks", [[two()], [{}], [two(), {}], [two("", None)], [two("", "")]])
+def test_task_without_a_text_has_the_same_score_alone_and_among_others(
+    client: FlaskClient, publish: Publish, version_folder: Path, tasks: list[dict[str, Any]]
+) -> None:
+    publish("ner-v1", files=version_folder)
+    for others in ([], [two("find me some Thai food", "or sushi")]):
+        body = {"project": UID, "label_config": TWO_TEXTS, "tasks": [*tasks, *others]}
+        results = client.post("/predict", json=body).get_json()["results"]
+        assert [(result["result"], result["score"]) for result in results[: len(tasks)]] == [([], 1.0)] * len(tasks)
 
 
 def context(text_name: str, control: str, start: int, end: int, label: str) -> dict[str, Any]:
