@@ -8,10 +8,12 @@ import logging
 import os
 import sys
 
-from converters import commands
-from converters.commands import ConllFile, NothingConverted
+from converters import commands, conll_commands
+from converters.commands import NothingConverted
 from converters.conll import ConllOptions, Sentences
+from converters.conll_commands import ConllFile
 from converters.conversion import Reading
+from converters.label_map import pairs
 from converters.label_studio import Unreadable
 from converters.report import ConversionReport
 from converters.stats import Stats
@@ -102,16 +104,16 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="texts with labels that the configuration lacks: leave them out and name them (default), or keep these",
     )  # fmt: skip
     parser.add_argument(
-        "--map-label", metavar="OLD=NEW", action="append", default=[], type=_pair,
-        help="read regions with the label OLD, which the configuration no longer has, as NEW; may be repeated",
+        "--map-label", metavar="OLD=NEW", action="append", default=[], type=_mapping,
+        help="read regions with the label OLD, which the configuration no longer has, as NEW; may be repeated, "
+        "and a label may have a = too",
     )  # fmt: skip
 
 
-def _pair(value: str) -> tuple[str, str]:
-    old, equals, new = value.partition("=")
-    if not (old and equals and new):
+def _mapping(value: str) -> str:
+    if not pairs(value):
         raise argparse.ArgumentTypeError(f"{value!r} is no mapping: use OLD=NEW, for example Person=PERSON")
-    return old, new
+    return value
 
 
 def _add_conll_options(parser: argparse.ArgumentParser) -> None:
@@ -130,24 +132,26 @@ def _conll_file(options: argparse.Namespace) -> ConllFile:
 
 def _to_conll(options: argparse.Namespace) -> None:
     unreadable: Unreadable = "keep labels" if options.unknown_labels == "keep" else "leave out"
+    _check_report(options)
     sentences: Sentences = "lines" if options.sentence_per_line else not options.no_sentences
     how = Reading(options.tokenizer, sentences, options.annotator, options.agreement, unreadable)
     try:
-        written, report = commands.label_studio_to_conll(
-            options.source, options.target, config=options.config, renamed=dict(options.map_label), how=how
+        written, report, notes = commands.label_studio_to_conll(
+            options.source, options.target, config=options.config, mappings=options.map_label, how=how
         )
     except NothingConverted as error:
         _write_report(options, error.report)
         raise
     _write_report(options, report)
-    _say(report.summary())
+    _say_all([*notes, report.summary()])
     _say(f"{written.documents:,} documents, {written.tokens:,} tokens, {written.spans:,} entities written.")
 
 
 def _to_label_studio(options: argparse.Namespace) -> None:
     source = _conll_file(options)
+    _check_report(options)
     try:
-        number, stats, report = commands.conll_to_label_studio(
+        number, stats, report = conll_commands.conll_to_label_studio(
             source, options.target, kind=options.kind, config=options.config
         )
     except NothingConverted as error:
@@ -165,15 +169,20 @@ def _to_label_studio(options: argparse.Namespace) -> None:
 
 
 def _to_config(options: argparse.Namespace) -> None:
-    labels, stats = commands.conll_to_config(_conll_file(options), options.target)
+    labels, stats = conll_commands.conll_to_config(_conll_file(options), options.target)
     _say_all(stats.notes())
     _say(f"Labels: {', '.join(labels)}.")
 
 
 def _stats(options: argparse.Namespace) -> None:
-    stats = commands.conll_stats(_conll_file(options))
+    stats = conll_commands.conll_stats(_conll_file(options))
     _say_all(stats.notes())
     sys.stdout.write(json.dumps(stats.to_dict(), ensure_ascii=False) + "\n" if options.json else stats.table())
+
+
+def _check_report(options: argparse.Namespace) -> None:
+    sources = [options.source, options.source + commands.SIDECAR, options.config]
+    commands.check_targets([*sources, options.target, options.target + commands.SIDECAR], [options.report])
 
 
 def _write_report(options: argparse.Namespace, report: ConversionReport, stats: Stats | None = None) -> None:

@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TextIO
 
-from converters.conll import ConllDocument, ConllOptions, Written, read_conll, split_only_document, to_documents
+from converters.conll import Written
 from converters.conversion import Conversion, Reading
-from converters.document import Document
 from converters.export_file import load_tasks
 from converters.foreign import not_json
-from converters.infer import infer_config
-from converters.report import ConversionReport, Problem
-from converters.stats import Stats, count, counted
+from converters.infer import CannotInfer, infer_config
+from converters.label_map import notes, pairs, split_pairs
+from converters.report import ConversionReport
+from converters.stats import Stats
 from converters.streams import (
     STANDARD,
     Progress,
     Writable,
     head_of,
+    packed,
     progress,
     reading,
-    reading_text,
     rereadable,
     writing,
     writing_text,
 )
-from converters.tasks import write_tasks
-from label_config import LabelConfig, generate
+from label_config import LabelConfig
 
 SIDECAR = ".jsonl"
 
-Form = Literal["conll", "bio", "json"]
+_DECLARED = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)[\"']")
 
-Kind = Literal["predictions", "annotations"]
+Form = Literal["conll", "bio", "json"]
 
 
 class NothingConverted(ValueError):
@@ -47,21 +48,12 @@ class NothingConverted(ValueError):
         self.report = report
 
 
-@dataclass(frozen=True, slots=True)
-class ConllFile:
-    """A CoNLL file, its encoding (``None``: detected), and what is known about its columns."""
+class ConllWritten(NamedTuple):
+    """What `label_studio_to_conll` wrote and reports; ``notes`` are sentences about the options."""
 
-    name: str
-    encoding: str | None = None
-    options: ConllOptions = field(default_factory=ConllOptions)
-
-
-class ConllTasks(NamedTuple):
-    """What `conll_to_label_studio` wrote: the number of tasks, what was read, and what was left out."""
-
-    tasks: int
-    stats: Stats
+    written: Written
     report: ConversionReport
+    notes: list[str]
 
 
 def label_studio_to_conll(
@@ -69,40 +61,103 @@ def label_studio_to_conll(
     target: str,
     *,
     config: str | None = None,
-    renamed: Mapping[str, str] | None = None,
+    mappings: Sequence[str] = (),
     how: Reading | None = None,
-) -> tuple[Written, ConversionReport]:
+) -> ConllWritten:
     """Convert an export file; without a ``config`` file the export is read twice, first to infer the configuration.
 
-    ``renamed`` maps labels of annotations to those of the configuration that replace them.
+    ``mappings``, ``OLD=NEW``, map labels of annotations to those of the configuration that replace them. Raises
+    `NothingConverted` where no word could be written.
     """
-    renamed = renamed or {}
-    if config is not None:
-        label_config = read_config(config)
-        targets = {old: label_config.target_of(old, new) for old, new in renamed.items()}
-        return _convert(source, target, Conversion(label_config.with_renamed(targets), how or Reading()))
-    with rereadable(source) as file:
-        with reading(file) as stream:
-            _check_json(stream)
-            inferred = infer_config(progress(load_tasks(stream), "tasks read"), renamed=renamed)
-        return _convert(file, target, Conversion(inferred, how or Reading()))
+    check_targets([source, config], [target, target + SIDECAR])
+    with rereadable(source) if config is None else nullcontext(source) as file:
+        if config is not None:
+            label_config = read_config(config)
+            given = split_pairs(mappings, partial(_is_mapping, label_config))
+            targets = {old: label_config.target_of(old, new) for old, new in given}
+            label_config = label_config.with_renamed(targets)
+        else:
+            labels = _inferred(file).labels if any(len(pairs(mapping)) > 1 for mapping in mappings) else ()
+            given = split_pairs(mappings, lambda old, _: old in labels)
+            label_config = _inferred(file, dict(given))
+        conversion = Conversion(label_config, how or Reading())
+        _convert(file, target, conversion)
+    return ConllWritten(conversion.written, conversion.report, notes(given, conversion.report))
 
 
-def _convert(source: str, target: str, conversion: Conversion) -> tuple[Written, ConversionReport]:
+def _is_mapping(config: LabelConfig, old: str, new: str) -> bool:
+    try:
+        return bool(config.target_of(old, new))
+    except ValueError:
+        return False
+
+
+def _inferred(file: str, renamed: Mapping[str, str] | None = None) -> LabelConfig:
+    contents: Counter[str] = Counter()
+    with reading(file) as stream:
+        _check_json(stream)
+        try:
+            return infer_config(progress(_counted(load_tasks(stream), contents), "tasks read"), renamed=renamed)
+        except CannotInfer:
+            _check_predictions(contents)
+            raise
+
+
+def _convert(source: str, target: str, conversion: Conversion) -> None:
     counter = Progress("tasks")
+    report = conversion.report
     with reading(source) as stream:
         _check_json(stream)
         with _writing_conll(target) as (rows, sidecar):
             conversion.write_file(stream, rows, sidecar, on_progress=counter.add)
-            if conversion.report.tasks and not conversion.written.documents:
-                raise NothingConverted(f"Nothing was converted. {conversion.report.summary()}", conversion.report)
+            if report.tasks and not conversion.written.tokens:
+                if report.unlabeled == report.tasks and source != STANDARD:
+                    _check_file_of_predictions(source)
+                reason = ": the texts have no word" if report.documents else ""
+                raise NothingConverted(f"Nothing was converted{reason}. {report.summary()}", report)
     counter.end()
-    return conversion.written, conversion.report
+
+
+def _check_file_of_predictions(source: str) -> None:
+    contents: Counter[str] = Counter()
+    with reading(source) as stream:
+        for _ in _counted(load_tasks(stream), contents):
+            pass
+    _check_predictions(contents)
+
+
+def _counted(tasks: Iterable[dict[str, Any]], contents: Counter[str]) -> Iterator[dict[str, Any]]:
+    """Yield tasks, and count those that have annotations and those that have predictions."""
+    for task in tasks:
+        if isinstance(task, dict):
+            contents.update(name for name in ("annotations", "completions", "predictions") if task.get(name))
+        yield task
+
+
+def _check_predictions(contents: Mapping[str, int]) -> None:
+    if contents.keys() == {"predictions"}:
+        raise ValueError(
+            "These tasks hold predictions only, and no annotation: submit them in Label Studio, then export again."
+        )
 
 
 def _check_json(stream: BinaryIO) -> None:
-    if problem := not_json(head_of(stream).decode("utf-8", "replace")):
+    head = head_of(stream)
+    if (kind := packed(head)) is not None:
+        raise ValueError(f"This is {kind}, not an export in JSON: unpack it, or export as JSON.")
+    if problem := not_json(head.decode("utf-8", "replace")):
         raise ValueError(problem[0].upper() + problem[1:])
+
+
+def check_targets(sources: Iterable[str | None], targets: Iterable[str | None]) -> None:
+    """Raise ``ValueError`` where a file to be written is one that is read, or two are the same."""
+    read = {Path(source).resolve() for source in sources if source not in (None, STANDARD)}
+    for target in targets:
+        if target is None or target == STANDARD or Path(target).is_char_device():
+            continue
+        if Path(target).resolve() in read:
+            raise ValueError(f"{target} is both read and written: choose another name for the file to write.")
+        read.add(Path(target).resolve())
 
 
 def export_tasks(
@@ -171,108 +226,11 @@ def write_report(report: ConversionReport, target: str, stats: Stats | None = No
         out.write(text.encode("utf-8", "backslashreplace"))
 
 
-def conll_to_label_studio(source: ConllFile, target: str, *, kind: Kind, config: str | None = None) -> ConllTasks:
-    """Convert a CoNLL file to tasks for import.
-
-    If the file has a sidecar, texts and offsets are restored exactly. Annotations are written only for documents of
-    which the configuration has all labels. Raises `NothingConverted` for a file without
-    words, and where none of its entities can be written.
-    """
-    report, stats = ConversionReport(), Stats()
-    with _rereadable(source) as file:
-        sidecar = _sidecar(source)
-        label_config = read_config(config) if config else LabelConfig.from_xml(generate(_labels(file, sidecar)))
-        with writing(target) as out, _documents(file, sidecar, stats) as documents:
-            writable = _writable(progress(documents, "documents"), label_config, kind, report)
-            number = write_tasks(writable, out, label_config, kind=kind, report=report)
-            _count(stats, report)
-            if number and not stats.tokens and not sidecar:
-                raise NothingConverted("Nothing was converted: the file has no word.", report)
-            if stats.entities and not report.spans:
-                raise NothingConverted(f"No entity could be written. {report.summary()}", report)
-    return ConllTasks(number, stats, report)
-
-
-def _writable(
-    documents: Iterable[Document], config: LabelConfig, kind: Kind, report: ConversionReport
-) -> Iterator[Document]:
-    """Count documents; leave out those of which an annotation would say "no entity" where the label is unknown."""
-    for document in documents:
-        text = config.text(document.text_name) or config.texts[0]
-        unknown = [span.label for span in document.spans if text.control_of(span.label) is None]
-        if unknown and kind == "annotations":
-            for label in unknown:
-                report.note(Problem.UNKNOWN_LABEL, document.id, f"{label!r} is not in the labelling configuration")
-            report.left_out += 1
-            continue
-        report.documents += 1
-        report.spans += len(document.spans) - len(unknown)
-        yield document
-
-
-def _count(stats: Stats, report: ConversionReport) -> None:
-    """Complete the report's counts once all tasks are written."""
-    problems = report.problems()
-    report.tasks = report.labelled = stats.documents
-    report.used = report.documents
-    report.regions = stats.entities.total()
-    report.spans -= sum(problems.get(problem, 0) for problem in (Problem.OUTSIDE_TEXT, Problem.EMPTY_SPAN))
-
-
-def conll_to_config(source: ConllFile, target: str) -> tuple[list[str], Stats]:
-    """Write a labelling configuration with the labels of a CoNLL file; return them, and what was read."""
-    stats = Stats()
-    labels = _labels(source, _sidecar(source), stats)
-    with writing(target) as out:
-        out.write(generate(labels).encode("utf-8"))
-    return labels, stats
-
-
-def conll_stats(source: ConllFile) -> Stats:
-    """Count what is in a CoNLL file."""
-    with _conll_documents(source, _sidecar(source)) as documents:
-        return count(progress(documents, "documents"))
-
-
-def _labels(source: ConllFile, sidecar: str | None, stats: Stats | None = None) -> list[str]:
-    """The labels of a CoNLL file, in alphabetical order, at least one."""
-    with _documents(source, sidecar, stats or Stats()) as documents:
-        labels = {span.label for document in progress(documents, "documents read") for span in document.spans}
-    if not labels:
-        problem = "has no entity, so no labelling configuration can be made of it: give the project's with --config."
-        raise ValueError(f"{source.name} {problem}")
-    return sorted(labels)
-
-
 def read_config(file: str) -> LabelConfig:
-    """Read a labelling configuration from its XML file."""
-    return LabelConfig.from_xml(Path(file).read_text(encoding="utf-8-sig"))
-
-
-def _sidecar(source: ConllFile) -> str | None:
-    """The file's sidecar, if there is one."""
-    sidecar = source.name + SIDECAR
-    return sidecar if source.name != STANDARD and Path(sidecar).exists() else None
-
-
-@contextmanager
-def _rereadable(source: ConllFile) -> Iterator[ConllFile]:
-    with rereadable(source.name) as name:
-        yield replace(source, name=name)
-
-
-@contextmanager
-def _documents(source: ConllFile, sidecar: str | None, stats: Stats) -> Iterator[Iterator[Document]]:
-    """The documents of a CoNLL file, which are counted, with their exact texts if a sidecar is given."""
-    with ExitStack() as files:
-        conll = files.enter_context(_conll_documents(source, sidecar))
-        sidecar_lines = files.enter_context(reading_text(sidecar)) if sidecar else None
-        yield to_documents(counted(conll, stats), sidecar_lines)
-
-
-@contextmanager
-def _conll_documents(source: ConllFile, sidecar: str | None) -> Iterator[Iterator[ConllDocument]]:
-    """The documents of a CoNLL file as its headers, or its sidecar, separate them."""
-    with reading_text(source.name, source.encoding) as lines:
-        documents = read_conll(lines, source.options)
-        yield documents if sidecar else split_only_document(documents)
+    """Read a labelling configuration from its XML file, in UTF-8 or in the encoding that it declares."""
+    content = Path(file).read_bytes()
+    declared = _DECLARED.match(content)
+    for encoding in ("utf-8-sig", declared[1].decode() if declared else ""):
+        with suppress(UnicodeDecodeError, LookupError):
+            return LabelConfig.from_xml(content.decode(encoding))
+    raise ValueError(f"{file} is not UTF-8: save the labelling configuration as UTF-8.")
