@@ -91,7 +91,7 @@ def _export(
     if report:
         write_report(conversion, report)
     click.echo(conversion.summary(), err=True)
-    losses = Conversion.from_reports([conversion], held_out=ConversionReport()).loss_sentences()
+    losses = Conversion.from_reports([conversion], held_out=ConversionReport(), config=config).loss_sentences()
     if conversion.labelled and not written.documents and form != "json":
         tasks_found = count(conversion.labelled, "labelled task")
         raise NotEnoughLabels(f"0 documents could be written of {tasks_found}: {'; '.join(losses)}.")

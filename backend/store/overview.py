@@ -48,8 +48,12 @@ class Overview:
     @property
     def loss_sentences(self) -> list[str]:
         """Why regions are not used, without those whose label has been mapped since."""
-        mapped = {mapping.old for mapping in self.mappings if mapping.ignored is None}
-        return self.conversion.loss_sentences(renamed=mapped) if self.conversion else []
+        return self.conversion.loss_sentences(pending=self.newly_mapped) if self.conversion else []
+
+    @property
+    def all_loss_sentences(self) -> list[str]:
+        """The same with every label, however many there are."""
+        return self.conversion.loss_sentences(pending=self.newly_mapped, named_labels=None) if self.conversion else []
 
     @property
     def has_losses(self) -> bool:
@@ -60,9 +64,15 @@ class Overview:
 
     @property
     def newly_mapped(self) -> dict[str, str]:
-        """The old labels of regions that were not used and that the next run reads as new ones."""
-        unknown = self.conversion.unknown_labels if self.conversion else {}
-        return {row.old: row.new for row in self.mappings if row.ignored is None and row.old in unknown}
+        """The old labels of regions that were not used and that the next run reads as new ones.
+
+        Mappings that the run was read with already are not new, whatever they achieved.
+        """
+        if self.conversion is None:
+            return {}
+        unknown, renamed = self.conversion.unknown_labels, self.conversion.renamed
+        usable = [row for row in self.mappings if row.ignored is None and row.old in unknown]
+        return {row.old: row.new for row in usable if renamed.get(row.old) != row.new}
 
     @property
     def score(self) -> Score:

@@ -153,7 +153,7 @@ def _conversion(snapshot: Snapshot) -> Conversion:
         for loss in tag_document(document, labels=snapshot.config.labels).losses:
             note_loss(report, document.id, loss)
             report.spans -= 1
-    return Conversion.from_reports(snapshot.reports.values(), held_out=snapshot.reports["test"])
+    return snapshot.conversion
 
 
 def _check_regions(conversion: Conversion) -> None:

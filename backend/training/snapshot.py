@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from backend.conversion import Conversion
 from backend.label_studio.api import Annotations
 from backend.label_studio.identity import same_project
 from backend.store import Store
@@ -37,6 +38,11 @@ class Snapshot:
         for report in self.reports.values():
             total.add(report)
         return total
+
+    @property
+    def conversion(self) -> Conversion:
+        """What became of the tasks and regions, by these reports."""
+        return Conversion.from_reports(self.reports.values(), held_out=self.reports["test"], config=self.config)
 
 
 def take_snapshot(

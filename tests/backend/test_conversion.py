@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from backend.conversion import Conversion, Example, Kind, Use
+from backend.conversion import Conversion, Example, Kind, MisplacedLabel, Use
 from converters import ConversionReport, Problem
+from label_config import Control, LabelConfig, LabelledText
+
+CONFIG = LabelConfig.of_one_text(["Dish", "Location"])
+TWO_TEXTS = LabelConfig(
+    (
+        LabelledText("title", "$title", (Control("t", ("Dish", "Cuisine")),)),
+        LabelledText("body", "$body", (Control("b", ("Location", "Cuisine")),)),
+    )
+)
 
 
 def report(**columns: Any) -> ConversionReport:
@@ -22,7 +31,7 @@ def lossy() -> Conversion:
         train.note(Problem.UNKNOWN_LABEL, task, "'Person' is not in the labelling configuration")
     test.note(Problem.OVERLAP, "8", "Dish at 4 to 9 overlaps")
     test.note(Problem.CORRECTED_OFFSETS, "9", "Dish at 4 to 9 is read at 3 to 8")
-    return Conversion.from_reports([train, test], held_out=test)
+    return Conversion.from_reports([train, test], held_out=test, config=CONFIG)
 
 
 def test_losses_and_repairs_are_apart_each_with_its_tasks() -> None:
@@ -46,7 +55,7 @@ def test_twenty_examples_of_each_kind_are_kept() -> None:
         long.note(Problem.RENAMED_LABEL, str(number), "Person is read as PERSON")
     for number in range(30):
         long.note(Problem.WRONG_OFFSETS, str(number), "offsets")
-    conversion = Conversion.from_reports([long, report()], held_out=report())
+    conversion = Conversion.from_reports([long, report()], held_out=report(), config=CONFIG)
     assert [(kind.count, len(kind.examples)) for kind in conversion.repairs] == [(2000, 20)]
     assert [(kind.count, len(kind.examples)) for kind in conversion.losses] == [(30, 20)]
 
@@ -66,7 +75,7 @@ def test_summary_says_how_many_regions_are_used(total: Use, sentence: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("unknown", "renamed", "sentences"),
+    ("unknown", "pending", "sentences"),
     [
         (
             {},
@@ -93,21 +102,22 @@ def test_summary_says_how_many_regions_are_used(total: Use, sentence: str) -> No
     ],
 )
 def test_every_loss_is_said_with_its_remedy(
-    unknown: dict[str, int], renamed: Sequence[str], sentences: list[str]
+    unknown: dict[str, int], pending: Sequence[str], sentences: list[str]
 ) -> None:
     losses = (
         Kind("unknown_label", "label not in the configuration", 30),
         Kind("overlap", "overlaps another region", 4),
     )
     conversion = Conversion(losses=losses, unknown_labels=unknown, texts_left_out=1)
-    assert conversion.loss_sentences(renamed=renamed) == sentences
+    assert conversion.loss_sentences(pending=pending) == sentences
 
 
 def test_many_unknown_labels_are_summed_up() -> None:
     conversion = Conversion(unknown_labels={f"L{number}": 10 for number in range(8)})
     *named, rest = conversion.loss_sentences()
     assert len(named) == 5
-    assert rest == "30 regions carry 3 more labels that the configuration does not have"
+    assert rest == "30 regions carry 3 more labels, which `python -m backend labels` lists"
+    assert len(conversion.loss_sentences(named_labels=None)) == 8
 
 
 def test_label_of_several_lines_stays_in_its_sentence() -> None:
@@ -120,6 +130,59 @@ def test_label_that_utf_8_cannot_hold_is_escaped() -> None:
     strange = report()
     strange.unknown_labels["Per\ud800son"] = 1
     strange.note(Problem.UNKNOWN_LABEL, "\ud800", "\ud800")
-    conversion = Conversion.from_reports([strange], held_out=report())
+    conversion = Conversion.from_reports([strange], held_out=report(), config=CONFIG)
     assert conversion.loss_sentences()[0].startswith(r"1 region carries the label Per\ud800son, which")
     assert json.dumps(conversion.to_dict(), ensure_ascii=False).encode()
+
+
+def two_texts(renamed: dict[str, str], *labels: str, text: str = "title") -> Conversion:
+    """30 regions of each label on a text of `TWO_TEXTS`, of which none could be used."""
+    read = report(regions=30 * len(labels), spans=0)
+    for label in labels:
+        read.misplaced_labels[label, text] = 30
+        if label in renamed:
+            read.unknown_labels[label] = 30
+        problem = Problem.UNKNOWN_LABEL if label in renamed else Problem.MISPLACED_LABEL
+        read.note(problem, "3", f"{label!r} is not in the labels of {text!r}")
+    return Conversion.from_reports([read], held_out=report(), config=TWO_TEXTS.with_renamed(renamed))
+
+
+def test_label_that_only_another_text_offers_is_said_with_the_text() -> None:
+    conversion = two_texts({}, "Location")
+    assert conversion.misplaced_labels == (MisplacedLabel("Location", "title", 30),)
+    assert conversion.loss_sentences() == [
+        "30 regions carry the label Location on the text title, which does not offer it: add it to that text's labels, "
+        "or correct them"
+    ]
+    assert Conversion.from_dict(json.loads(json.dumps(conversion.to_dict()))) == conversion
+
+
+@pytest.mark.parametrize(
+    ("text", "new", "offered"), [("title", "Location", "Dish, Cuisine"), ("body", "Dish", "Location, Cuisine")]
+)
+def test_mapping_to_a_label_of_another_text_is_said_to_have_no_effect(text: str, new: str, offered: str) -> None:
+    conversion = two_texts({"Old": new}, "Old", text=text)
+    assert (conversion.renamed, conversion.unknown_labels) == ({"Old": new}, {"Old": 30})
+    assert conversion.loss_sentences() == [
+        f"30 regions carry the label Old, which is read as {new}, but the text they are on, {text}, does not offer "
+        f"{new}: map it to one of its labels ({offered}), or add {new} to them"
+    ]
+    assert conversion.loss_sentences(pending=["Old"]) == []
+    assert Conversion.from_dict(json.loads(json.dumps(conversion.to_dict()))) == conversion
+
+
+@pytest.mark.parametrize(
+    ("problem", "detail", "sentence"),
+    [
+        (Problem.NO_TEXT, "The text at 's3://b/1' is not read: put it into the task.", "no text (2), for example in "
+         "task 3: The text at 's3://b/1' is not read: put it into the task"),
+        (Problem.WRONG_OFFSETS, "the words are not there: mark them again", "offsets of other words (2), for example "
+         "in task 3: the words are not there: mark them again"),
+        (Problem.OVERLAP, "Dish at 3 to 4", "reasons: overlaps another region (2)"),
+    ],
+)  # fmt: skip
+def test_remedy_of_the_first_example_is_said(problem: Problem, detail: str, sentence: str) -> None:
+    read = report()
+    read.note(problem, "3", detail)
+    read.note(problem, "4", "another")
+    assert Conversion.from_reports([read], held_out=report(), config=CONFIG).loss_sentences() == [sentence]

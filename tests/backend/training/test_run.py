@@ -366,6 +366,32 @@ def test_good_version_keeps_serving_until_the_renamed_label_is_mapped(
     assert [(kind.problem, kind.count) for kind in overview.conversion.repairs] == [("renamed_label", renamed_regions)]
 
 
+def test_mapping_without_an_effect_is_named_and_is_not_pending(
+    studio: FakeLabelStudio, loop: Loop, fake_models: list[str], build: Callable[..., list[int]], train: Train
+) -> None:
+    other_text = '<Labels name="l" toName="note"><Label value="Town"/></Labels><Text name="note" value="$note"/></View>'
+    studio.label_config = LABEL_CONFIG.replace("</View>", other_text)
+    studio.labels |= dict.fromkeys(range(1, 31), "Old")
+    loop.register_project(UID, label_config=studio.label_config)
+    loop.map_label(UID, "Old", "Town")
+    build()
+    train()
+    overview = loop.overview(UID)
+    assert overview.loss_sentences == [
+        "30 regions carry the label Old, which is read as Town, but the text they are on, text, does not offer Town: "
+        "map it to one of its labels (Dish, Cuisine, Location), or add Town to them"
+    ]
+    assert (overview.has_losses, overview.newly_mapped) == (True, {})
+
+    loop.map_label(UID, "Old", "Dish")
+    overview = loop.overview(UID)
+    assert (overview.loss_sentences, overview.newly_mapped) == ([], {"Old": "Dish"})
+    train()
+    overview = loop.overview(UID)
+    assert overview.conversion is not None
+    assert (overview.conversion.total.lost_regions, overview.newly_mapped) == (0, {})
+
+
 def test_first_version_without_most_regions_waits_for_a_person_who_decides_for_later_ones_too(
     studio: FakeLabelStudio, store: Store, loop: Loop, fake_models: list[str], build: Callable[..., list[int]],
     train: Train,
@@ -415,7 +441,8 @@ def test_run_whose_tasks_have_no_text_fails_with_that_reason(studio: FakeLabelSt
     studio.label_config = LABEL_CONFIG.replace("$text", "$body")
     run = train()
     assert run.error is not None
-    assert run.error.startswith("80 labelled tasks with 80 regions, of which none can be used: reasons: no text (80)")
+    assert run.error.startswith("80 labelled tasks with 80 regions, of which none can be used: no text (80), for ")
+    assert run.error.endswith(": data has no text under 'body'.")
 
 
 def test_too_few_labels_are_explained_with_what_could_not_be_used(
