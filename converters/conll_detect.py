@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from converters.bio import OUTSIDE
-from converters.conll_head import TAG_NAMES, TOKEN_NAMES, Head, Line, split_sentences
+from converters.conll_head import TAG_NAMES, TOKEN_NAMES, Head, Line, Marked, split_sentences
 from converters.conll_layout import ConllError, ConllOptions, Layout, is_header
 from converters.foreign import not_conll
 from converters.row_numbers import SENTENCE_NAMES, Leading, is_range, leading_columns, not_words
@@ -38,9 +38,24 @@ def detect_layout(lines: Sequence[Line], options: ConllOptions | None = None) ->
         raise ConllError(first, problem)
     head = Head.of(sentences)
     layout = _layout(head, options)
+    layout = replace(layout, full_comments=_has_full_comments(layout, marked, len(sentences)))
     comments = any(layout.is_comment(layout.split(line.line), begins=line.begins) for line in marked)
     layout = replace(layout, comments=comments)
     return replace(layout, scheme=_scheme(layout, lines))
+
+
+def _has_full_comments(layout: Layout, marked: Sequence[Marked], sentences: int) -> bool:
+    """Whether lines with ``#`` that have as many columns as rows, and an unknown type, are comments.
+
+    That is so if each of several sentences begins with one, or if all other types are in capitals.
+    """
+    rows = [layout.split(line.line) for line in marked if line.begins]
+    values = [row[layout.tag_column] for row in rows if len(row) == layout.columns]
+    unknown = [value for value in values if not layout.is_known_tag(value)]
+    types = layout.types - {OUTSIDE}
+    if not types or not unknown:
+        return False
+    return len(unknown) == sentences > 1 or (all(map(str.isupper, types)) and all(map(str.islower, unknown)))
 
 
 def _layout(head: Head, options: ConllOptions) -> Layout:

@@ -72,7 +72,8 @@ class Layout:
     ``scheme`` their scheme; `read_conll` returns them as BIO. The first ``leading`` columns hold no words:
     ``row_column`` counts the rows, ``sentence_column`` holds a sentence's number or name. If ``whole_tag``, all of a
     row after its third column is the tag. ``names`` is the row that names the columns. ``comments``
-    tells whether lines that begin with ``#`` and are not words are comments; ``types`` are the labels of a file whose
+    tells whether lines that begin with ``#`` and are not words are comments, and ``full_comments`` whether so are those
+    with as many columns as rows, and no known type; ``types`` are the labels of a file whose
     tags are types without a prefix. ``other_tag_columns`` hold tags too, and are not read.
     ``has_labels`` tells whether the first lines have a tag other than ``O``. ``line`` is the first row's.
     """
@@ -89,6 +90,7 @@ class Layout:
     sentence_column: int | None = None
     names: tuple[str, ...] = ()
     comments: bool = False
+    full_comments: bool = False
     types: frozenset[str] = frozenset()
     other_tag_columns: tuple[int, ...] = ()
     whole_tag: bool = False
@@ -123,12 +125,7 @@ class Layout:
         tag = columns[self.tag_column]
         if not begins or self.is_known_tag(tag):
             return False
-        return first == "#" or self.form.plain(tag) is None or self._is_no_type(tag)
-
-    def _is_no_type(self, value: str) -> bool:
-        """Whether a value is unlike the types of this file, which are in capitals."""
-        types = self.types - {"O"}
-        return value.islower() and bool(types) and all(name.isupper() for name in types)
+        return first == "#" or self.form.plain(tag) is None or self.full_comments
 
     def is_known_tag(self, value: str) -> bool:
         """Whether a value is a tag of this file; types without a prefix must have occurred."""

@@ -153,6 +153,11 @@ def not_words(sentences: _Sentences, column: int, others: Sequence[int]) -> str 
     integers = all(map(_is_integer, values))
     if all(map(_DIGIT.search, values)) and len(values) >= (_MANY if integers else _CERTAIN_ROWS):
         return values[0]
+    long = [sentence for sentence in sentences if len(sentence) > 1]
+    if long and len(values) >= _CERTAIN_ROWS and all(_is_constant(sentence, column) for sentence in long):
+        return values[0]
+    if integers and all(_is_integer(row[column + 1]) for sentence in sentences for row in sentence):
+        return values[0]
     for sentence in sentences:
         numbers = [row[column] for row in sentence]
         following = [row[column + 1] for row in sentence if column + 1 < len(row)]

@@ -122,7 +122,8 @@ def are_types(counts: Mapping[str, int], *, chosen: bool = False) -> bool:
     types = [value for value in counts if value != OUTSIDE]
     inside = sum(counts[value] for value in types)
     certain = inside >= _LEAST_TYPES or inside * 4 > sum(counts.values()) or (chosen and inside > 0)
-    return OUTSIDE in counts and certain and all(map(_is_type, types))
+    with_letters = any(value[0] == "I" and f"B{value[1:]}" in counts for value in types if len(value) > 1)
+    return OUTSIDE in counts and certain and not with_letters and all(map(_is_type, types))
 
 
 def _is_type(value: str) -> bool:

@@ -40,6 +40,7 @@ def test_numbers_names_and_offsets_before_the_words_are_skipped(content: str, ex
         ("1\tAna\tB-PER\n2\tleft\tO\n\nx\tBo\tB-PER\n", 4),
         ("1 Ana B-PER\n2 left O\n\nBo ran O\n", 4),
         ("1.1\tAna\tB-PER\n1.2\tleft\tO\n2.1\tBo\tB-PER\n", 1),
+        ("train Ana B-PER\ntrain ran O\n\ndev Bo B-PER\n", 1),
         ("".join(f"{number * 37 % 101}\tw{chr(97 + number)}\tO\n" for number in range(12)) + "5\tRome\tB-LOC\n", 1),
     ],
 )
@@ -62,6 +63,13 @@ def test_column_that_may_number_the_rows_is_refused_and_read_if_chosen(content: 
 )
 def test_words_with_digits_stay_words(content: str, expected: str) -> None:
     assert texts(content) == [expected]
+
+
+def test_two_columns_of_integers_that_fit_no_word_are_refused() -> None:
+    content = "5\t9\tAna\tB-PER\n12\t33\tleft\tO\n"
+    with pytest.raises(ConllError, match="--token-column"):
+        documents(content)
+    assert texts(content, ConllOptions(token_column=3)) == ["Ana left"]
 
 
 def test_outer_entities_are_read_where_all_words_are_outside_of_them() -> None:
@@ -92,6 +100,7 @@ def test_tags_in_less_usual_forms_are_read(tags: str) -> None:
     ("content", "remedy"),
     [
         ("Ana B~PER\nLopez I~PER\nran O\n", "'B~PER' is a tag: write O or B-LABEL"),
+        ("Ana BPER\nLopez IPER\nran O\n", "'BPER' is a tag: write O or B-LABEL"),
         ("Ana B-PER\nof I-PER|B-LOC\nran O\n", "different numbers of tags in column 2"),
         ("x\tO\n" * 8 + "Ana\tPERSON\n" + "x\tO\n" * 8, "If 'PERSON' is a type without a prefix, give --tag-column 2"),
         ("Ana\tPERSON\n" + "x\tO\n" * 4, "give --tag-column 2; if this row names the columns, delete it"),
@@ -135,9 +144,13 @@ def test_names_of_columns_and_comments_between_rows_are_skipped(content: str, ex
     assert entities(content, ConllOptions(tag_column=2 if "\tNNP" not in content else 3)) == expected
 
 
-def test_comments_with_as_many_columns_as_rows_are_no_entities_of_another_type() -> None:
-    content = "#doc1 train\nAna PERSON\nleft O\n\n#doc2 train\nBo PERSON\nran O\n"
+@pytest.mark.parametrize("kind", ["train", "TRAIN"])
+def test_comments_with_as_many_columns_as_rows_are_no_entities_of_another_type(kind: str) -> None:
+    content = f"#doc1 {kind}\nAna PERSON\nleft O\n\n#doc2 {kind}\nBo PERSON\nran O\n"
     assert entities(content) == [("Ana", "PERSON"), ("Bo", "PERSON")]
+
+
+def test_word_with_a_hash_and_another_type_is_an_entity() -> None:
     assert entities("#joy FEELING\nis O\nBo PERSON\n") == [("#joy", "FEELING"), ("Bo", "PERSON")]
 
 
