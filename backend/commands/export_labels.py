@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from backend.commands.common import error_sentence, open_label_studio, open_loop, project_number, project_option
-from backend.commands.label_names import map_label_option
+from backend.commands.label_names import map_label_option, split_mapping
 from backend.commands.progress_bar import Bar
 from backend.conversion import Conversion, count
 from backend.errors import NotEnoughLabels
@@ -64,7 +64,7 @@ def _export(
     output: str,
     form: Any,
     report: str | None,
-    renamed: dict[str, str],
+    renamed: tuple[str, ...],
     **reading: Any,
 ) -> dict[str, Any]:
     from backend.label_studio.identity import same_project
@@ -104,13 +104,14 @@ def _export(
     }
 
 
-def _config(settings: Settings, uid: str, xml: str, renamed: dict[str, str]) -> LabelConfig:
+def _config(settings: Settings, uid: str, xml: str, renamed: tuple[str, ...]) -> LabelConfig:
     """The configuration with the project's renamed labels and those of this export."""
     from backend.store.label_map import check_mapping
 
     config = LabelConfig.from_xml(xml)
     stored = open_loop(settings).store.projects.find(uid)
-    given = {old: check_mapping(config, old, new) for old, new in renamed.items()}
+    pairs = [split_mapping(mapping, config) for mapping in renamed]
+    given = {old: check_mapping(config, old, new) for old, new in pairs}
     return config.with_renamed({**(stored.renamed_labels if stored else {}), **given})
 
 

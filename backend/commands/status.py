@@ -14,6 +14,7 @@ from backend.commands.training import describe_state
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.loop import Loop
     from backend.store.overview import Overview
 
 
@@ -26,7 +27,7 @@ def status(settings: Settings, project: str | None, as_json: bool) -> None:
     loop = open_loop(settings)
     overviews = [loop.overview(uid) for uid in project_uids(settings, loop, project)]
     if as_json:
-        show_json(map(_fields, overviews))
+        show_json(_fields(loop, overview) for overview in overviews)
     elif not overviews:
         click.echo("No project yet: run `python -m backend connect --project ID`.")
     elif project is not None:
@@ -120,7 +121,7 @@ def _training(overview: Overview) -> str:
     return f"after {overview.due_in:,} more" if overview.due_in else "due"
 
 
-def _fields(overview: Overview) -> dict[str, Any]:
+def _fields(loop: Loop, overview: Overview) -> dict[str, Any]:
     project = overview.project
     return {
         "project": project.uid,
@@ -136,7 +137,7 @@ def _fields(overview: Overview) -> dict[str, Any]:
         "f1": overview.score.f1,
         "score": overview.score.to_dict(),
         "versions": overview.versions,
-        "conversion": _conversion_fields(overview),
+        "conversion": _conversion_fields(loop, overview),
         "label_map": [asdict(mapping) for mapping in overview.mappings],
         "label_issues": overview.label_issues,
         "review": fields_of(overview.review) if overview.review else None,
@@ -145,8 +146,13 @@ def _fields(overview: Overview) -> dict[str, Any]:
     }
 
 
-def _conversion_fields(overview: Overview) -> dict[str, Any] | None:
+def _conversion_fields(loop: Loop, overview: Overview) -> dict[str, Any] | None:
     if overview.conversion is None or overview.read is None:
         return None
     sentences = {"summary": overview.conversion.summary, "not_used": overview.loss_sentences}
-    return {"run": overview.read.id, **sentences, **overview.conversion.to_dict()}
+    fields = overview.conversion.to_dict()
+    for kind in (*fields["losses"], *fields["repairs"]):
+        for example in kind["examples"]:
+            task = example["task"]
+            example["url"] = loop.task_url(overview.project.uid, task) if task.isdecimal() else None
+    return {"run": overview.read.id, **sentences, **fields}

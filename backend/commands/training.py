@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--warm-start/--from-base", default=None, help="Start from the current version, or from the base model.")
 @map_label_option("The project keeps this for later runs: see `labels`.")
 @click.pass_obj
-def train(settings: Settings, /, project: str, wait: bool, renamed: dict[str, str], **overrides: Any) -> None:
+def train(settings: Settings, /, project: str, wait: bool, renamed: tuple[str, ...], **overrides: Any) -> None:
     """Queue a training run for a project; `work` executes it.
 
     Parameters not given here come from the extra params of the ML backend in Label Studio, then from the settings.

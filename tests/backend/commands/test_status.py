@@ -134,7 +134,13 @@ def test_conversion_is_in_the_json(command: Command, registered: str, store: Sto
     conversion = fields["conversion"]
     assert (conversion["run"], conversion["total"]["regions"], conversion["total"]["regions_used"]) == (run, 412, 378)
     assert conversion["held_out"] == {"tasks": 12, "tasks_used": 12, "regions": 40, "regions_used": 35}
-    assert conversion["losses"][0]["examples"] == [{"task": "5", "detail": "'<b>Person</b>' is not there"}]
+    assert conversion["losses"][0]["examples"] == [
+        {"task": "5", "detail": "'<b>Person</b>' is not there", "url": "http://localhost:8080/projects/7/data?task=5"}
+    ]
+    assert [example["url"] for kind in conversion["losses"][1:] for example in kind["examples"]] == [
+        "http://localhost:8080/projects/7/data?task=8",
+        None,  # of a task without an id
+    ]
     assert conversion["unknown_labels"] == {"Person": 30}
     assert conversion["not_used"][0].startswith("30 regions carry the label Person")
     [listed] = json.loads(command("runs", "--json").stdout)
