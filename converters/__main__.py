@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 
 from converters import commands, conll_commands
 from converters.commands import NothingConverted
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the program that reads our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        _say(f"Error: {error.filename or 'a stream'}: {error.strerror or error}.")
+        _say(f"Error: {error.filename or 'a stream'}: {_reason(error)}.")
         return 1
     except ValueError as error:
         _say(f"Error: {error}")
@@ -41,6 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _reason(error: OSError) -> str:
+    folder = Path(error.filename).parent if isinstance(error.filename, str) else Path()
+    if isinstance(error, FileNotFoundError) and not folder.exists():
+        return f"there is no folder {folder}: create it, or choose another one"
+    return error.strerror or str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

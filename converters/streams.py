@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import errno
 import io
 import os
 import re
@@ -101,9 +100,6 @@ def writing(name: str) -> Iterator[BinaryIO]:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         stream = part.open("wb")
-    except FileNotFoundError:
-        problem = "there is no such folder: create it, or choose another one"
-        raise FileNotFoundError(errno.ENOENT, problem, str(target.parent)) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
     try:

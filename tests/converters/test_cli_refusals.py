@@ -194,3 +194,11 @@ def test_configuration_is_read_in_the_encoding_it_declares(
     assert (f"{config} is not UTF-8: save the labelling configuration as UTF-8" in capsys.readouterr().err) == bool(
         code
     )
+
+
+def test_folder_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").write_text("Ana B-PER\n")
+    target = tmp_path / "none" / "o.json"
+    assert main(["conll-to-label-studio", str(tmp_path / "in"), str(target)]) == 1
+    problem = f"{target}: there is no folder {target.parent}: create it, or choose another one."
+    assert capsys.readouterr().err == f"Error: {problem}\n"
