@@ -82,6 +82,8 @@ class JSONStream:
             try:
                 value, end = self._decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
+                if self._exhausted and error.pos >= len(self._buffer.rstrip()):
+                    raise self._too_early() from error
                 if self._exhausted or not self._may_be_cut(error):
                     raise self.error(f"{error.msg}: correct the file, or export it again", error.pos) from error
             except RecursionError as error:

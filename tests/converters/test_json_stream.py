@@ -53,6 +53,7 @@ def test_lone_surrogates_and_byte_order_mark_are_taken(size: int) -> None:
     ("content", "read", "says"),
     [
         (b"[1, 2", [1, 2], "after 5 bytes, in line 1: the file ends too early"),
+        (b'[{"id": 1,', [], "the file ends too early: export it again"),
         (b'["a", "b', ["a"], "after 6 bytes, in line 1: Unterminated string"),
         (b'["a"\n"b"]', ["a"], "after 5 bytes, in line 2: '\"' where , or ] should be"),
         (b'["a",\n {"b" 3}]', ["a"], "after 12 bytes, in line 2: Expecting ':'"),
