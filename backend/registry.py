@@ -146,7 +146,7 @@ class Registry:
             run=run,
             labels=list(labels),
             metrics=metrics,
-            decision=Decision(**{**asdict(decision), "new_labels": list(decision.new_labels)}) if decision else None,
+            decision=_row(decision) if decision else None,
             promotions=[],
         )
         try:
@@ -250,6 +250,11 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _row(decision: GateDecision) -> Decision:
+    lists = {"new_labels": list(decision.new_labels), "losses": list(decision.losses)}
+    return Decision(**{**asdict(decision), **lists})
 
 
 def _flush(folder: Path) -> None:

@@ -33,6 +33,9 @@ COMPARABLE_DOCUMENTS = 3
 MIN_HELD_OUT_SHARE = 0.5
 """Share of the regions drawn in held-out tasks that must be used, so that these tasks measure a candidate."""
 
+_NAMED_LABELS = 3
+"""Labels without use that a decision names, the most frequent ones."""
+
 Rule = Literal[
     "forgotten_labels",
     "lost_regions",
@@ -67,9 +70,9 @@ class GateDecision:
     ``f1`` (candidate) and ``current_f1`` are measured on the labels both versions have, on the same ``documents``
     held-out documents; ``None`` where there was nothing to measure or compare. ``compared_with`` names the current
     version. ``share_worse`` is the share of resamples in which the candidate is worse by more than ``tolerance``,
-    ``share_better`` that in which it is better. ``new_labels`` are those that the current version lacks. The last six
-    say how many of the regions in the project and in held-out tasks were used, as in `Decision`; ``None`` where this is
-    not known.
+    ``share_better`` that in which it is better. ``new_labels`` are those that the current version lacks. The others
+    say how many of the regions in the project and in held-out tasks were used, and why not all, as in `Decision`;
+    ``None`` where this is not known.
     """
 
     promote: bool
@@ -88,6 +91,7 @@ class GateDecision:
     held_out_regions_used: int | None = None
     max_lost_regions: float | None = None
     forgotten_labels: Mapping[str, int] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
 
 
 def decide_on_regions(
@@ -124,7 +128,7 @@ def decide_on_regions(
 
 
 def with_regions(decision: GateDecision, conversion: Conversion, *, max_lost_regions: float) -> GateDecision:
-    """The decision with the numbers of regions that were used."""
+    """The decision with the numbers of regions that were used, and why others were not."""
     return replace(
         decision,
         regions=conversion.total.regions,
@@ -132,6 +136,7 @@ def with_regions(decision: GateDecision, conversion: Conversion, *, max_lost_reg
         held_out_regions=conversion.held_out.regions,
         held_out_regions_used=conversion.held_out.regions_used,
         max_lost_regions=max_lost_regions,
+        losses=tuple(conversion.loss_sentences(named_labels=_NAMED_LABELS)),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from backend.conversion import unknown_label_sentence
-from backend.evaluation.gate import REJECTING_SHARE, GateDecision
+from backend.conversion import lost_share, unknown_label_sentence
+from backend.evaluation.gate import MIN_HELD_OUT_SHARE, REJECTING_SHARE, GateDecision
 from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks
 from backend.store.models import GATE, Decision, Version
 
 _NAMED_LABELS = 3
+
+_LOST = ("forgotten_labels", "lost_regions", "lost_held_out_regions")
+"""The rules that reject a version for the regions that it could not use."""
 
 
 def describe(version: Version) -> str:
@@ -24,16 +27,21 @@ def describe(version: Version) -> str:
     return "; ".join(parts)
 
 
-def explain(decision: GateDecision | Decision) -> str:
+def explain(decision: GateDecision | Decision, *, with_losses: bool = True) -> str:
     """One sentence for the project lead, without a full stop, beginning with ``promoted:`` or ``rejected:``.
 
-    F1 is not given on fewer than `MIN_DOCUMENTS` held-out documents: there it is unknown.
+    F1 is not given on fewer than `MIN_DOCUMENTS` held-out documents: there it is unknown. A version that is rejected
+    for its lost regions names the reasons of these, unless ``with_losses`` is false.
     """
     if isinstance(decision, Decision) and decision.note:
         return decision.note
     outcome = "promoted" if decision.promote else "rejected"
     reason = _reason(decision)
-    return f"{outcome}: {reason}" if reason else outcome
+    sentence = f"{outcome}: {reason}" if reason else outcome
+    if decision.rule in _LOST:
+        losses = (decision.losses or ()) if with_losses and decision.rule != "forgotten_labels" else ()
+        return "; ".join([sentence, *losses])
+    return "; ".join([sentence, *_accepted(decision)])
 
 
 def _reason(decision: GateDecision | Decision) -> str:
@@ -41,7 +49,7 @@ def _reason(decision: GateDecision | Decision) -> str:
     documents = decision.documents or 0
     new_labels = f"it has labels that {current} lacks ({_names(decision.new_labels)})"
     match decision.rule:
-        case "forgotten_labels" | "lost_regions" | "lost_held_out_regions":
+        case rule if rule in _LOST:
             return _lost(decision, current)
         case "no_held_out_entities":
             without = "no held-out task has regions" if documents else "no task is held out yet"
@@ -68,8 +76,7 @@ def _reason(decision: GateDecision | Decision) -> str:
 
 def _lost(decision: GateDecision | Decision, current: str) -> str:
     """The reason of the rules that judge how many regions were used."""
-    lost, regions = (decision.regions or 0) - (decision.regions_used or 0), decision.regions or 0
-    of_all = f"{lost:,} of {regions:,} regions could not be used"
+    of_all = f"{_not_used(decision.regions, decision.regions_used)} regions could not be used"
     by_hand = "mend them, or promote this version by hand"
     match decision.rule:
         case "forgotten_labels":
@@ -84,6 +91,21 @@ def _lost(decision: GateDecision | Decision, current: str) -> str:
             return f"{of_all}, {allowed}: {by_hand}"
     held_out = f"{decision.held_out_regions or 0:,} regions in held-out tasks"
     return f"only {decision.held_out_regions_used or 0:,} of {held_out} could be used, too few to measure it: {by_hand}"
+
+
+def _accepted(decision: GateDecision | Decision) -> Iterator[str]:
+    """What was lost beyond the limits: a person has promoted an earlier version that had lost as much."""
+    earlier = f"as accepted with {decision.compared_with}" if decision.compared_with else "as accepted earlier"
+    of_all = decision.regions, decision.regions_used
+    if decision.max_lost_regions is not None and lost_share(*of_all) > decision.max_lost_regions:
+        yield f"{_not_used(*of_all)} regions are not used, {earlier}"
+    held_out = decision.held_out_regions, decision.held_out_regions_used
+    if lost_share(*held_out) > 1 - MIN_HELD_OUT_SHARE:
+        yield f"{_not_used(*held_out)} regions in held-out tasks are not used, {earlier}"
+
+
+def _not_used(regions: int | None, used: int | None) -> str:
+    return f"{(regions or 0) - (used or 0):,} of {regions or 0:,}"
 
 
 def _resamples(decision: GateDecision | Decision) -> str:

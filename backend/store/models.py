@@ -31,7 +31,8 @@ class Project(Base):
     ``label_map`` is ``{old: new}``: annotations with an old label are read as having the new one (`renamed_labels`).
     ``revision`` grows with every recorded label change. ``sync_requested`` counts the requests to bring predictions to
     Label Studio, ``sync_completed`` is the last request that was completed. ``synced_at`` is when a worker last
-    compared the project with Label Studio, ``sync_error`` why that failed.
+    compared the project with Label Studio, ``sync_error`` why that failed. ``unread_texts`` says which tasks have no
+    prediction, because their text could not be read (`backend.store.syncs.UnreadTexts`).
     """
 
     __tablename__ = "projects"
@@ -48,6 +49,7 @@ class Project(Base):
     sync_completed: Mapped[int] = mapped_column(default=0)
     synced_at: Mapped[float | None]
     sync_error: Mapped[str | None]
+    unread_texts: Mapped[dict[str, Any] | None]
     created_at: Mapped[float] = mapped_column(default=time.time)
 
     @property
@@ -136,8 +138,8 @@ class Decision(Base):
     ``documents`` held-out tasks; ``share_worse`` and ``share_better`` are shares of the bootstrap resamples.
     ``regions`` were drawn in the project, ``regions_used`` of them became tags, and the same for the held-out tasks;
     ``max_lost_regions`` is the share that may be lost. ``forgotten_labels`` counts the regions that carry a label which
-    the current version has and this one lacks. ``note`` is the sentence that earlier releases stored in place of
-    figures.
+    the current version has and this one lacks, ``losses`` are the sentences that say why regions were not used.
+    ``note`` is the sentence that earlier releases stored in place of figures.
     """
 
     __tablename__ = "decisions"
@@ -159,6 +161,7 @@ class Decision(Base):
     held_out_regions_used: Mapped[int | None]
     max_lost_regions: Mapped[float | None]
     forgotten_labels: Mapped[dict[str, Any] | None]
+    losses: Mapped[list[str] | None]
     note: Mapped[str | None]
 
 

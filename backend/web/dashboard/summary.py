@@ -157,7 +157,7 @@ def _losses(overview: Overview) -> Losses | None:
 
 def _rejected(decision: Decision) -> str:
     if decision.rule != "forgotten_labels":
-        return explain(decision)
+        return explain(decision, with_losses=False)
     labels = ", ".join(short(label) for label in decision.forgotten_labels or {})
     return f"rejected, because it has forgotten {labels}; {decision.compared_with} keeps serving"
 

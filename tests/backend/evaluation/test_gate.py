@@ -8,7 +8,7 @@ import pytest
 
 from backend.conversion import Conversion, Use
 from backend.evaluation.evaluate import Metrics, score
-from backend.evaluation.gate import GateDecision, Rule, decide, decide_on_regions
+from backend.evaluation.gate import GateDecision, Rule, decide, decide_on_regions, with_regions
 from backend.evaluation.verdict import describe, explain
 from backend.store.models import Decision
 
@@ -362,6 +362,48 @@ def test_share_that_a_person_accepted_needs_no_new_yes(
 ) -> None:
     decision = decided_on(conversion, current=current)
     assert (decision.rule if decision else None) == rule
+
+
+@pytest.mark.parametrize(
+    "conversion",
+    [
+        lost(300, unknown={"Person": 60, "Place": 40}),
+        lost(380, held_out_used=2, unknown={"Person": 60, "Place": 40}),
+    ],
+    ids=["in all tasks", "in held-out tasks"],
+)
+def test_version_that_lost_too_many_regions_says_which_and_why(conversion: Conversion) -> None:
+    decision = decided_on(conversion)
+    assert decision is not None
+    reasons = [
+        f"{number} regions carry the label {label}, which the configuration no longer has: rename it back, or map it"
+        for label, number in (("Person", 60), ("Place", 40))
+    ]
+    assert explain(decision) == "; ".join([explain(decision, with_losses=False), *reasons])
+
+
+@pytest.mark.parametrize(
+    ("conversion", "compared_with", "sentences"),
+    [
+        (lost(360), "ner-v1", []),
+        (lost(300), "ner-v1", ["100 of 400 regions are not used, as accepted with ner-v1"]),
+        (lost(300), None, ["100 of 400 regions are not used, as accepted earlier"]),
+        (
+            lost(380, held_out_used=10),
+            "ner-v1",
+            ["30 of 40 regions in held-out tasks are not used, as accepted with ner-v1"],
+        ),
+    ],
+)
+def test_promoted_version_says_which_losses_were_accepted_earlier(
+    conversion: Conversion, compared_with: str | None, sentences: list[str]
+) -> None:
+    decision = GateDecision(
+        promote=True, rule="bootstrap", documents=40, f1=0.6, current_f1=0.5, share_worse=0.0, share_better=0.9,
+        tolerance=0.0, compared_with=compared_with,
+    )  # fmt: skip
+    verdict = explain(with_regions(decision, conversion, max_lost_regions=0.1))
+    assert verdict == "; ".join([explain(decision), *sentences])
 
 
 @pytest.mark.parametrize("regions", [1, 30])

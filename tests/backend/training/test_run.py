@@ -401,13 +401,16 @@ def test_first_version_without_most_regions_waits_for_a_person_who_decides_for_l
     build()
     train()
     assert store.projects.get(UID).current_version is None
-    assert describe(store.versions.get(UID, "ner-v1")).startswith("rejected: 20 of 80 regions could not be used")
+    verdict = describe(store.versions.get(UID, "ner-v1"))
+    assert verdict.startswith("rejected: 20 of 80 regions could not be used")
+    assert "; 20 regions carry the label Cuisine, which the configuration no longer has: rename it back" in verdict
     loop.promote(UID, "ner-v1", actor="dashboard")
     train()
     assert store.projects.get(UID).current_version == "ner-v2"
     decision = store.versions.get(UID, "ner-v2").decision
     assert decision is not None
     assert (decision.regions, decision.regions_used, decision.max_lost_regions) == (80, 60, 0.1)
+    assert "; 20 of 80 regions are not used, as accepted " in describe(store.versions.get(UID, "ner-v2"))
     drawn_as_cuisine(studio, 21)
     train()
     assert store.projects.get(UID).current_version == "ner-v2"
