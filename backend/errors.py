@@ -53,6 +53,10 @@ class TextUnavailable(BackendError):
     status = 400
 
 
+class TextDelayed(TextUnavailable):
+    """The text did not arrive, or its server failed: it may be there later."""
+
+
 class NotFound(BackendError):
     status = 404
 

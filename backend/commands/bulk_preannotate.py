@@ -11,6 +11,7 @@ import click
 from backend.commands.common import json_option, open_label_studio, open_loop, project_option, project_uid
 from backend.commands.output import duration, show_json
 from backend.commands.progress_bar import Bar
+from backend.conversion import count
 from backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,12 +50,16 @@ def preannotate(settings: Settings, project: str, as_json: bool) -> None:
     if as_json:
         show_json([{"project": uid, "version": version, **asdict(result)}])
     else:
-        click.echo(_summary(version, result))
+        click.echo("\n".join([_summary(version, result), *loop.overview(uid).unread_sentences]))
     if result.refused:
         ids = ", ".join(map(str, result.refused[:_LISTED_TASKS])) + (
             ", …" if len(result.refused) > _LISTED_TASKS else ""
         )
         raise click.ClickException(f"Label Studio refused the predictions of {len(result.refused):,} tasks: {ids}.")
+    if late := result.unread.delayed:
+        raise click.ClickException(
+            f"{count(late, 'task')} got no prediction, because the text did not arrive: run the same command again."
+        )
 
 
 class _Progress:
@@ -72,7 +77,8 @@ def _sync(loop: Loop, label_studio: LabelStudioAPI, uid: str, progress: _Progres
 
         def on_progress(result: SyncResult) -> None:
             progress.stored = result.stored
-            predicted = result.present + result.predicted  # predicting counts for one half, storing for the other
+            # Predicting counts for one half, storing for the other.
+            predicted = result.present + result.predicted + result.unread.delayed
             bar.show(
                 (predicted + result.done) / 2,
                 f"{result.done:,} of {result.unlabelled:,} tasks",

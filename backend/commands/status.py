@@ -47,7 +47,8 @@ def _warnings(overview: Overview) -> list[str]:
     lost = (
         [f"{overview.conversion.summary}: {'; '.join(losses)}."] if overview.conversion and overview.has_losses else []
     )
-    return [*lost, *(f"{sentence}." for sentence in ignored), *filter(None, [overview.project.sync_error])]
+    errors = filter(None, [overview.project.sync_error])
+    return [*lost, *(f"{sentence}." for sentence in ignored), *overview.unread_sentences, *errors]
 
 
 def _row(overview: Overview) -> tuple[object, ...]:
@@ -88,6 +89,7 @@ def _facts(overview: Overview) -> list[tuple[str, object]]:
         facts.append(("verdict", describe(overview.current)))
     else:
         facts.append(("version", "none yet"))
+    facts += [("predictions", sentence) for sentence in overview.unread_sentences]
     facts += [("versions with files", overview.versions), ("label issues", f"{overview.label_issues:,}")]
     facts.append(("compared with Label Studio", moment(overview.project.synced_at)))
     if overview.project.sync_error:
@@ -142,6 +144,7 @@ def _fields(loop: Loop, overview: Overview) -> dict[str, Any]:
         "label_issues": overview.label_issues,
         "review": fields_of(overview.review) if overview.review else None,
         "sync_error": project.sync_error,
+        "unread_texts": project.unread_texts,
         "synced_at": iso(project.synced_at),
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
-from backend.errors import TextUnavailable
+from backend.errors import TextDelayed, TextUnavailable
 from backend.inference.suggest import suggest
 from backend.inference.tagger import OfferedLabels, Tagging
 from converters import LoadText, Span, TextNotLoaded, task_regions, task_texts
@@ -52,12 +52,13 @@ class TaskTexts:
 
     ``texts`` are those of the first task, in the order of the configuration, then those of the second, and so on;
     ``None`` where a task lacks a text. ``unavailable`` says of tasks, by their index, why a text could not be loaded:
-    such a task has no texts.
+    such a task has no texts. Those in ``delayed`` may be loaded later.
     """
 
     config: LabelConfig
     texts: list[str | None]
     unavailable: dict[int, str] = field(default_factory=dict)
+    delayed: frozenset[int] = frozenset()
 
     @property
     def without_text(self) -> list[int]:
@@ -89,6 +90,7 @@ def read_texts(tasks: Iterable[Any], config: LabelConfig, *, load: LoadText | No
     """
     texts: list[str | None] = []
     unavailable: dict[int, str] = {}
+    delayed: set[int] = set()
     missing = [None] * len(config.texts)
     for number, task in enumerate(tasks):
         try:
@@ -96,7 +98,9 @@ def read_texts(tasks: Iterable[Any], config: LabelConfig, *, load: LoadText | No
         except (TextNotLoaded, TextUnavailable) as error:
             texts += missing
             unavailable[number] = str(error)
-    return TaskTexts(config, texts, unavailable)
+            if isinstance(error, TextDelayed):
+                delayed.add(number)
+    return TaskTexts(config, texts, unavailable, frozenset(delayed))
 
 
 def predict_tasks(

@@ -30,6 +30,8 @@ def preannotate_project(
     request = store.syncs.pending(uid)
     version = store.projects.get(uid).current_version
     result = _sync(store, registry, label_studio, uid, version, lease, load, on_progress) if version else None
+    if result is not None:
+        store.syncs.note_unread(uid, result.unread)
     if request is not None and (result is None or result.complete):
         store.syncs.complete(uid, request)
     return result

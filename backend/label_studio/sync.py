@@ -17,6 +17,7 @@ from backend.errors import LabelStudioError
 from backend.inference.tasks import TextTagger, predict_tasks, read_texts
 from backend.label_studio.api import Page, Prediction, PredictionStore, UnlabelledTask
 from backend.label_studio.importer import BackgroundTask, Importer, split_by_regions
+from backend.store.unread_texts import UnreadTexts
 from converters import LoadText
 from label_config import LabelConfig
 
@@ -42,9 +43,11 @@ class SyncResult:
     """What a sync found and did.
 
     Of the ``unlabelled`` tasks, ``present`` had a prediction already; of those that were ``predicted``, ``stored`` are
-    in Label Studio and ``refused`` are those for which it kept none. It is ``complete`` unless it was stopped.
+    in Label Studio and ``refused`` are those for which it kept none. ``unread`` counts tasks whose text could not be
+    read. It is ``complete`` unless it was stopped.
     """
 
+    unread: UnreadTexts
     unlabelled: int = 0
     present: int = 0
     predicted: int = 0
@@ -55,7 +58,7 @@ class SyncResult:
 
     @property
     def done(self) -> int:
-        return self.present + self.stored + len(self.refused)
+        return self.present + self.stored + len(self.refused) + self.unread.delayed
 
 
 OnProgress = Callable[[SyncResult], object]
@@ -75,11 +78,13 @@ def sync_predictions(
 ) -> SyncResult:
     """Predict every unlabelled task that lacks a prediction of ``version``, then show annotators this version.
 
-    ``load`` reads texts of which the tasks hold the address; a task whose text it cannot read gets an empty prediction.
+    ``load`` reads texts of which the tasks hold the address; a task whose text it cannot read gets an empty prediction,
+    or none if the text may be there later (`TextDelayed`).
     ``keep_going`` is called before each import, so that a newer promotion stops an older sync.
     """
-    predict = partial(predict_parts, version=version, tagger=tagger, config=config, load=load)
-    sync = _Sync(label_studio, project_id, version, predict, keep_going, on_progress)
+    unread = UnreadTexts(version)
+    predict = partial(predict_parts, version=version, tagger=tagger, config=config, load=load, unread=unread)
+    sync = _Sync(label_studio, project_id, version, predict, unread, keep_going, on_progress)
     started = time.monotonic()
     try:
         sync.run()
@@ -88,6 +93,8 @@ def sync_predictions(
     result = sync.result
     if result.refused:
         log.warning("project %s: Label Studio keeps no prediction of %s tasks", project_id, len(result.refused))
+    for sentence in result.unread.sentences:
+        log.warning("project %s: %s", project_id, sentence)
     if result.complete and keep_going() and (result.present or result.stored or not result.unlabelled):
         _show(label_studio, project_id, version, predicted=result.present + result.stored)
     return result
@@ -100,16 +107,22 @@ def predict_parts(
     tagger: TextTagger,
     config: LabelConfig,
     load: LoadText | None = None,
+    unread: UnreadTexts | None = None,
 ) -> Iterator[list[Prediction]]:
-    """One prediction for each task, in order, a part at a time; a task without a text gets an empty prediction."""
+    """One prediction for each task, in order, a part at a time; a task without a text gets an empty prediction.
+
+    A task whose text may be there later gets none. Texts that cannot be read are noted in ``unread``.
+    """
     texts = read_texts(({"data": task.data} for task in tasks), config, load=load)
     for number, reason in texts.unavailable.items():
-        log.warning("task %s gets an empty prediction: %s", tasks[number].id, reason)
-    waiting = iter(tasks)
+        if unread:
+            unread.note(tasks[number].id, reason, is_delayed=number in texts.delayed)
+    waiting = iter(enumerate(tasks))
     for part in predict_tasks(tagger, texts):
         yield [
             Prediction(task=task.id, regions=regions, score=score, version=version)
-            for (regions, score), task in zip(part, waiting, strict=False)
+            for (regions, score), (number, task) in zip(part, waiting, strict=False)
+            if number not in texts.delayed
         ]
 
 
@@ -122,6 +135,7 @@ class _Sync:
         project_id: int,
         version: str,
         predict: Callable[[Sequence[UnlabelledTask]], Iterator[list[Prediction]]],
+        unread: UnreadTexts,
         keep_going: Callable[[], bool],
         on_progress: OnProgress,
     ) -> None:
@@ -133,8 +147,9 @@ class _Sync:
         self._on_progress = on_progress
         self._importer = Importer(label_studio, project_id, version)
         self._sent: set[int] = set()
+        self._tried: set[int] = set()
         self._stopped = False
-        self.result = SyncResult()
+        self.result = SyncResult(unread)
 
     def run(self) -> None:
         """Pass over the unlabelled tasks until none lacks a prediction; the last pass only counts them."""
@@ -144,7 +159,7 @@ class _Sync:
         self.result.complete = not self._stopped
 
     def _pass_over_tasks(self, *, first: bool) -> int:
-        """Predict the tasks that lack a prediction and were not sent before; return how many there were."""
+        """Predict the tasks that lack a prediction and were not read before; return how many there were."""
         waiting: list[UnlabelledTask] = []
         read = predicted = 0
         without: list[int] = []
@@ -152,7 +167,7 @@ class _Sync:
         try:
             for page in self._pages(counting=not first):
                 lacking = [task for task in page.tasks if self._version not in task.predicted_by]
-                fresh = [task for task in lacking if task.id not in self._sent]
+                fresh = [task for task in lacking if task.id not in self._tried]
                 without += [task.id for task in lacking if task.id in self._sent]
                 predicted += len(fresh)
                 waiting += fresh
@@ -193,6 +208,7 @@ class _Sync:
     def _predict_and_import(self, tasks: Sequence[UnlabelledTask], importing: BackgroundTask) -> None:
         """Predict tasks while the import before them is stored, then start their import."""
         started = time.monotonic()
+        self._tried.update(task.id for task in tasks)
         predictions: list[Prediction] = []
         for part in self._predict(tasks):
             predictions += part

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from backend.errors import TextUnavailable
+from backend.errors import TextDelayed, TextUnavailable
 from backend.label_studio.api import Download, Files
 from backend.settings import Settings
 from backend.store.models import Project
@@ -30,6 +30,9 @@ CACHE_CHARACTERS = 32 * 1024 * 1024
 
 _MAX_REDIRECTS = 3
 
+_FOR_A_WHILE = (408, 425, 429)
+"""Answers besides server errors after which the same request may succeed later: too slow, too early, too many."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Label Studio serves files there to those who may open the project. The token is sent nowhere else: a task's address
@@ -44,9 +47,9 @@ class TextLoader:
 
     Addresses are paths, or URLs whose scheme, host and port are those of ``LABEL_STUDIO_URL`` or
     ``LABEL_STUDIO_PUBLIC_URL``; the host that is asked is always that of ``LABEL_STUDIO_URL``. A call raises
-    `TextUnavailable` for an address elsewhere and for a text that Label Studio does not give, `LabelStudioUnreachable`
-    and `LabelStudioRefused` where it answers no request at all. With ``total_seconds``, all texts together may take as
-    long, from the first one on.
+    `TextUnavailable` for an address elsewhere and for a text that Label Studio does not give (`TextDelayed` if it may
+    do so later), `LabelStudioUnreachable` and `LabelStudioRefused` where it answers no request at all. With
+    ``total_seconds``, all texts together may take as long, from the first one on.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class TextLoader:
     def _download(self, url: str, path: str) -> Download:
         seconds = min(FILE_SECONDS, self._seconds_left())
         if seconds <= 0:
-            raise TextUnavailable(
+            raise TextDelayed(
                 f"The text at {_shown(url)} is not read: the texts of this request took more than "
                 f"{self._total_seconds:.0f} s; send fewer tasks at once."
             )
@@ -126,7 +129,7 @@ class TextLoader:
             path, authorised=_FILES.match(below_folder) is not None, limit=self._limit, seconds=seconds
         )
         if answer is None:
-            raise TextUnavailable(
+            raise TextDelayed(
                 f"The text at {_shown(url)} did not arrive within {seconds:.0f} s: check that Label Studio shows it, "
                 "and send the request again."
             )
@@ -140,6 +143,8 @@ class TextLoader:
         return self._ends_at - time.monotonic()
 
     def _checked(self, url: str, answer: Download) -> bytes:
+        if answer.status in _FOR_A_WHILE or answer.status >= 500:
+            raise TextDelayed(f"Label Studio answered {answer.status} for the text at {_shown(url)}: its log says why.")
         if answer.status != 200:
             raise TextUnavailable(
                 f"Label Studio answered {answer.status} for the text at {_shown(url)}: check that the file exists and "

@@ -31,8 +31,8 @@ class Project(Base):
     ``label_map`` is ``{old: new}``: annotations with an old label are read as having the new one (`renamed_labels`).
     ``revision`` grows with every recorded label change. ``sync_requested`` counts the requests to bring predictions to
     Label Studio, ``sync_completed`` is the last request that was completed. ``synced_at`` is when a worker last
-    compared the project with Label Studio, ``sync_error`` why that failed. ``unread_texts`` says which tasks have no
-    prediction, because their text could not be read (`backend.store.syncs.UnreadTexts`).
+    compared the project with Label Studio, ``sync_error`` why that failed. ``unread_texts`` counts the tasks whose
+    text could not be read for a prediction (`backend.store.unread_texts.UnreadTexts`).
     """
 
     __tablename__ = "projects"

@@ -9,6 +9,7 @@ from backend.conversion import Conversion
 from backend.scores import Score
 from backend.store.label_map import LabelMapping, label_mappings
 from backend.store.models import LIVE, Project, Review, Run, Version
+from backend.store.unread_texts import UnreadTexts
 
 if TYPE_CHECKING:
     from backend.store import Store
@@ -54,6 +55,12 @@ class Overview:
     def all_loss_sentences(self) -> list[str]:
         """The same with every label, however many there are."""
         return self.conversion.loss_sentences(pending=self.newly_mapped, named_labels=None) if self.conversion else []
+
+    @property
+    def unread_sentences(self) -> list[str]:
+        """Which unlabelled tasks the current version could not predict, because of their text."""
+        unread = UnreadTexts.from_dict(self.project.unread_texts)
+        return unread.sentences if unread and self.current and unread.version == self.current.name else []
 
     @property
     def has_losses(self) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from backend.errors import UnknownProject
 from backend.store.database import Database
 from backend.store.models import Project
+from backend.store.unread_texts import UnreadTexts
 
 
 class Syncs:
@@ -30,6 +31,13 @@ class Syncs:
             raise UnknownProject(uid)
         requested, completed = row
         return requested if requested > completed else None
+
+    def note_unread(self, uid: str, unread: UnreadTexts) -> None:
+        """Keep which texts a sync could not read, together with those of earlier syncs of the same version."""
+        with self._database.write() as session:
+            project = session.get_one(Project, uid, with_for_update=True)
+            state = unread.after(UnreadTexts.from_dict(project.unread_texts))
+            project.unread_texts = state.to_dict() if state.sentences else None
 
     def complete(self, uid: str, request: int) -> None:
         """Note that all requests up to this one are completed."""

@@ -175,6 +175,7 @@ def _alerts(overview: Overview) -> list[Alert]:
         )
     if project.sync_error:
         alerts.append(Alert("The last comparison with Label Studio failed", project.sync_error))
+    alerts += [Alert("Some tasks have no regions from the model", text) for text in overview.unread_sentences]
     if overview.last and overview.last.state == "failed" and not overview.running:
         error = overview.last.error or "No reason was recorded."
         alerts.append(Alert("The last training failed", error, overview.last.id))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from backend.commands import bulk_preannotate as module
-from backend.errors import LabelStudioUnreachable
+from backend.errors import LabelStudioUnreachable, TextDelayed, TextUnavailable
 from backend.label_studio.api import Prediction
 from backend.loop import Loop
 from backend.store import Store
@@ -53,6 +53,49 @@ def test_texts_at_addresses_are_read(
     assert command("preannotate", "--project", "7").exit_code == 0
     [region] = studio.stored[1, "ner-v1"].regions
     assert (region["value"]["start"], region["value"]["text"]) == (0, "sushi")
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "stored", "sentence"),
+    [
+        (TextUnavailable, 0, set(range(1, 10)), "9 unlabelled tasks got an empty prediction of ner-v1, because"),
+        (TextDelayed, 1, set(), "9 unlabelled tasks got no prediction of ner-v1, because the text did not arrive."),
+    ],
+)
+def test_tasks_whose_text_cannot_be_read_are_counted_until_they_are_predicted(
+    error: type[TextUnavailable], exit_code: int, stored: set[int], sentence: str,
+    command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch, publish: Publish,
+) -> None:  # fmt: skip
+    def load(url: str) -> str:
+        raise error(f"Nothing at {url}.")
+
+    monkeypatch.setattr("backend.loop.open_text_loader", lambda settings, project: load)
+    studio.label_config = LABEL_CONFIG.replace('value="$text"', 'value="$text" valueType="url"')
+    result = command("preannotate", "--project", "7")
+    assert (result.exit_code, studio.predicted("ner-v1")) == (exit_code, stored)
+    for shown in (result.stdout, command("status").stdout, command("status", "--project", "7").stdout):
+        assert sentence in shown
+        assert "Task 1: Nothing at sushi number 1." in shown
+    monkeypatch.setattr("backend.loop.open_text_loader", lambda settings, project: str)
+    publish("ner-v2")
+    assert "because" not in command("preannotate", "--project", "7").stdout
+    assert "because" not in command("status").stdout
+
+
+def test_empty_predictions_of_earlier_syncs_are_remembered(
+    command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(url: str) -> str:
+        raise TextUnavailable(f"Nothing at {url}.")
+
+    monkeypatch.setattr("backend.loop.open_text_loader", lambda settings, project: load)
+    studio.label_config = LABEL_CONFIG.replace('value="$text"', 'value="$text" valueType="url"')
+    command("preannotate", "--project", "7")
+    studio.texts[10] = "sushi number 10"
+    assert "10 unlabelled tasks got an empty prediction" in command("preannotate", "--project", "7").stdout
+    assert "10 unlabelled tasks got an empty prediction" in command("preannotate", "--project", "7").stdout
+    [fields] = json.loads(command("status", "--json").stdout)
+    assert (fields["unread_texts"]["version"], fields["unread_texts"]["empty"]) == ("ner-v1", 10)
 
 
 def test_figures_as_json(command: Command, studio: FakeLabelStudio) -> None:

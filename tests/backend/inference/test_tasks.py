@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.errors import TextUnavailable
+from backend.errors import TextDelayed, TextUnavailable
 from backend.inference.tagger import OfferedLabels, Tagging
 from backend.inference.tasks import TaskPrediction, UntrainedTagger, predict_tasks, read_texts
 from converters import Span, TextNotLoaded
@@ -180,8 +180,15 @@ def test_tasks_without_any_text_are_named() -> None:
 URL_TEXTS = LabelConfig.from_xml(TWO_TEXTS.replace('value="$title"', 'value="$title" valueType="url"'))
 
 
-@pytest.mark.parametrize("error", [TextNotLoaded("no such file"), TextUnavailable("no such file")])
-def test_task_whose_text_cannot_be_loaded_has_no_texts(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "delayed"),
+    [
+        (TextNotLoaded("no such file"), frozenset()),
+        (TextUnavailable("no such file"), frozenset()),
+        (TextDelayed("no such file"), frozenset({0})),
+    ],
+)
+def test_task_whose_text_cannot_be_loaded_has_no_texts(error: Exception, delayed: frozenset[int]) -> None:
     def load(url: str) -> str:
         if url == "/gone":
             raise error
@@ -189,7 +196,7 @@ def test_task_whose_text_cannot_be_loaded_has_no_texts(error: Exception) -> None
 
     texts = read_texts([two("/gone", "sushi"), two("/a", "sushi"), two(None, "sushi")], URL_TEXTS, load=load)
     assert texts.texts == [None, None, "Thai from /a", "sushi", None, "sushi"]
-    assert texts.unavailable == {0: "no such file"}
+    assert (texts.unavailable, texts.delayed) == ({0: "no such file"}, delayed)
     answers = [prediction for part in predict_tasks(SushiTagger(), texts) for prediction in part]
     assert [(len(prediction.regions), prediction.score) for prediction in answers] == [
         (0, 1.0), (1, 1 / 13), (1, 1 / 6),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.errors import LabelStudioError, LabelStudioUnreachable, TextUnavailable
+from backend.errors import LabelStudioError, LabelStudioUnreachable, TextDelayed, TextUnavailable
 from backend.inference.tagger import OfferedLabels, Tagging
 from backend.label_studio import importer
 from backend.label_studio.api import Prediction, UnlabelledTask
@@ -87,8 +87,35 @@ def test_text_at_an_address_that_cannot_be_read_is_an_empty_prediction(caplog: p
     assert (gone.regions, gone.score) == ([], 1.0)
     assert [region["value"]["start"] for region in read.regions] == [3]
     assert [record.getMessage() for record in caplog.records] == [
-        "task 1 gets an empty prediction: Label Studio answered 404."
+        "project 7: 1 unlabelled task got an empty prediction of ner-v1, because the text cannot be read. Task 1: "
+        "Label Studio answered 404."
     ]
+
+
+@pytest.mark.parametrize("page", [1, 500])
+def test_text_that_may_arrive_later_gets_its_prediction_from_a_later_sync(page: int) -> None:
+    late = {"/2", "/3"}
+
+    def load(url: str) -> str:
+        if url in late:
+            raise TextDelayed(f"The text at {url} did not arrive.")
+        return f"{url} sushi"
+
+    studio = FakeLabelStudio(tasks=9)
+    studio.page = page
+    studio.texts = {number: f"/{number}" for number in range(1, 10)}
+    result = run_sync(studio, config=URL_TEXT, load=load)
+    assert (result.unlabelled, *counts(result), result.done) == (9, 0, 7, [], True, 9)
+    assert (result.unread.empty, result.unread.delayed) == (0, 2)
+    assert result.unread.sentences == [
+        "2 unlabelled tasks got no prediction of ner-v1, because the text did not arrive. Task 2: The text at /2 did "
+        "not arrive. The next sync tries again; `python -m backend preannotate` starts one."
+    ]
+    assert studio.predicted("ner-v1") == set(range(1, 10)) - {2, 3}
+    late.clear()
+    result = run_sync(studio, config=URL_TEXT, load=load)
+    assert (counts(result), result.unread.sentences) == ((7, 2, [], True), [])
+    assert len(studio.stored[2, "ner-v1"].regions) == 1
 
 
 def test_label_studio_that_does_not_answer_for_texts_ends_the_sync() -> None:

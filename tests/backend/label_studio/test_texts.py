@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
-from backend.errors import LabelStudioRefused, LabelStudioUnreachable, TextUnavailable
+from backend.errors import LabelStudioRefused, LabelStudioUnreachable, TextDelayed, TextUnavailable
 from backend.label_studio import texts
 from backend.label_studio.texts import TextCache, TextLoader, loader_of, open_text_loader
 from backend.settings import Settings
@@ -25,7 +25,8 @@ UPLOADED = "/data/upload/3/4f2c-report.txt"
 class FileServer:
     """A Label Studio that serves ``files``; ``requests`` are the paths and Authorization headers in order.
 
-    ``redirects`` maps a path to where it leads; ``accepted`` are the Authorization headers that open ``/data/``.
+    ``redirects`` maps a path to where it leads; ``accepted`` are the Authorization headers that open ``/data/``;
+    ``status_of_missing`` is the answer for other files.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class FileServer:
         self.accepted = {f"Token {LEGACY}"}
         self.url = ""
         self.drip_seconds = 0.0
+        self.status_of_missing = 404
 
     def paths(self) -> list[str]:
         return [path for path, _ in self.requests]
@@ -52,7 +54,7 @@ def handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
             elif self.path in server.files:
                 self.answer(200, server.files[self.path])
             else:
-                self.answer(404, b"no such file")
+                self.answer(server.status_of_missing, b"no such file")
 
         def do_POST(self) -> None:
             server.requests.append((self.path, None))
@@ -317,13 +319,30 @@ def test_missing_file_is_named_with_label_studio_s_answer(load: Callable[..., Te
         load()(UPLOADED)
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_failure_of_the_server_may_be_over_later(
+    status: int, files: FileServer, load: Callable[..., TextLoader]
+) -> None:
+    files.status_of_missing = status
+    with pytest.raises(TextDelayed, match=f"^Label Studio answered {status} for the text at .*: its log says why"):
+        load()(UPLOADED)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_other_answers_are_final(status: int, files: FileServer, load: Callable[..., TextLoader]) -> None:
+    files.status_of_missing = status
+    with pytest.raises(TextUnavailable) as caught:
+        load()(UPLOADED)
+    assert not isinstance(caught.value, TextDelayed)
+
+
 def test_slow_text_is_given_up(
     files: FileServer, load: Callable[..., TextLoader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(texts, "FILE_SECONDS", 0.2)
     files.files[UPLOADED] = b"x" * 6400
     files.drip_seconds = 0.05
-    with pytest.raises(TextUnavailable, match="did not arrive within"):
+    with pytest.raises(TextDelayed, match="did not arrive within"):
         load()(UPLOADED)
 
 
@@ -333,7 +352,7 @@ def test_texts_of_a_request_share_its_time(
     files.files[UPLOADED] = b"Ana"
     settings = make_settings(label_studio_url=files.url, label_studio_api_key=LEGACY)
     loader = open_text_loader(settings, total_seconds=0.0)
-    with pytest.raises(TextUnavailable, match="send fewer tasks at once"):
+    with pytest.raises(TextDelayed, match="send fewer tasks at once"):
         loader(UPLOADED)
     assert load()(UPLOADED) == "Ana"
     assert loader(UPLOADED) == "Ana"
