@@ -116,14 +116,16 @@ def build_version(
 def _losses(documents: Sequence[TaggedDocument]) -> dict[str, int]:
     """How many spans are not learnt: those with another label, and those that overlap others or are empty.
 
-    ``incomplete`` is the number of documents in which not every word's tag is known.
+    ``incomplete`` is the number of documents in which not every word's tag is known, ``complete`` that of the others.
     """
     reasons = Counter(loss.reason for document in documents for loss in document.losses)
     other = reasons.pop(OTHER_LABEL, 0)
+    incomplete = sum(not document.is_complete for document in documents)
     return {
         "spans_of_other_labels": other,
         "spans_without_place": reasons.total(),
-        "incomplete": sum(not document.is_complete for document in documents),
+        "incomplete": incomplete,
+        "complete": len(documents) - incomplete,
     }
 
 

@@ -43,6 +43,7 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
         mistakes=_frequent_mistakes(test) if test else [],
         rare=_rare_labels(test) if test else "",
         conversion=_conversion(info.get("conversion")),
+        snapshot=_snapshot(info["counts"], info.get("conversion")),
         evaluations=sum(1 for step in info["training"]["evaluation_steps"] if step["validation"]),
         seconds=sum(info["seconds"].values()),
         code=_code,
@@ -127,6 +128,21 @@ def _conversion(values: Mapping[str, Any] | None) -> str:
     used = f"Of what people labelled, {conversion.summary}."
     lost = "; ".join(conversion.loss_sentences())
     return " ".join([used, *([f"Not learnt: {_escaped(lost)}."] if lost else [])])
+
+
+def _snapshot(counts: Mapping[str, Any], values: Mapping[str, Any] | None) -> str:
+    """What ``snapshot.conll`` contains, and what it lacks."""
+    conversion = Conversion.from_dict(values) if values else Conversion()
+    unread = conversion.total.tasks - conversion.total.tasks_used
+    lacks = [f"{_count(unread, 'task')} that could not be read"] if unread else []
+    if conversion.texts_left_out > unread:  # else they are those tasks, where a task has one text
+        lacks.append(f"{_count(conversion.texts_left_out, 'text')} with a region that could not be read")
+    if counts["incomplete"]:
+        lacks.append(f"{_count(counts['incomplete'], 'text')} in which not every word's tag is known")
+    if not lacks:
+        return "all tasks"
+    tasks = f" of {_count(conversion.total.tasks, 'labelled task')}" if values else ""
+    return f"{_count(counts['complete'], 'text')}{tasks}. It lacks {', '.join(lacks)}"
 
 
 def _escaped(text: str) -> str:

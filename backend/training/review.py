@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from backend.conversion import Conversion, count
 from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels, RunCancelled
 from backend.label_studio.api import Annotations
 from backend.label_studio.client import open_label_studio
@@ -102,11 +103,8 @@ def _find_and_store(
         replace_annotations=False,
         open_loader=lambda config: loader_of(config, settings, project),
     )
+    _check_number(snapshot.conversion)
     tasks, labels = snapshot.report.used, snapshot.config.labels
-    if tasks < MIN_TASKS:
-        raise NotEnoughLabels(
-            f"Looking for wrong labels needs {MIN_TASKS} labelled tasks, and there are {tasks}: label more."
-        )
 
     # torch and transformers take seconds to import.
     from backend.training.cross_validation import cross_validate
@@ -121,6 +119,17 @@ def _find_and_store(
         raise RunCancelled(f"Review {review.id} was taken over by another process before its end.")
     log.info("project %s: %s label issues in %s labelled tasks", project.uid, len(label_issues), tasks)
     return len(label_issues)
+
+
+def _check_number(conversion: Conversion) -> None:
+    """Raise `NotEnoughLabels` if fewer than `MIN_TASKS` tasks can be read."""
+    tasks, used = conversion.total.tasks, conversion.total.tasks_used
+    needs = f"Looking for wrong labels needs {MIN_TASKS} labelled tasks"
+    if used < MIN_TASKS and used < tasks:
+        losses = "; ".join(conversion.loss_sentences())
+        raise NotEnoughLabels(f"{needs} that can be read, and of {count(tasks, 'labelled task')} {used} can: {losses}.")
+    if used < MIN_TASKS:
+        raise NotEnoughLabels(f"{needs}, and there are {tasks}: label more.")
 
 
 def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from backend.conversion import Conversion, Use
 from backend.evaluation.evaluate import Metrics, score
 from backend.training.model_card import model_card
 from tests.backend.lossy import LOSSY, WHOLE
@@ -43,6 +44,7 @@ INFO: dict[str, Any] = {
         "spans_of_other_labels": 0,
         "spans_without_place": 0,
         "incomplete": 0,
+        "complete": 400,
     },
     "int8": {"published": False},
 }
@@ -214,9 +216,29 @@ def test_lost_regions_are_counted_with_the_reason() -> None:
     assert "Left out" not in section(card(None), "Data")
 
 
-@pytest.mark.parametrize(("incomplete", "says"), [(0, "all tasks."), (3, "all tasks but 3, in which not every word")])
-def test_card_says_which_tasks_the_snapshot_lacks(incomplete: int, says: str) -> None:
-    info = INFO | {"counts": INFO["counts"] | {"incomplete": incomplete}}
+@pytest.mark.parametrize(
+    ("incomplete", "conversion", "says"),
+    [
+        (0, None, "all tasks."),
+        (0, WHOLE, "all tasks."),
+        (3, None, "20 texts. It lacks 3 texts in which not every word's tag is known."),
+        (3, WHOLE, "20 texts of 120 labelled tasks. It lacks 3 texts in which not every word's tag is known."),
+        (
+            0,
+            Conversion(Use(26, 20, 9, 9), texts_left_out=6),
+            "20 texts of 26 labelled tasks. It lacks 6 tasks that could not be read.",
+        ),
+        (
+            1,
+            Conversion(Use(26, 25, 9, 9), texts_left_out=2),
+            "20 texts of 26 labelled tasks. It lacks 1 task that could not be read, 2 texts with a region that could "
+            "not be read, 1 text in which not every word's tag is known.",
+        ),
+    ],
+)
+def test_card_says_what_the_snapshot_lacks(incomplete: int, conversion: Conversion | None, says: str) -> None:
+    counts = INFO["counts"] | {"incomplete": incomplete, "complete": 20}
+    info = INFO | {"counts": counts, "conversion": conversion.to_dict() if conversion else None}
     assert f"`snapshot.conll` contains {says}" in section(model_card(info, validation=None, test=None), "Data")
 
 

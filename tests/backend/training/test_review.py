@@ -182,6 +182,18 @@ def test_too_few_labelled_tasks_end_it_with_a_sentence(
     assert row(store).ended_at is not None
 
 
+def test_tasks_that_cannot_be_read_end_it_with_both_numbers_and_the_reason(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
+) -> None:
+    studio.label_config = studio.label_config.replace("$text", "$body")
+    with pytest.raises(NotEnoughLabels):
+        reviewed(settings, store, review, studio)
+    assert row(store).error == (
+        "Looking for wrong labels needs 50 labelled tasks that can be read, and of 60 labelled tasks 0 can: no text "
+        "(60), for example in task 1: data has no text under 'body'."
+    )
+
+
 def test_recreated_project_of_the_same_number_is_not_reviewed(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio
 ) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from flask.testing import FlaskClient
 
+from backend.conversion import MisplacedLabel
 from backend.errors import LabelStudioUnreachable
 from backend.evaluation.gate import GateDecision
 from backend.label_studio.client import LabelStudio
@@ -17,6 +18,7 @@ from backend.registry import Registry
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import LabelIssue, Version
+from backend.store.unread_texts import UnreadTexts
 from backend.web.app import create_app
 from backend.worker import Worker
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue
@@ -406,6 +408,33 @@ def test_losses_are_an_alert_with_their_kinds_tasks_and_a_form(
     assert re.findall(r"<option[^>]*>([^<]*)</option>", text) == ["– not mapped –", "Dish", "Cuisine", "Location"]
     assert f'href="{PAGE}runs/{run}#regions-title"' in text
     assert "34 of 412 regions are not used." in lead.read("/")
+
+
+def test_label_that_only_another_text_offers_is_named_and_not_offered_for_mapping(
+    lead: Lead, registered: str, store: Store
+) -> None:
+    misplaced = (MisplacedLabel("Town", "title", 4), MisplacedLabel("Person", "title", 30, read_as="Town"))
+    offered = {"title": ("Dish", "Cuisine")}
+    note_losses(store, replace(LOSSY, misplaced_labels=misplaced, offered=offered, renamed={"Person": "Town"}))
+    store.projects.save(UID, label_map={"Person": "Town"})
+    page, text = lead.read(), lead.get().text
+    assert "4 regions carry the label Town on the text title, which does not offer it: add it to that text" in page
+    assert "title, does not offer Town: map it to one of its labels (Dish, Cuisine), or add Town to them." in page
+    assert "from the next run on" not in page
+    assert re.findall(r'name="old" value="([^"]*)"', text)[:1] == ["Person"]
+    assert 'name="old" value="Town"' not in text
+
+
+def test_tasks_whose_text_could_not_be_read_are_an_alert_while_their_version_serves(
+    lead: Lead, publish: Callable[..., Version], store: Store
+) -> None:
+    publish("ner-v1")
+    store.syncs.note_unread(UID, UnreadTexts("ner-v1", empty=12, empty_example="Task 5: <b>no such file</b>."))
+    page = lead.read()
+    assert "Some tasks have no regions from the model" in page
+    assert "12 unlabelled tasks got an empty prediction of ner-v1, because the text cannot be read. Task 5: <b>" in page
+    publish("ner-v2")
+    assert "got an empty prediction" not in lead.read()
 
 
 def test_losses_of_a_mapped_label_are_said_as_such(lead: Lead, registered: str, store: Store) -> None:
