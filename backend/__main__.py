@@ -6,12 +6,13 @@ import click
 
 from backend.commands.bulk_preannotate import preannotate
 from backend.commands.common import CommandGroup
+from backend.commands.connecting import connect
 from backend.commands.demo import demo
 from backend.commands.export_labels import export
 from backend.commands.label_names import labels
 from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
-from backend.commands.serve import connect, serve, work
+from backend.commands.serve import serve, work
 from backend.commands.status import status
 from backend.commands.training import cancel, log, runs, train
 from backend.logs import configure_logging

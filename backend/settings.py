@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     start_training_each_n_updates: int = Field(
         10, ge=0, description="Changed tasks that start a training run; 0: only the button and `train` start one."
     )
+    min_tasks_to_start_training: int = Field(
+        10, ge=0, description="Labelled tasks without which no run starts by itself; the button and `train` need none."
+    )
     learning_rate: float | None = Field(
         None, gt=0, le=1, description="Peak learning rate; by default 5e-5, for small encoders (`embedded`) 5e-4."
     )
@@ -152,6 +155,17 @@ class Settings(BaseSettings):
     def label_studio_shown(self) -> str:
         """Label Studio's address for links that people open, without a trailing slash."""
         return str(self.label_studio_public_url or self.label_studio_url).rstrip("/")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the web server."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def dashboard_url(self) -> str:
+        """The dashboard's address for a browser on this machine."""
+        host = "localhost" if self.is_local or self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+        return f"http://{host}:{self.port}/"
 
     def unused_variables(self) -> dict[str, str]:
         """Variables of label-studio-ml that are set, and the name here of each that is not set."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioRejected
 from backend.inference.tagger import OfferedLabels, Tagging
-from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
+from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, RemoteWebhook, UnlabelledTask
 from backend.store import Store
 from backend.store.changes import settle_changes
 from converters.document import Span
@@ -59,10 +59,14 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.trainings = 0
+        self.later: list[float] = []
         self.syncs: list[str] = []
 
-    def wake_training(self) -> None:
-        self.trainings += 1
+    def wake_training(self, *, after: float = 0.0) -> None:
+        if after:
+            self.later.append(after)
+        else:
+            self.trainings += 1
 
     def wake_sync(self, uid: str) -> None:
         self.syncs.append(uid)
@@ -101,7 +105,7 @@ class FakeLabelStudio:
 
     ``down`` is raised by every call. Tasks in ``gone`` refuse a prediction; ``twice`` are the tasks that were sent a
     second prediction of a version. A region has the label that ``labels`` gives its task, else Dish. Pages have
-    ``page`` tasks. ``credentials`` and ``webhooks`` (their header) are keyed by URL.
+    ``page`` tasks. ``credentials`` are keyed by URL. ``refused`` has the error with which a method answers.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -117,9 +121,10 @@ class FakeLabelStudio:
         self.page = 500
         self.ml_backends: list[RemoteBackend] = []
         self.credentials: dict[str, tuple[str, str] | None] = {}
-        self.webhooks: dict[str, str | None] = {}
-        self.creates_webhooks = True
+        self.hooks: list[RemoteWebhook] = []
+        self.refused: dict[str, LabelStudioError] = {}
         self.prelabelling = False
+        self.by_uncertainty = False
         self.version = "1.23.2"
         self.down = down
         self.imports: list[int] = []
@@ -130,13 +135,15 @@ class FakeLabelStudio:
             self.owners[1000 + task] = task
 
     def project(self, project_id: int) -> RemoteProject:
-        self._answer()
+        self._answer("project")
         return remote_project(
             uid=self.uid,
             label_config=self.label_config,
             tasks=len(self.texts),
             annotations=len(self.owners),
             model_version=self.shown,
+            shows_predictions=self.prelabelling,
+            by_uncertainty=self.by_uncertainty,
         )
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
@@ -203,8 +210,16 @@ class FakeLabelStudio:
             raise LabelStudioError(f"Label Studio answered 400: it holds no prediction of {version}")
         self.shown = version
 
+    def user(self) -> str:
+        self._answer("user")
+        return "lead@example.com"
+
+    def token_kind(self) -> str:
+        self._answer("token_kind")
+        return "personal access token"
+
     def release(self) -> str:
-        self._answer()
+        self._answer("release")
         return self.version
 
     def backends(self, project_id: int) -> list[RemoteBackend]:
@@ -219,33 +234,44 @@ class FakeLabelStudio:
         ]
 
     def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
-        self._answer()
+        self._answer("connect_backend")
         ids = {backend.url: backend.id for backend in self.ml_backends}
         self.credentials[url] = auth
         if url not in ids:
             ids[url] = len(ids) + 1
             self.ml_backends.append(RemoteBackend(ids[url], url, title, "", "", "NONE", "", None))
-        if self.creates_webhooks:
-            self.webhooks.setdefault(f"{url}/webhook", None)
         return ids[url]
 
-    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
-        self._answer()
-        if url not in self.webhooks:
-            raise LabelStudioError(f"Label Studio created no webhook to {url}")
-        self.webhooks[url] = header
+    def test_backend(self, project_id: int, backend: RemoteBackend) -> None:
+        self._answer("test_backend")
 
-    def switch_prelabelling_on(self, project_id: int) -> None:
-        self._answer()
+    def webhooks(self, project_id: int) -> list[RemoteWebhook]:
+        self._answer("webhooks")
+        return list(self.hooks)
+
+    def save_webhook(self, project_id: int, url: str, header: str | None) -> bool:
+        self._answer("save_webhook")
+        others = [hook for hook in self.hooks if hook.url != url]
+        created = len(others) == len(self.hooks)
+        self.hooks = [*others, RemoteWebhook(len(others) + 1, url, header)]
+        return created
+
+    def delete_webhook(self, project_id: int, url: str) -> None:
+        self._answer("delete_webhook")
+        self.hooks = [hook for hook in self.hooks if hook.url != url]
+
+    def prepare_labelling(self, project_id: int, *, by_uncertainty: bool) -> None:
+        self._answer("prepare_labelling")
         self.prelabelling = True
+        self.by_uncertainty = self.by_uncertainty or by_uncertainty
 
     def predicted(self, version: str) -> set[int]:
         """Tasks that have a prediction of a version."""
         return {task for task, name in self.stored if name == version}
 
-    def _answer(self) -> None:
-        if self.down:
-            raise self.down
+    def _answer(self, method: str = "") -> None:
+        if error := self.down or self.refused.get(method):
+            raise error
 
 
 def _first_word(number: int, text: Any, label: str) -> dict[str, Any]:

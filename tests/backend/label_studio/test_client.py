@@ -141,7 +141,8 @@ def test_missing_token_names_the_variables_of_label_studio_ml(make_settings: Cal
         module.open_label_studio(make_settings(**UPSTREAM))
     assert str(raised.value) == (
         "No access token for Label Studio at http://localhost:8080: set LABEL_STUDIO_API_KEY (in Label Studio: Account "
-        "& Settings → Access Token); LABEL_STUDIO_ACCESS_TOKEN and LABEL_STUDIO_API_TOKEN are set, but not read here."
+        "& Settings → Personal Access Token); LABEL_STUDIO_ACCESS_TOKEN and LABEL_STUDIO_API_TOKEN are set, but not "
+        "read here."
     )
 
 
