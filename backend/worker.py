@@ -51,6 +51,7 @@ class Worker:
 
         A review is ended within two seconds after a run is queued, and started again when there is nothing to train.
         """
+        self._loop.queue_requested_runs()
         if not self._training.acquire(blocking=False):
             return
         try:

@@ -82,6 +82,9 @@ class ProjectInfo(Message):
     created_at: AwareDatetime | None = None
     title: Text | None = None
     label_config: Text | None = None
+    min_annotations_to_start_training: int | None = Field(None, ge=0, lt=2**31)
+    total_annotations_number: int = 0
+    skipped_annotations_number: int = 0
 
     @property
     def name(self) -> str:
@@ -92,6 +95,7 @@ class ProjectInfo(Message):
 class AnnotationInfo(Message):
     id: Id
     task: Id | None = None
+    ground_truth: bool = False
 
 
 class TaskInfo(Message):
@@ -115,6 +119,19 @@ class Webhook(Event):
     annotation: AnnotationInfo | None = None
     annotations: list[AnnotationInfo] = []
     tasks: list[TaskInfo] = []
+
+    @property
+    def saved(self) -> list[AnnotationInfo]:
+        return [self.annotation] if self.annotation else self.annotations
+
+    @property
+    def sent_start(self) -> bool:
+        """Whether Label Studio sent START_TRAINING just before: not of ground truth, and with every n-th annotation."""
+        project = self.project
+        every = project.min_annotations_to_start_training if project else None
+        if project is None or not every or all(annotation.ground_truth for annotation in self.saved):
+            return False
+        return (project.total_annotations_number + project.skipped_annotations_number) % every == 0
 
 
 class Train(Message):

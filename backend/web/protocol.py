@@ -143,23 +143,26 @@ def webhook() -> tuple[Response, int]:
     uid = name if event.project.created_at else loop.find_uid(name)
     if uid is None:
         raise UnknownProject(name)
-    loop.register_project(uid, label_config=event.project.label_config, title=event.project.title)
+    loop.register_project(
+        uid,
+        label_config=event.project.label_config,
+        title=event.project.title,
+        starts_training_every=event.project.min_annotations_to_start_training,
+    )
     return jsonify(handler(loop, uid, event)), 200
 
 
 def _annotation_saved(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
-    annotations = [event.annotation] if event.annotation else event.annotations
-    owners = {annotation.id: annotation.task for annotation in annotations if annotation.task is not None}
+    owners = {annotation.id: annotation.task for annotation in event.saved if annotation.task is not None}
     if not owners:
         # Within a minute a worker compares the project with Label Studio and counts the new annotations.
         return {"status": "noted"}
-    loop.annotations_saved(uid, owners)
+    loop.annotations_saved(uid, owners, sent_start=event.sent_start)
     return {"status": "counted"}
 
 
 def _annotations_deleted(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
-    annotations = [event.annotation] if event.annotation else event.annotations
-    loop.annotations_deleted(uid, [annotation.id for annotation in annotations])
+    loop.annotations_deleted(uid, [annotation.id for annotation in event.saved])
     return {"status": "counted"}
 
 
@@ -181,8 +184,10 @@ def _project_updated(_loop: Loop, _uid: str, _event: Webhook) -> dict[str, Any]:
     return {"status": "noted"}  # `webhook` has stored the project already, as for every event
 
 
-def _start_training(loop: Loop, uid: str, _event: Webhook) -> dict[str, Any]:
-    return {"job": loop.train(uid, reason="Start Training in Label Studio").id}
+def _start_training(loop: Loop, uid: str, _event: Webhook | None = None) -> dict[str, Any]:
+    """Label Studio keeps a ``job``, if there is one, and asks for its status."""
+    run = loop.request_training(uid)
+    return {"job": run.id} if run else {"status": "noted"}
 
 
 _HANDLERS = {
@@ -207,7 +212,7 @@ def train() -> tuple[Response, int]:
     if body.label_config:
         LabelConfig.from_xml(body.label_config)
         loop.register_project(uid, label_config=body.label_config)
-    return jsonify(job=loop.train(uid, reason="Start Training in Label Studio").id), 201
+    return jsonify(_start_training(loop, uid)), 201
 
 
 @protocol.post("/job_status")

@@ -308,7 +308,7 @@ def test_finished_run_prunes_old_versions(
 @pytest.fixture
 def reviewing(loop: Loop, make_settings: Callable[..., Settings], studio: FakeLabelStudio) -> Worker:
     """A worker that looks for wrong labels, and a project whose run has just finished."""
-    loop.settings = make_settings(start_training_each_n_updates=3)
+    loop.settings = make_settings(start_training_each_n_updates=3, min_tasks_to_start_training=3)
     finish_run(loop)
     return working(loop, studio)
 
