@@ -25,8 +25,7 @@ def port() -> str:
     """A port that nothing listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        number = str(probe.getsockname()[1])
-    return number
+        return str(probe.getsockname()[1])
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
