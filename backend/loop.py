@@ -108,22 +108,23 @@ class Loop:
         """
         if not any(text.is_url for text in config.texts):
             return read_texts(tasks, config)
-        project = self.store.projects.find(uid)
-        loader = open_text_loader(self.settings, project, total_seconds=REQUEST_SECONDS)
+        loader = open_text_loader(self.settings, self.store.projects.find(uid), total_seconds=REQUEST_SECONDS)
         return read_texts(tasks, config, load=skip_unread(loader))
 
     def predict_tasks(
-        self, uid: str, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] = (), version: str | None = None
+        self, uid: str, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] | None = None, version: str | None = None
     ) -> tuple[str, Iterator[list[TaskPrediction]]]:
         """Predict tasks in parts, each as soon as it is computed (`predict_tasks`), and name the version that does so.
 
-        ``marked`` are regions that an annotator has just drawn on each text of the only task.
+        ``marked``: regions just drawn on each text of the only task; ``SUGGEST`` says what is predicted then.
         """
         name, tagger = self._tagger(uid, version)
         project = None if set(tagger.labels) <= set(tasks.config.labels) else self.store.projects.find(uid)
         if project and project.renamed_labels:  # the version may have been trained before labels were renamed
             tasks = replace(tasks, config=tasks.config.with_renamed(project.renamed_labels))
-        return name, predict_tasks(tagger, tasks, marked=marked)
+        if marked is not None and self.settings.suggest == "words":
+            tagger = UntrainedTagger()
+        return name, predict_tasks(tagger, tasks, marked=marked or ())
 
     def _tagger(self, uid: str, version: str | None) -> tuple[str, TextTagger]:
         if version is not None:
@@ -243,10 +244,7 @@ class Loop:
         return [version for project in projects for version in self.store.versions.of(project.uid, usable=usable)]
 
     def promote(self, uid: str, name: str, *, actor: str) -> Version:
-        """Serve a version from the next request on, and bring its predictions to Label Studio.
-
-        ``actor`` says where a person did it: ``dashboard``, ``command line``, ….
-        """
+        """Serve a version from the next request on, and sync its predictions; ``actor`` says who did it."""
         self.store.projects.get(uid)
         version = self.registry.promote(uid, name, actor=actor)
         self.queue.wake_sync(uid)

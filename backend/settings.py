@@ -75,6 +75,12 @@ class Settings(BaseSettings):
         description="`fp32` never uses a version's int8 model; `auto` uses it where it was measured to be as good.",
     )
 
+    suggest: Literal["words", "model"] = Field(
+        "words",
+        description="What Auto-Annotation suggests when a region is drawn: the same `words` elsewhere in the text, or "
+        "the regions of the `model` too, which bring back those that the annotator has deleted.",
+    )
+
     # Training
     baseline_model_name: str = Field(
         "distilbert/distilbert-base-uncased",
@@ -135,7 +141,7 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no file {value}: create it with `accelerate config --config_file {value}`")
         return value
 
-    @field_validator("device", "precision", mode="before")
+    @field_validator("device", "precision", "suggest", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

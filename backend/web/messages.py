@@ -69,10 +69,11 @@ class Predict(Message):
     params: Any = None
 
     @property
-    def marked(self) -> object:
-        """The results in the context of an interactive request: the regions the annotator has just marked."""
+    def marked(self) -> list[Any] | None:
+        """The regions that the annotator has just marked, in an interactive request; ``None`` in any other."""
         context = self.params.get("context") if isinstance(self.params, dict) else None
-        return context.get("result") if isinstance(context, dict) else None
+        result = context.get("result") if isinstance(context, dict) else None
+        return result if isinstance(result, list) and len(self.tasks) == 1 else None
 
 
 class ProjectInfo(Message):

@@ -69,14 +69,15 @@ def predict() -> Response:
 class _PredictCall(NamedTuple):
     """A parsed request to ``/predict``.
 
-    ``marked`` are the regions that an annotator has just drawn on each text of the only task, with Auto-Annotation on.
+    ``marked`` are the regions that an annotator has just drawn on each text of the only task, with Auto-Annotation on;
+    ``None`` in any other request.
     ``uid`` is empty where the request names no project.
     """
 
     uid: str
     tasks: TaskTexts
     version: str | None
-    marked: Sequence[Sequence[Span]]
+    marked: Sequence[Sequence[Span]] | None
 
 
 def _read_call() -> _PredictCall:
@@ -89,7 +90,7 @@ def _read_call() -> _PredictCall:
     config = _read_config(body.label_config or _stored_config(_loop(), uid))
     tasks = _loop().read_texts(uid, body.tasks, config)
     _check_texts(uid, body.tasks, tasks)
-    marked = read_regions(body.marked, tasks.texts, config) if len(body.tasks) == 1 and body.marked else ()
+    marked = None if body.marked is None else read_regions(body.marked, tasks.texts, config)
     return _PredictCall(uid, tasks, body.model_version, marked)
 
 
