@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backend.commands.bulk_preannotate import preannotate
+from backend.commands.checking import check
 from backend.commands.common import CommandGroup
 from backend.commands.connecting import connect
 from backend.commands.demo import demo
@@ -37,7 +38,7 @@ def cli(ctx: click.Context) -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    serve, work, connect,
+    serve, work, connect, check,
     status, runs, log, versions, labels, label_issues,
     train, cancel, promote, pin, unpin,
     preannotate, export,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -202,7 +203,10 @@ def work(settings: Settings) -> None:
     worker = queue.worker = Worker(loop)
     queue.wake_reconcile()
     worker.cards.start()
-    try:
-        Consumer(queue.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
-    finally:
-        worker.stop()
+    loop.store.leases.forget_lapsed("worker")
+    with Lease(loop.store.leases, "worker", secrets.token_hex(8)) as lease:  # `check` counts the workers
+        lease.acquire()
+        try:
+            Consumer(queue.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
+        finally:
+            worker.stop()

@@ -9,7 +9,7 @@ import socket
 
 import click
 
-from backend.errors import SettingsError
+from backend.errors import LabelStudioUnreachable, SettingsError
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,17 +53,12 @@ def _log_unused_variables(settings: Settings) -> None:
 
 def _log_label_studio(settings: Settings) -> None:
     """Say whether Label Studio answers; the web server must not load Label Studio's library before it forks."""
-    from backend.label_studio.answering import why_silent
+    from backend.label_studio.answering import read_release
 
-    if reason := why_silent(settings.label_studio_base):
-        log.warning(
-            "Label Studio at %s does not answer yet (%s): check that it runs and that LABEL_STUDIO_URL is its address "
-            "as seen from here",
-            settings.label_studio_base,
-            reason,
-        )
-    else:
-        log.info("Label Studio at %s answers", settings.label_studio_base)
+    try:
+        log.info("Label Studio %s answers at %s", read_release(settings.label_studio_base), settings.label_studio_base)
+    except LabelStudioUnreachable as error:
+        log.warning("%s", str(error).rstrip("."))
     if settings.label_studio_api_key is None:
         log.warning(
             "LABEL_STUDIO_API_KEY is not set: set it to an access token of Label Studio (Account & Settings → Personal "

@@ -64,11 +64,17 @@ def test_address_of_the_dashboard_is_named_at_the_start(
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (RELEASE, "Label Studio at http://localhost:8080 answers"),
-        (httpx.ConnectError("[Errno 111] Connection refused"), "does not answer yet ([Errno 111] Connection refused)"),
-        (httpx.Response(404, json={"error": "not found"}), "what answers there is not Label Studio: status 404"),
-        (httpx.Response(200, text="<html>"), "what answers there is not Label Studio: status 200"),
-        (httpx.Response(200, json=["release"]), "what answers there is not Label Studio: status 200"),
+        (RELEASE, "Label Studio 1.23.2 answers at http://localhost:8080"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), "does not answer ([Errno 111] Connection refused)"),
+        (
+            httpx.Response(404, json={"error": "not found"}),
+            "What answers at http://localhost:8080 is not Label Studio (status 404 ",
+        ),
+        (httpx.Response(200, text="<html>"), "What answers at http://localhost:8080 is not Label Studio (status 200 "),
+        (
+            httpx.Response(200, json=["release"]),
+            "What answers at http://localhost:8080 is not Label Studio (status 200 ",
+        ),
     ],
 )
 @pytest.mark.parametrize("name", ["serve", "work"])
