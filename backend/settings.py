@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     # Web server
     port: int = Field(9090, ge=0, le=65535, description="Port of the web server.")
     host: str = Field("0.0.0.0", description="Address the web server binds to.")  # noqa: S104
+    public_url: AnyHttpUrl | None = Field(
+        None, description="Address of this service in people's browsers, for links; by default http://localhost:PORT."
+    )
     workers: int = Field(2, ge=1, description="Web server processes.")
     threads: int = Field(8, ge=1, description="Threads of each web server process.")
     basic_auth_user: str | None = Field(None, description="User name that every request needs, except to /health.")
@@ -75,6 +78,11 @@ class Settings(BaseSettings):
         description="`fp32` never uses a version's int8 model; `auto` uses it where it was measured to be as good.",
     )
 
+    keep_predictions: Literal["current", "all"] = Field(
+        "current",
+        description="Whose predictions stay in Label Studio after a sync: those of the `current` version and of pinned "
+        "ones, or those of `all` versions.",
+    )
     suggest: Literal["words", "model"] = Field(
         "words",
         description="What Auto-Annotation suggests when a region is drawn: the same `words` elsewhere in the text, or "
@@ -141,7 +149,7 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no file {value}: create it with `accelerate config --config_file {value}`")
         return value
 
-    @field_validator("device", "precision", "suggest", mode="before")
+    @field_validator("device", "precision", "keep_predictions", "suggest", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -169,9 +177,18 @@ class Settings(BaseSettings):
 
     @property
     def dashboard_url(self) -> str:
-        """The dashboard's address for a browser on this machine."""
+        """The dashboard's address in people's browsers, with a slash at its end."""
+        return f"{str(self.public_url).rstrip('/')}/" if self.public_url else self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """The web server's address on this machine, with a slash at its end."""
         host = "localhost" if self.is_local or self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
         return f"http://{host}:{self.port}/"
+
+    def project_url(self, uid: str) -> str:
+        """The address of a project's page in the dashboard."""
+        return f"{self.dashboard_url}projects/{uid}/"
 
     def unused_variables(self) -> dict[str, str]:
         """Variables of label-studio-ml that are set, and the name here of each that is not set."""

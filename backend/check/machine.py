@@ -124,7 +124,7 @@ def check_worker(store: Store) -> Outcome:
 
 def check_web_server(settings: Settings) -> Outcome:
     """Whether `serve` answers on this machine; of a connected project, Label Studio says more."""
-    url = f"{settings.dashboard_url}health"
+    url = f"{settings.local_url}health"
     try:
         answer = httpx.get(url, timeout=5)
         is_ours = answer.is_success and answer.json().get("model_class") == "NER"

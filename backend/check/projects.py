@@ -113,16 +113,16 @@ class ProjectCheck:
         if self.remote.by_uncertainty:
             return ok("the least certain task comes first")
         return note(
-            "Annotators get the tasks in their order, not the least certain first: choose “Uncertainty sampling” in "
-            f"{self.settings_page}/annotation, or {self.connect_again}."
+            "Annotators do not get the task first that the model is least sure of: to switch Uncertainty sampling on, "
+            f"{self.connect_again}."
         )
 
     def check_auto_annotation(self) -> Outcome:
         if self.backend.is_interactive:
             return ok()
         return note(
-            f"Auto-Annotation gets no suggestions: {self.connect_again}, or switch “Interactive preannotations” on in "
-            f"{self.settings_page}/ml."
+            f"Auto-Annotation gets no suggestions: {self.connect_again}, or switch “Interactive preannotations” on: "
+            f"{self.settings_page}/ml, menu “•••”, Edit."
         )
 
     def check_version(self) -> Outcome:

@@ -86,7 +86,7 @@ def _token_refused(url: str, reason: str) -> str:
     if "legacy token" in reason:
         return (
             f"{refused}: set LABEL_STUDIO_API_KEY to a personal access token ({TOKEN_PAGE}), "
-            "or allow legacy tokens on Label Studio's page Organization → Access Token Settings."
+            "or allow legacy tokens on Label Studio's page Organization → API Tokens Settings."
         )
     return f"{refused}: set LABEL_STUDIO_API_KEY to a token that is valid there ({TOKEN_PAGE})."
 

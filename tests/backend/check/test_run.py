@@ -276,7 +276,7 @@ def test_planted_fault_is_the_only_one_that_is_named(
         (
             lambda deployment: setattr(deployment.studio, "by_uncertainty", False),
             "task order",
-            "choose “Uncertainty sampling” in http://localhost:8080/projects/7/settings/annotation",
+            "to switch Uncertainty sampling on, run `python -m backend connect --project 7 --url http://localhost:9090`.",
         ),
         (
             lambda deployment: deployment.change_backend(is_interactive=False),

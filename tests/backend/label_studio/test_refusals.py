@@ -98,7 +98,7 @@ def setup_failed(reason: str) -> dict[str, Any]:
             LabelStudioRefused,
             f"Label Studio at {URL} refuses the access token (401: Authentication token no longer valid: legacy token "
             "authentication has been disabled for this organization): set LABEL_STUDIO_API_KEY to a personal access "
-            f"token ({TOKEN}), or allow legacy tokens on Label Studio's page Organization → Access Token Settings.",
+            f"token ({TOKEN}), or allow legacy tokens on Label Studio's page Organization → API Tokens Settings.",
         ),
         (
             403,
