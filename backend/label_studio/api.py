@@ -148,8 +148,23 @@ class PredictionStore(Projects, Protocol):
         """Store one prediction with all its fields, which changes its task; return when, by Label Studio's clock."""
         ...
 
+    def count_by_version(self, project_id: int) -> dict[str, int]:
+        """The number of predictions of each model version, on all tasks."""
+        ...
+
+    def prediction_ids(self, project_id: int, version: str) -> Iterator[list[int]]:
+        """The ids of all predictions of one model version, a page of tasks at a time; no page is empty."""
+        ...
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        """Delete one prediction; one that does not exist is no error."""
+        ...
+
     def delete_predictions(self, project_id: int, version: str) -> None:
-        """Delete all predictions of one model version."""
+        """Delete all predictions of one model version in one request; nobody else can write meanwhile on SQLite.
+
+        Where Label Studio shows this version, or has an ML backend's title in place of one, it shows none afterwards.
+        """
         ...
 
     def set_model_version(self, project_id: int, version: str) -> None:

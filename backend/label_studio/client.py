@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from label_studio_sdk.core.api_error import ApiError
@@ -21,6 +22,7 @@ from backend.settings import Settings
 from backend.store.models import Project
 
 PAGE = 500
+_PREDICTIONS_PAGE = 20
 _EXPORT_SECONDS = 600
 _IMPORT_SECONDS = 300
 
@@ -105,9 +107,9 @@ class LabelStudio(BackendClient):
         return owners
 
     def _pages(
-        self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0
+        self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0, size: int | None = None
     ) -> Iterator[tuple[list[Any], int]]:
-        """Tasks by ascending id, and how many there are from the first of them on.
+        """Tasks by ascending id, ``size`` a page, and how many there are from the first of them on.
 
         A page begins after the last id of the page before. With page numbers, each task that leaves the selection
         meanwhile would make a page skip another one.
@@ -117,7 +119,7 @@ class LabelStudio(BackendClient):
             with self._translated(f"the tasks of project {project_id}"):
                 # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
                 page: Any = self._client.tasks.list(
-                    project=project_id, query=wire.task_query(filters, after=after), page=1, page_size=PAGE,
+                    project=project_id, query=wire.task_query(filters, after=after), page=1, page_size=size or PAGE,
                     fields="all", include=include,
                 )  # fmt: skip
             tasks, remaining = page.items or [], page.response.total or 0
@@ -158,13 +160,37 @@ class LabelStudio(BackendClient):
             )
         return created.updated_at or datetime.now(UTC)
 
+    def count_by_version(self, project_id: int) -> dict[str, int]:
+        with self._translated(f"the model versions of project {project_id}"):
+            counted = self._model_versions("GET", project_id).json()
+        return {name: int(number) for name, number in counted.items()}
+
+    def prediction_ids(self, project_id: int, version: str) -> Iterator[list[int]]:
+        having = [wire.task_filter("predictions_model_versions", "contains", "List", [version])]
+        pages = self._pages(project_id, having, include="id,predictions", size=_PREDICTIONS_PAGE)
+        for tasks, _ in pages:
+            predictions = wire.rows(prediction for task in tasks for prediction in task.predictions or ())
+            if ids := [int(row["id"]) for row in predictions if row["model_version"] == version]:
+                yield ids
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        with self._translated(f"the deletion of prediction {prediction_id}"):
+            try:
+                self._client.predictions.delete(prediction_id)
+            except ApiError as error:
+                if error.status_code != HTTPStatus.NOT_FOUND:
+                    raise
+
     def delete_predictions(self, project_id: int, version: str) -> None:
-        client = self._client._client_wrapper.httpx_client  # the SDK has no method for it
         with self._translated(f"{refusals.DELETION}the predictions of version {version} of project {project_id}"):
-            path = f"api/projects/{project_id}/model-versions/"
-            answer = client.request(path, method="DELETE", json={"model_version": version})
-            if not answer.is_success:
-                raise ApiError(status_code=answer.status_code, body=answer.text)
+            self._model_versions("DELETE", project_id, json={"model_version": version})
+
+    def _model_versions(self, method: str, project_id: int, **request: Any) -> Any:
+        client = self._client._client_wrapper.httpx_client  # the SDK has no method for it
+        answer = client.request(f"api/projects/{project_id}/model-versions/", method=method, **request)
+        if not answer.is_success:
+            raise ApiError(status_code=answer.status_code, body=answer.text)
+        return answer
 
     def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
         content = wire.predicted_tasks(version, until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -68,8 +69,11 @@ class FakeQueue:
         else:
             self.trainings += 1
 
-    def wake_sync(self, uid: str) -> None:
-        self.syncs.append(uid)
+    def wake_sync(self, uid: str, *, after: float = 0.0) -> None:
+        if after:
+            self.later.append(after)
+        else:
+            self.syncs.append(uid)
 
 
 class SushiTagger:
@@ -106,6 +110,7 @@ class FakeLabelStudio:
     ``down`` is raised by every call. Tasks in ``gone`` refuse a prediction; ``twice`` are the tasks that were sent a
     second prediction of a version. A region has the label that ``labels`` gives its task, else Dish. Pages have
     ``page`` tasks. ``credentials`` are keyed by URL. ``refused`` has the error with which a method answers.
+    ``deletions`` are the ids of predictions deleted one at a time, and the versions deleted in one request.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -128,6 +133,8 @@ class FakeLabelStudio:
         self.version = "1.23.2"
         self.down = down
         self.imports: list[int] = []
+        self.keys: dict[tuple[int, str], int] = {}
+        self.deletions: list[int | str] = []
         self.tabs: dict[str, tuple[str, datetime]] = {}
 
     def annotate(self, *tasks: int) -> None:
@@ -196,8 +203,29 @@ class FakeLabelStudio:
         self.stored[prediction.task, prediction.version] = prediction
         return datetime.fromtimestamp(len(self.stored), UTC)
 
-    def delete_predictions(self, project_id: int, version: str) -> None:
+    def count_by_version(self, project_id: int) -> dict[str, int]:
         self._answer()
+        return dict(Counter(version for _, version in self.stored))
+
+    def prediction_ids(self, project_id: int, version: str) -> Iterator[list[int]]:
+        tasks = sorted(self.predicted(version))
+        for start in range(0, len(tasks), self.page):
+            self._answer()
+            yield [self._key(task, version) for task in tasks[start : start + self.page]]
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        self._answer()
+        self.deletions.append(prediction_id)
+        self.stored = {key: value for key, value in self.stored.items() if self._key(*key) != prediction_id}
+
+    def _key(self, task: int, version: str) -> int:
+        return self.keys.setdefault((task, version), len(self.keys) + 1)
+
+    def delete_predictions(self, project_id: int, version: str) -> None:
+        self._answer("delete_predictions")
+        self.deletions.append(version)
+        if self.shown == version or self.shown in {backend.title for backend in self.ml_backends}:
+            self.shown = ""
         self.stored = {key: prediction for key, prediction in self.stored.items() if key[1] != version}
 
     def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:

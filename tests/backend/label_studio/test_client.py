@@ -102,6 +102,52 @@ def test_import_returns_how_many_were_stored(server: Server, label_studio: Proje
     assert rows[0] == {"task": 1, "result": [], "score": 0.5, "model_version": "ner-v1"}
 
 
+def test_predictions_of_a_version_are_listed_by_its_whole_name(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PREDICTIONS_PAGE", 2)
+    server.tasks = {
+        1: "ner-v1",
+        2: "",
+        3: "ner-v10",
+        4: "ner-v10,ner-v1",
+        5: "ner-v10",
+        6: "ner-v2",
+        7: "ner-v1,ner-v1",
+    }
+    assert list(label_studio.prediction_ids(7, "ner-v1")) == [[100], [401], [700, 701]]
+
+
+def test_predictions_are_counted_by_version(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "answer", lambda *_: (200, {"ner-v1": 3, "untrained": 1}))
+    assert label_studio.count_by_version(7) == {"ner-v1": 3, "untrained": 1}
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_prediction_is_deleted_or_was_before(
+    status: int, server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[tuple[str, str]] = []
+
+    def answer(method: str, path: str, _body: object) -> tuple[int, Any]:
+        requests.append((method, path))
+        return status, {"detail": "Not found."}
+
+    monkeypatch.setattr(server, "answer", answer)
+    label_studio.delete_prediction(41)
+    assert requests == [("DELETE", "/api/predictions/41/")]
+
+
+def test_prediction_that_may_not_be_deleted_is_an_error(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "answer", lambda *_: (403, {"detail": "Forbidden."}))
+    with pytest.raises(LabelStudioRefused):
+        label_studio.delete_prediction(41)
+
+
 def test_label_studio_that_cannot_delete_a_version_s_predictions(
     server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
