@@ -152,12 +152,15 @@ class PredictionStore(Projects, Protocol):
         """The number of predictions of each model version, on all tasks."""
         ...
 
-    def prediction_ids(self, project_id: int, version: str) -> Iterator[list[int]]:
-        """The ids of all predictions of one model version, a page of tasks at a time; no page is empty."""
+    def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
+        """The ids of the predictions of one model version, a page of tasks at a time; no page is empty.
+
+        Tasks that have a prediction of the model version ``without`` are left out.
+        """
         ...
 
     def delete_prediction(self, prediction_id: int) -> None:
-        """Delete one prediction; one that does not exist is no error."""
+        """Delete one prediction, which changes its task; one that does not exist is no error."""
         ...
 
     def delete_predictions(self, project_id: int, version: str) -> None:

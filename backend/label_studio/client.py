@@ -163,14 +163,16 @@ class LabelStudio(BackendClient):
     def count_by_version(self, project_id: int) -> dict[str, int]:
         with self._translated(f"the model versions of project {project_id}"):
             counted = self._model_versions("GET", project_id).json()
-        return {name: int(number) for name, number in counted.items()}
+        # The name that a project shows is there even if it has no predictions.
+        return {name: int(number) for name, number in counted.items() if number}
 
-    def prediction_ids(self, project_id: int, version: str) -> Iterator[list[int]]:
+    def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
         having = [wire.task_filter("predictions_model_versions", "contains", "List", [version])]
         pages = self._pages(project_id, having, include="id,predictions", size=_PREDICTIONS_PAGE)
         for tasks, _ in pages:
-            predictions = wire.rows(prediction for task in tasks for prediction in task.predictions or ())
-            if ids := [int(row["id"]) for row in predictions if row["model_version"] == version]:
+            of_each = [wire.rows(task.predictions or ()) for task in tasks]
+            free = [rows for rows in of_each if without not in {row["model_version"] for row in rows}]
+            if ids := [int(row["id"]) for rows in free for row in rows if row["model_version"] == version]:
                 yield ids
 
     def delete_prediction(self, prediction_id: int) -> None:

@@ -7,11 +7,13 @@ next call.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
 from backend.label_studio.api import PredictionStore
 from backend.label_studio.identity import same_project
+from backend.label_studio.label_issues_tab import VERSION as LABEL_ISSUES
 from backend.registry import UNTRAINED
 from backend.store import Store
 
@@ -43,58 +45,54 @@ def delete_old_predictions(
     """Delete the predictions of a project's outdated versions; ``False`` when ``keep_going`` stopped it.
 
     Those of the version that Label Studio shows stay, and so do all of other names: other ML backends', label issues.
+    Tasks with label issues keep all, since a deletion changes the task, which takes it off the tab of label issues.
     ``keep_going`` is called before each request. The caller holds the project's sync lease.
     """
-    project_id = same_project(label_studio, uid).id
-    stored = label_studio.count_by_version(project_id)
-    for version in outdated_versions(store, uid):
-        if number := stored.get(version):
-            if not _delete(store, label_studio, uid, version, number, keep_going):
-                return False
-            log.info("project %s: the %s predictions of %s are deleted from Label Studio", uid, number, version)
-    return True
-
-
-def _delete(
-    store: Store, label_studio: PredictionStore, uid: str, version: str, number: int, keep_going: Callable[[], bool]
-) -> bool:
-    project = same_project(label_studio, uid)
-    if project.model_version == version:
-        return True
-    # Label Studio forgets which version it shows, together with the deleted one, where that is an ML backend's title.
-    shows_ours = project.model_version in {row.name for row in store.versions.of(uid)}
-    pages = label_studio.prediction_ids(project.id, version) if number > AT_ONCE or not shows_ours else iter(())
-    left = number
-    for page in pages:
-        if left <= AT_ONCE and shows_ours:
-            break
-        if version not in outdated_versions(store, uid):  # it was pinned or promoted meanwhile
-            return True
-        if not _delete_each(label_studio, page, keep_going):
-            return False
-        left -= len(page)
-    if not shows_ours:
-        return True
-    return keep_going() and _delete_at_once(label_studio, project.id, version, keep_going)
-
-
-def _delete_each(label_studio: PredictionStore, ids: Collection[int], keep_going: Callable[[], bool]) -> bool:
-    for prediction in ids:
+    for delete in _deletions(store, label_studio, uid):
         if not keep_going():
             return False
-        label_studio.delete_prediction(prediction)
+        delete()
     return True
+
+
+def _deletions(store: Store, label_studio: PredictionStore, uid: str) -> Iterator[Callable[[], object]]:
+    """The requests to send, one after the other."""
+    stored = label_studio.count_by_version(same_project(label_studio, uid).id)
+    for version in outdated_versions(store, uid):
+        if version in stored:
+            at_once = 0 if LABEL_ISSUES in stored else AT_ONCE
+            yield from _deletions_of(store, label_studio, uid, version, stored[version], at_once)
+
+
+def _deletions_of(
+    store: Store, label_studio: PredictionStore, uid: str, version: str, number: int, at_once: int
+) -> Iterator[Callable[[], object]]:
+    project = same_project(label_studio, uid)
+    if project.model_version == version:
+        return
+    if project.model_version not in {row.name for row in store.versions.of(uid)}:
+        at_once = 0  # in place of an ML backend's title, Label Studio would show no version afterwards
+    pages = label_studio.prediction_ids(project.id, version, without=LABEL_ISSUES) if number > at_once else iter(())
+    for page in pages:
+        if number <= at_once or version not in outdated_versions(store, uid):  # it may be pinned meanwhile
+            break
+        yield from (partial(label_studio.delete_prediction, prediction) for prediction in page)
+        number -= len(page)
+    if at_once and version in outdated_versions(store, uid):
+        refusals: list[LabelStudioError] = []
+        yield partial(_delete_at_once, label_studio, project.id, version, refusals)
+        pages = label_studio.prediction_ids(project.id, version, without=LABEL_ISSUES) if refusals else iter(())
+        yield from (partial(label_studio.delete_prediction, prediction) for page in pages for prediction in page)
 
 
 def _delete_at_once(
-    label_studio: PredictionStore, project_id: int, version: str, keep_going: Callable[[], bool]
-) -> bool:
-    """Delete what is left of a version; one at a time where Label Studio cannot: before 1.12, or while others write."""
+    label_studio: PredictionStore, project_id: int, version: str, refusals: list[LabelStudioError]
+) -> None:
+    """Delete all of a version; note where Label Studio cannot: before 1.12, or because others write to SQLite."""
     try:
         label_studio.delete_predictions(project_id, version)
     except (LabelStudioRefused, LabelStudioUnreachable):
         raise
-    except LabelStudioError:
-        pages = label_studio.prediction_ids(project_id, version)
-        return all(_delete_each(label_studio, page, keep_going) for page in pages)
-    return True
+    except LabelStudioError as error:
+        log.info("project %s: the predictions of %s are deleted one at a time: %s", project_id, version, error)
+        refusals.append(error)

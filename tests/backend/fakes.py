@@ -207,8 +207,8 @@ class FakeLabelStudio:
         self._answer()
         return dict(Counter(version for _, version in self.stored))
 
-    def prediction_ids(self, project_id: int, version: str) -> Iterator[list[int]]:
-        tasks = sorted(self.predicted(version))
+    def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
+        tasks = sorted(self.predicted(version) - self.predicted(without))
         for start in range(0, len(tasks), self.page):
             self._answer()
             yield [self._key(task, version) for task in tasks[start : start + self.page]]

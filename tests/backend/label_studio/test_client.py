@@ -102,6 +102,11 @@ def test_import_returns_how_many_were_stored(server: Server, label_studio: Proje
     assert rows[0] == {"task": 1, "result": [], "score": 0.5, "model_version": "ner-v1"}
 
 
+def test_predictions_of_tasks_that_have_others_are_left_out(server: Server, label_studio: ProjectSetup) -> None:
+    server.tasks = {1: "ner-v1", 2: "ner-v1,label_issues", 3: "label_issues"}
+    assert list(label_studio.prediction_ids(7, "ner-v1", without="label_issues")) == [[100]]
+
+
 def test_predictions_of_a_version_are_listed_by_its_whole_name(
     server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,13 +120,13 @@ def test_predictions_of_a_version_are_listed_by_its_whole_name(
         6: "ner-v2",
         7: "ner-v1,ner-v1",
     }
-    assert list(label_studio.prediction_ids(7, "ner-v1")) == [[100], [401], [700, 701]]
+    assert list(label_studio.prediction_ids(7, "ner-v1", without="label_issues")) == [[100], [401], [700, 701]]
 
 
 def test_predictions_are_counted_by_version(
     server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "answer", lambda *_: (200, {"ner-v1": 3, "untrained": 1}))
+    monkeypatch.setattr(server, "answer", lambda *_: (200, {"ner-v1": 3, "untrained": 1, "NER": 0}))
     assert label_studio.count_by_version(7) == {"ner-v1": 3, "untrained": 1}
 
 

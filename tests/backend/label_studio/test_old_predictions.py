@@ -68,10 +68,20 @@ def test_those_of_pruned_versions_go_too(store: Store, publish: Publish, loop: L
 def test_other_names_stay(store: Store, publish: Publish) -> None:
     publish("ner-v1")
     publish("ner-v2")
-    others = ("label_issues", "bert-1", "ner-v9", "ner-v10", "")
+    others = ("bert-1", "ner-v9", "ner-v10", "")
     studio = studio_with("ner-v1", "ner-v2", *others, shown="ner-v2")
     assert delete(store, studio)
     assert set(versions(studio)) == {"ner-v2", *others}
+
+
+def test_tasks_with_label_issues_keep_theirs(store: Store, publish: Publish) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    studio = studio_with(UNTRAINED, "ner-v1", "ner-v2", shown="ner-v2")
+    studio.import_predictions(7, [Prediction(task, [], 0.5, "label_issues") for task in (2, 3)])
+    assert delete(store, studio)
+    assert versions(studio) == {UNTRAINED: 2, "ner-v1": 2, "ner-v2": TASKS, "label_issues": 2}
+    assert studio.predicted("ner-v1") == {2, 3}
 
 
 def test_nothing_goes_before_the_first_version(store: Store) -> None:
