@@ -55,7 +55,8 @@ def check_model_folder(settings: Settings) -> Outcome:
             pass
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        is_file = folder.exists() and not folder.is_dir()
+        reason = "it is a file" if is_file else os.strerror(error.errno) if error.errno else str(error)
         return fault(
             f"No model can be stored in MODEL_DIR={folder} ({reason}): give the user of this service the right to "
             "write there, or set MODEL_DIR to another folder."
@@ -104,7 +105,7 @@ def _check_hub(name: str) -> Outcome:
         reason = "HF_HUB_OFFLINE is set"
     except HfHubHTTPError as error:
         reason = f"the hub answered {error.response.status_code}"
-    except (httpx.HTTPError, OSError) as error:
+    except Exception as error:  # its HTTP library raises types of its own
         reason = f"the hub does not answer: {' '.join(str(error).split())[:150] or type(error).__name__}"
     else:
         return ok(f"{name}, downloaded from {constants.ENDPOINT} at the first training run")

@@ -138,9 +138,10 @@ def check_project(loop: Loop, label_studio: Backends, number: int) -> Iterator[R
     connected: list[ProjectCheck] = []
 
     def configuration() -> Outcome:
-        remote.append(label_studio.project(number))
-        labels = LabelConfig.from_xml(remote[0].label_config).labels
-        return ok(f"{remote[0].title}, {len(labels)} {'label' if len(labels) == 1 else 'labels'}")
+        project = label_studio.project(number)
+        labels = LabelConfig.from_xml(project.label_config).labels
+        remote.append(project)
+        return ok(f"{project.title}, {len(labels)} {'label' if len(labels) == 1 else 'labels'}")
 
     def backend() -> Outcome:
         connected.append(_connected(loop, label_studio, remote[0]))

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 from backend.check import machine
 from backend.check.projects import check_project
-from backend.check.result import Outcome, Result, fault, ok, outcome_of
+from backend.check.result import Outcome, Result, fault, note, ok, outcome_of
 from backend.errors import BackendError
 from backend.label_studio.answering import read_release
 from backend.label_studio.api import LabelStudioAPI
+from backend.label_studio.refusals import TOKEN_PAGE
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
@@ -65,4 +66,9 @@ def _check_token(
     label_studio = open_label_studio(loop.settings, max(rows, key=lambda row: row.created_at, default=None))
     user = label_studio.user()
     opened.append(label_studio)
+    if loop.settings.label_studio_api_key is None:
+        return note(
+            f"LABEL_STUDIO_API_KEY is not set, so the legacy token of {user} is used, which Label Studio sent and may "
+            f"refuse one day: set LABEL_STUDIO_API_KEY to a token of your own ({TOKEN_PAGE})."
+        )
     return ok(f"{label_studio.token_kind()} of {user}")

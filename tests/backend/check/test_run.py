@@ -357,7 +357,7 @@ def test_hub_that_cannot_be_reached_is_a_fault(
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
 
     def model_info(*_: Any, **__: Any) -> None:
-        raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution")
+        raise RuntimeError("[Errno -3] Temporary failure in name resolution")  # of the hub's own HTTP library
 
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
     deployment.values["baseline_model_name"] = HUB_MODEL
@@ -402,7 +402,9 @@ def test_token_that_label_studio_sent_is_used_where_none_is_configured(
 ) -> None:
     deployment.values["label_studio_api_key"] = None
     deployment.store.projects.save(UID, title="Restaurants", label_config=LABEL_CONFIG, access_token="s3cret")
-    assert results(deployment, make_settings)["access token"].outcome.state == "ok"
+    outcome = results(deployment, make_settings)["access token"].outcome
+    assert outcome.state == "note"
+    assert outcome.text.startswith("LABEL_STUDIO_API_KEY is not set, so the legacy token of lead@example.com is used")
 
 
 def test_all_connected_projects_are_checked_unless_one_is_named(
