@@ -147,7 +147,7 @@ def check_project(loop: Loop, label_studio: Backends, number: int) -> Iterator[R
         connected.append(_connected(loop, label_studio, remote[0]))
         return connected[0].check_answers()
 
-    yield Result("project", outcome_of(configuration), number)
+    yield Result("labelling configuration", outcome_of(configuration), number)
     if not remote:
         return
     yield Result("ML backend", outcome_of(backend), number)

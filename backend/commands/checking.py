@@ -47,10 +47,9 @@ def check(ctx: click.Context, project: str | None, as_json: bool) -> None:
 
 def _show(result: Result) -> None:
     project = "" if result.project is None else f"project {result.project}, "
-    item = result.item if result.item != "project" else "labelling configuration"
     state = click.style(f"{result.outcome.state:<5}", fg=_COLOURS[result.outcome.state])
     text = f": {plain(result.outcome.text)}" if result.outcome.text else ""
-    line = f"{state}  {project}{item}{text}"
+    line = f"{state}  {project}{result.item}{text}"
     if sys.stdout.isatty():
         line = click.wrap_text(line, shutil.get_terminal_size().columns, subsequent_indent=" " * 7)
     click.echo(line)

@@ -62,7 +62,7 @@ def _log_label_studio(settings: Settings) -> None:
     if settings.label_studio_api_key is None:
         log.warning(
             "LABEL_STUDIO_API_KEY is not set: set it to an access token of Label Studio (Account & Settings → Personal "
-            "Access Token), without which nothing can be trained"
+            "Access Token), since new versions of Label Studio refuse this service without it"
         )
 
 

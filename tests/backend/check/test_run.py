@@ -109,7 +109,7 @@ def test_service_that_works_has_no_fault(deployment: Deployment, make_settings: 
     outcomes = results(deployment, make_settings)
     assert {item: result.outcome.text for item, result in outcomes.items() if result.outcome.state != "ok"} == {}
     assert list(outcomes) == [
-        "settings", "model folder", "base model", "database", "worker", "Label Studio", "access token", "project",
+        "settings", "model folder", "base model", "database", "worker", "Label Studio", "access token", "labelling configuration",
         "ML backend", "webhook", "other ML backends", "model version", "predictions shown", "task order",
         "Auto-Annotation",
     ]  # fmt: skip
@@ -182,12 +182,12 @@ FAULTS: dict[str, tuple[Callable[[Deployment], Any], str, str]] = {
     ),
     "no rights in the project": (
         refuse("project", LabelStudioRejected("Label Studio has no project 7, or its owner may not see it.")),
-        "project",
+        "labelling configuration",
         "no project 7",
     ),
     "labels that cannot be learned": (
         lambda deployment: setattr(deployment.studio, "label_config", "<View><Text name='t' value='$t'/></View>"),
-        "project",
+        "labelling configuration",
         "Labels",
     ),
     "not connected": (
