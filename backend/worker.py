@@ -170,17 +170,23 @@ class Worker:
             self._loop.queue.wake_sync(uid, after=DELETION_PAUSE)
 
     def _delete_old_predictions(self, uid: str, lease: Lease) -> bool:
-        """Whether nothing is left to delete, as far as is known."""
+        """``False`` where the time was too short; an error is logged, and `reconcile` tries again."""
         if self._loop.settings.keep_predictions == "all":
             return True
         outdated = outdated_versions(self._store, uid)
         until = time.monotonic() + DELETION_SECONDS
 
         def keep_going() -> bool:
-            return time.monotonic() < until and lease.renew() and self._store.syncs.pending(uid) is None
+            if time.monotonic() > until or self._processes.stopping.is_set():
+                return False
+            return lease.renew() and self._store.syncs.pending(uid) is None
 
-        label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
-        finished = delete_old_predictions(self._store, label_studio, uid, keep_going=keep_going)
+        try:
+            label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
+            finished = delete_old_predictions(self._store, label_studio, uid, keep_going=keep_going)
+        except BackendError as error:
+            log.warning("project %s: predictions of old versions are not deleted yet: %s", uid, error)
+            return True
         if finished:
             self._deleted[uid] = outdated
         return finished
@@ -204,7 +210,7 @@ class Worker:
         self._loop.registry.clear_staging()
         self._loop.queue.wake_training()
         for project in self._store.projects.all():
-            if self._store.syncs.pending(project.uid) is not None or self._has_old_predictions(project):
+            if self._store.syncs.pending(project.uid) is not None:
                 self._loop.queue.wake_sync(project.uid)
             self._reconcile_labels(project)
 
@@ -216,6 +222,8 @@ class Worker:
             self._store.projects.note_comparison(project.uid, str(error))
         else:
             self._store.projects.note_comparison(project.uid, None)
+            if self._has_old_predictions(project):
+                self._loop.queue.wake_sync(project.uid)
             if changed:
                 log.info("project %s: %s tasks changed without a webhook", project.uid, len(changed))
                 self._loop.tasks_changed(project.uid, changed)

@@ -909,8 +909,12 @@ def test_failed_deletion_is_tried_again(
     publish("ner-v2")
     studio.refused["delete_predictions"] = LabelStudioUnreachable("Label Studio does not answer")
     worker.sync_predictions(UID)
-    assert "Label Studio does not answer" in caplog.text
-    assert studio.shown == "ner-v2"
+    assert "predictions of old versions are not deleted yet: Label Studio does not answer" in caplog.text
+    assert (studio.shown, queue.later) == ("ner-v2", [])
+    studio.down = LabelStudioUnreachable("Label Studio is down")
+    worker.reconcile()
+    assert queue.syncs == []
+    studio.down = None
     worker.reconcile()
     assert queue.syncs == [UID]
     studio.refused.clear()
