@@ -109,9 +109,9 @@ def test_service_that_works_has_no_fault(deployment: Deployment, make_settings: 
     outcomes = results(deployment, make_settings)
     assert {item: result.outcome.text for item, result in outcomes.items() if result.outcome.state != "ok"} == {}
     assert list(outcomes) == [
-        "settings", "model folder", "base model", "database", "worker", "Label Studio", "access token", "labelling configuration",
-        "ML backend", "webhook", "other ML backends", "model version", "predictions shown", "task order",
-        "Auto-Annotation",
+        "settings", "model folder", "base model", "database", "worker", "Label Studio", "access token",
+        "labelling configuration", "ML backend", "webhook", "other ML backends", "model version", "predictions shown",
+        "task order", "Auto-Annotation",
     ]  # fmt: skip
 
 
