@@ -44,9 +44,10 @@ def connect(settings: Settings, project: str, url: str | None, keep_order: bool)
     else:
         click.echo("Training starts only when somebody asks for it (START_TRAINING_EACH_N_UPDATES=0).")
     if not keep_order and not connection.project.by_uncertainty:
+        page = f"{settings.label_studio_shown}/projects/{connection.project.id}/settings"
         click.echo(
-            "Uncertainty sampling is switched on: annotators get the task that the model is least sure of first. "
-            "To keep the order as it was, use --keep-order."
+            "Uncertainty sampling is switched on: annotators get the task that the model is least sure of first. To go "
+            f"back, choose another Task Sampling in {page}; `connect --keep-order` leaves it as it is."
         )
     for other in connection.others:
         click.echo(_other_backend(settings, connection.project, other))

@@ -29,7 +29,8 @@ def test_connect_prints_the_labels_and_the_threshold(
     assert result.output == (
         f"Project 7 “Restaurants” is connected; its labels: Dish, Cuisine, Location.\n{sentence}\n"
         "Uncertainty sampling is switched on: annotators get the task that the model is least sure of first. "
-        "To keep the order as it was, use --keep-order.\n"
+        "To go back, choose another Task Sampling in http://localhost:8080/projects/7/settings; `connect --keep-order` "
+        "leaves it as it is.\n"
         "Check everything: python -m backend check --project 7\n"
     )
     assert connected == ["http://localhost:9191"]
