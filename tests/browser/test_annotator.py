@@ -152,6 +152,7 @@ def test_the_name_beside_a_prediction_tells_which_version_made_it(
     label_studio_page: Page, serve: Callable[[str], Served]
 ) -> None:
     served = serve("Versions")
+    served.site.loop.pin(served.project.uid, "ner-v1", True)
     served.publish("ner-v2")
     task = served.tasks()[0]
     labelling.open_task(label_studio_page, served.project.id, task)
