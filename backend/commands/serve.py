@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 def serve(settings: Settings) -> None:
     """Answer Label Studio's requests on PORT (default 9090) until stopped."""
     _require_free_port(settings)
+    _require_database(settings)
     _log_unused_variables(settings)
     log.info("the dashboard is at %s", settings.dashboard_url)
     _log_label_studio(settings)
@@ -38,12 +39,20 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 def work(settings: Settings) -> None:
     """Train models and send their predictions to Label Studio until stopped."""
+    _require_database(settings)
     _log_unused_variables(settings)
     log.info("the dashboard is at %s while `serve` runs", settings.dashboard_url)
     _log_label_studio(settings)
     from backend.worker import work as run_worker
 
     run_worker(settings)
+
+
+def _require_database(settings: Settings) -> None:
+    """Raise `SettingsError` where DATABASE_URL is not usable: once, and not in every process of the web server."""
+    from backend.store import Store
+
+    Store(settings.database_url).close()
 
 
 def _log_unused_variables(settings: Settings) -> None:

@@ -66,7 +66,7 @@ def show(run: Callable[..., str], client: FlaskClient) -> Show:
             "projects page": lambda: Lead(client).read("/"),
             "project page": lambda: Lead(client).read(),
             "card": lambda: card_of(version, [], version, page="").description,
-            "demo": lambda: _instructions(Places(Path(), 8080, 9090), project, version),
+            "demo": lambda: _instructions(Places(Path(), 8080, 9090), project, version, ""),
         }
         return places[place]()
 

@@ -136,3 +136,13 @@ def test_address_that_is_not_of_this_machine_is_one_sentence(host: str, command:
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: The web server cannot listen at HOST={host} (")
     assert "set HOST to an address of this machine" in result.output
+
+
+@pytest.mark.parametrize("name", ["serve", "work"])
+def test_unusable_database_is_named_before_anything_else(
+    name: str, command: Command, port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = command(name, PORT=port, DATABASE_URL="nonsense")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: DATABASE_URL is not usable (")
+    assert messages(caplog) == []
