@@ -57,7 +57,7 @@ def serve(site: Site, built: BuiltVersion) -> Callable[[str], Served]:
 
     def serve(title: str) -> Served:
         project = site.new_project(title, labelled=[], unlabelled=list(TEXTS), label_config=LABEL_CONFIG)
-        connect(site.settings, site.label_studio, project.id, site.places.backend_url)
+        connect(site.settings, site.label_studio, project.id, site.places.backend_url, by_uncertainty=False)
 
         def publish(version: str) -> None:
             staged = site.settings.model_dir / f"staged-{project.id}"
