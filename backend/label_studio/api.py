@@ -1,8 +1,8 @@
 """What the backend asks of Label Studio: the values that come back, and the calls as Protocols, one for each use.
 
 `backend.label_studio.client.LabelStudio` makes the calls over HTTP. Every call raises `LabelStudioUnreachable` when the
-server does not answer, `LabelStudioRefused` when it refuses the access token, `LabelStudioRejected` when it stored
-nothing of a request because of its content, and `LabelStudioError` for any other failure.
+server does not answer, `LabelStudioRefused` when it refuses the access token or an address, `LabelStudioRejected` when
+it stored nothing of a request because of its content, and `LabelStudioError` for any other failure.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 
 from backend.errors import LabelStudioError, SettingsError
@@ -53,7 +54,8 @@ def connect(
         backend_id = label_studio.connect_backend(project_id, url, title=TITLE, auth=auth)
     except LabelStudioError:
         if created:
-            label_studio.delete_webhook(project_id, webhook)
+            with suppress(LabelStudioError):  # the first error is the one to be told
+                label_studio.delete_webhook(project_id, webhook)
         raise
     label_studio.save_webhook(project_id, webhook, authorization(auth))  # some releases create another one
     label_studio.prepare_labelling(project_id, by_uncertainty=by_uncertainty)
