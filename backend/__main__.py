@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from backend.commands.bulk_preannotate import preannotate
+from backend.commands.checking import check
 from backend.commands.common import CommandGroup
+from backend.commands.connecting import connect
 from backend.commands.demo import demo
 from backend.commands.export_labels import export
 from backend.commands.label_names import labels
 from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
-from backend.commands.serve import connect, serve, work
+from backend.commands.serve import serve, work
 from backend.commands.status import status
 from backend.commands.training import cancel, log, runs, train
 from backend.logs import configure_logging
@@ -36,7 +38,7 @@ def cli(ctx: click.Context) -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    serve, work, connect,
+    serve, work, connect, check,
     status, runs, log, versions, labels, label_issues,
     train, cancel, promote, pin, unpin,
     preannotate, export,

@@ -18,6 +18,7 @@
     │   ├── LabelStudioUnreachable
     │   ├── LabelStudioRefused
     │   ├── LabelStudioRejected
+    │   ├── ServiceUnreachable
     │   └── AnnotationsLost
     ├── ModelError                500  a version's files are missing or damaged
     └── TrainingError             500  a run cannot produce a version
@@ -120,6 +121,10 @@ class LabelStudioRefused(LabelStudioError):
 
 class LabelStudioRejected(LabelStudioError):
     """Label Studio rejected the payload; nothing was stored."""
+
+
+class ServiceUnreachable(LabelStudioError):
+    """Label Studio cannot call this service, or this service refuses its requests."""
 
 
 class AnnotationsLost(LabelStudioError):

@@ -12,27 +12,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
-from backend.errors import BackendError, Conflict
+from backend.errors import Conflict
 from backend.inference.tagger import Tagging
 from backend.inference.tasks import TaskPrediction, TaskTexts, TextTagger, UntrainedTagger, predict_tasks, read_texts
 from backend.label_studio.api import PredictionStore
 from backend.label_studio.preannotate import preannotate_project
 from backend.label_studio.sync import OnProgress, SyncResult
-from backend.label_studio.texts import REQUEST_SECONDS, open_text_loader
+from backend.label_studio.texts import REQUEST_SECONDS, open_text_loader, skip_unread
 from backend.queue import Queue
 from backend.recipe import parse_overrides
 from backend.registry import UNTRAINED, Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
+from backend.store.due import tasks_until_run
 from backend.store.label_map import changed_label_map
 from backend.store.lease import Lease
 from backend.store.models import LIVE, LabelIssue, Project, Review, Run, Version
 from backend.store.overview import Overview, read_overview
 from backend.store.projects import ProjectFields
-from converters import LoadText, Span, TextNotLoaded
+from backend.store.start_requests import WAIT_SECONDS
+from converters import Span
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
+
+BUTTON = "Start Training in Label Studio"
+"""The reason of a run that a person started there."""
 
 _ENDED = {"finished": "finished", "failed": "failed", "cancelled": "was cancelled"}
 
@@ -73,9 +78,7 @@ class Loop:
     def overview(self, uid: str) -> Overview:
         """The state of a project's loop; raises `UnknownProject`."""
         self.store.projects.get(uid)
-        return read_overview(
-            self.store, uid, threshold=self.settings.start_training_each_n_updates, due_in=self.due_in(uid)
-        )
+        return read_overview(self.store, uid, self.settings)
 
     def map_label(self, uid: str, old: str, new: str | None) -> Project:
         """Read annotations with the label ``old`` as having ``new`` from now on; ``None`` removes the mapping.
@@ -103,32 +106,25 @@ class Loop:
 
         Where a text of a task cannot be loaded, for any reason, this task has no texts.
         """
-        needs_loader = any(text.is_url for text in config.texts)
-        return read_texts(tasks, config, load=self._text_loader(uid) if needs_loader else None)
-
-    def _text_loader(self, uid: str) -> LoadText:
+        if not any(text.is_url for text in config.texts):
+            return read_texts(tasks, config)
         loader = open_text_loader(self.settings, self.store.projects.find(uid), total_seconds=REQUEST_SECONDS)
-
-        def load(url: str) -> str:
-            try:
-                return loader(url)
-            except BackendError as error:
-                raise TextNotLoaded(str(error)) from error
-
-        return load
+        return read_texts(tasks, config, load=skip_unread(loader))
 
     def predict_tasks(
-        self, uid: str, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] = (), version: str | None = None
+        self, uid: str, tasks: TaskTexts, *, marked: Sequence[Sequence[Span]] | None = None, version: str | None = None
     ) -> tuple[str, Iterator[list[TaskPrediction]]]:
         """Predict tasks in parts, each as soon as it is computed (`predict_tasks`), and name the version that does so.
 
-        ``marked`` are regions that an annotator has just drawn on each text of the only task.
+        ``marked``: regions just drawn on each text of the only task; ``SUGGEST`` says what is predicted then.
         """
         name, tagger = self._tagger(uid, version)
         project = None if set(tagger.labels) <= set(tasks.config.labels) else self.store.projects.find(uid)
         if project and project.renamed_labels:  # the version may have been trained before labels were renamed
             tasks = replace(tasks, config=tasks.config.with_renamed(project.renamed_labels))
-        return name, predict_tasks(tagger, tasks, marked=marked)
+        if marked is not None and self.settings.suggest == "words":
+            tagger = UntrainedTagger()
+        return name, predict_tasks(tagger, tasks, marked=marked or ())
 
     def _tagger(self, uid: str, version: str | None) -> tuple[str, TextTagger]:
         if version is not None:
@@ -139,8 +135,13 @@ class Loop:
 
     # Labels arrive
 
-    def annotations_saved(self, uid: str, owners: Mapping[int, int]) -> None:
-        """Annotations were submitted, updated or skipped: ``{annotation id: task id}``."""
+    def annotations_saved(self, uid: str, owners: Mapping[int, int], *, sent_start: bool = False) -> None:
+        """Annotations were submitted, updated or skipped: ``{annotation id: task id}``.
+
+        ``sent_start``: Label Studio sent START_TRAINING with them (`request_training`).
+        """
+        if sent_start:
+            self.store.start_requests.withdraw(uid)
         self.store.annotations.remember(uid, owners)
         self.tasks_changed(uid, [str(task) for task in owners.values()])
 
@@ -170,25 +171,31 @@ class Loop:
     def train_if_due(self, uid: str) -> None:
         """Queue a run when enough tasks have changed and no run is live.
 
-        Called whenever a task changes and after a run that finished, so a failed run is followed by another at the next
-        change. After a cancelled run the count starts anew: whoever cancelled it does not want it back at the next
-        annotation.
+        Called when a task changes and after a run that finished: a failed run is followed by one at the next change.
         """
-        if not self.store.runs.latest(project=uid, states=LIVE, limit=1) and self.due_in(uid) == 0:
+        if self.store.runs.latest(project=uid, states=LIVE, limit=1):
+            return
+        if tasks_until_run(self.store, uid, self.settings) == 0:
             self.train(uid, reason=f"{self.store.changes.count(uid)} changed tasks")
 
-    def due_in(self, uid: str) -> int | None:
-        """How many more tasks must change until a run is queued; ``None`` where only the button starts one."""
-        threshold = self.settings.start_training_each_n_updates
-        if not threshold:
-            return None
-        return max(0, threshold - self.store.changes.count(uid, since=self._revision_of_cancellation(uid)))
-
-    def _revision_of_cancellation(self, uid: str) -> int:
-        latest = self.store.runs.latest(project=uid, limit=1)
-        return (latest[0].revision or 0) if latest and latest[0].state == "cancelled" else 0
-
     # Training
+
+    def request_training(self, uid: str) -> Run | None:
+        """Label Studio asks for a training run: queue one, or return the one that is queued already.
+
+        ``None`` in a project where annotations send the same request: a worker queues a run in `WAIT_SECONDS` unless
+        the event of an annotation arrives first, which is counted like any other.
+        """
+        if not self.store.projects.get(uid).starts_training_every:
+            return self.train(uid, reason=BUTTON)
+        self.store.start_requests.add(uid)
+        self.queue.wake_training(after=WAIT_SECONDS + 1)
+        return None
+
+    def queue_requested_runs(self) -> None:
+        """Queue the runs of the button for which `request_training` waited."""
+        for uid in self.store.start_requests.take_due():
+            self.train(uid, reason=BUTTON)
 
     def train(self, uid: str, *, reason: str, overrides: Mapping[str, Any] | None = None) -> Run:
         """Queue a training run, or return the one that is queued already.
@@ -237,10 +244,7 @@ class Loop:
         return [version for project in projects for version in self.store.versions.of(project.uid, usable=usable)]
 
     def promote(self, uid: str, name: str, *, actor: str) -> Version:
-        """Serve a version from the next request on, and bring its predictions to Label Studio.
-
-        ``actor`` says where a person did it: ``dashboard``, ``command line``, ….
-        """
+        """Serve a version from the next request on, and sync its predictions; ``actor`` says who did it."""
         self.store.projects.get(uid)
         version = self.registry.promote(uid, name, actor=actor)
         self.queue.wake_sync(uid)

@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 class Queue(Protocol):
     """What the loop asks of a queue."""
 
-    def wake_training(self) -> None:
-        """Wake a worker for queued training runs."""
+    def wake_training(self, *, after: float = 0.0) -> None:
+        """Wake a worker for queued training runs, ``after`` so many seconds."""
 
-    def wake_sync(self, uid: str) -> None:
+    def wake_sync(self, uid: str, *, after: float = 0.0) -> None:
         """Wake a worker for a project whose predictions in Label Studio are not those of its current version."""
 
 
@@ -62,11 +62,11 @@ class HueyQueue:
             raise RuntimeError("this process only enqueues; `python -m backend work` executes tasks")
         return self.worker
 
-    def wake_training(self) -> None:
-        self._enqueue(self._train_queued_runs.s())
+    def wake_training(self, *, after: float = 0.0) -> None:
+        self._enqueue(self._train_queued_runs.s(delay=after) if after else self._train_queued_runs.s())
 
-    def wake_sync(self, uid: str) -> None:
-        self._enqueue(self._sync_predictions.s(uid))
+    def wake_sync(self, uid: str, *, after: float = 0.0) -> None:
+        self._enqueue(self._sync_predictions.s(uid, delay=after) if after else self._sync_predictions.s(uid))
 
     def wake_reconcile(self) -> None:
         self._enqueue(self._reconcile.s())

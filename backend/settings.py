@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     # Web server
     port: int = Field(9090, ge=0, le=65535, description="Port of the web server.")
     host: str = Field("0.0.0.0", description="Address the web server binds to.")  # noqa: S104
+    public_url: AnyHttpUrl | None = Field(
+        None, description="Address of this service in people's browsers, for links; by default http://localhost:PORT."
+    )
     workers: int = Field(2, ge=1, description="Web server processes.")
     threads: int = Field(8, ge=1, description="Threads of each web server process.")
     basic_auth_user: str | None = Field(None, description="User name that every request needs, except to /health.")
@@ -75,6 +78,17 @@ class Settings(BaseSettings):
         description="`fp32` never uses a version's int8 model; `auto` uses it where it was measured to be as good.",
     )
 
+    keep_predictions: Literal["current", "all"] = Field(
+        "current",
+        description="Whose predictions stay in Label Studio after a sync: those of the `current` version and of pinned "
+        "ones, or those of `all` versions.",
+    )
+    suggest: Literal["words", "model"] = Field(
+        "words",
+        description="What Auto-Annotation suggests when a region is drawn: the same `words` elsewhere in the text, or "
+        "the regions of the `model` too, which bring back those that the annotator has deleted.",
+    )
+
     # Training
     baseline_model_name: str = Field(
         "distilbert/distilbert-base-uncased",
@@ -82,6 +96,9 @@ class Settings(BaseSettings):
     )
     start_training_each_n_updates: int = Field(
         10, ge=0, description="Changed tasks that start a training run; 0: only the button and `train` start one."
+    )
+    min_tasks_to_start_training: int = Field(
+        10, ge=0, description="Labelled tasks without which no run starts by itself; the button and `train` need none."
     )
     learning_rate: float | None = Field(
         None, gt=0, le=1, description="Peak learning rate; by default 5e-5, for small encoders (`embedded`) 5e-4."
@@ -132,7 +149,7 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no file {value}: create it with `accelerate config --config_file {value}`")
         return value
 
-    @field_validator("device", "precision", mode="before")
+    @field_validator("device", "precision", "keep_predictions", "suggest", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -152,6 +169,26 @@ class Settings(BaseSettings):
     def label_studio_shown(self) -> str:
         """Label Studio's address for links that people open, without a trailing slash."""
         return str(self.label_studio_public_url or self.label_studio_url).rstrip("/")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the web server."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def dashboard_url(self) -> str:
+        """The dashboard's address in people's browsers, with a slash at its end."""
+        return f"{str(self.public_url).rstrip('/')}/" if self.public_url else self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """The web server's address on this machine, with a slash at its end."""
+        host = "localhost" if self.is_local or self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+        return f"http://{host}:{self.port}/"
+
+    def project_url(self, uid: str) -> str:
+        """The address of a project's page in the dashboard."""
+        return f"{self.dashboard_url}projects/{uid}/"
 
     def unused_variables(self) -> dict[str, str]:
         """Variables of label-studio-ml that are set, and the name here of each that is not set."""

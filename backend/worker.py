@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from backend.errors import BackendError, Conflict, LabelStudioError, ProjectRepl
 from backend.label_studio.api import LabelStudioAPI
 from backend.label_studio.card import Cards
 from backend.label_studio.client import open_label_studio
+from backend.label_studio.old_predictions import delete_old_predictions, outdated_versions
 from backend.label_studio.reconcile import lost_changes
 from backend.loop import Loop
 from backend.service import open_service
@@ -26,6 +28,12 @@ log = logging.getLogger(__name__)
 
 EXIT_SECONDS = 30.0
 """Time that a run's process has to exit after it wrote its outcome."""
+
+DELETION_SECONDS = 20.0
+"""How long a worker deletes old predictions of a project before others may take the project's sync lease."""
+
+DELETION_PAUSE = 3.0
+"""Until it goes on: longer than `preannotate` waits between two attempts to take the lease."""
 
 # One thread waits for a training run; the others sync and reconcile meanwhile.
 _THREADS = 3
@@ -44,6 +52,7 @@ class Worker:
         self._reviews = RunProcesses(module="backend.training.review")
         self._training = threading.Lock()
         self._current_run: str | None = None
+        self._deleted: dict[str, list[str]] = {}
         self.cards = Cards(loop.settings, loop.store, label_studio, lambda: self._current_run)
 
     def train_queued_runs(self) -> None:
@@ -51,6 +60,7 @@ class Worker:
 
         A review is ended within two seconds after a run is queued, and started again when there is nothing to train.
         """
+        self._loop.queue_requested_runs()
         if not self._training.acquire(blocking=False):
             return
         try:
@@ -144,13 +154,48 @@ class Worker:
         self._loop.registry.clear_staging()
 
     def sync_predictions(self, uid: str) -> None:
-        """Bring the current version's predictions to Label Studio, and again if that was requested meanwhile."""
+        """Bring the current version's predictions to Label Studio, and again if that was requested meanwhile.
+
+        Then delete those of old versions, for `DELETION_SECONDS` at a time: other processes may need the lease.
+        """
+        finished = True
         with self._loop.sync_lease(uid) as lease:
             try:
                 if lease.acquire():
                     self._sync_while_pending(uid, lease)
+                    finished = self._delete_old_predictions(uid, lease)
             except BackendError as error:
                 log.warning("project %s: sync failed, tried again within a minute: %s", uid, error)
+        if not finished:
+            self._loop.queue.wake_sync(uid, after=DELETION_PAUSE)
+
+    def _delete_old_predictions(self, uid: str, lease: Lease) -> bool:
+        """``False`` where the time was too short; an error is logged, and `reconcile` tries again."""
+        if self._loop.settings.keep_predictions == "all":
+            return True
+        outdated = outdated_versions(self._store, uid)
+        until = time.monotonic() + DELETION_SECONDS
+
+        def keep_going() -> bool:
+            if time.monotonic() > until or self._processes.stopping.is_set():
+                return False
+            return lease.renew() and self._store.syncs.pending(uid) is None
+
+        try:
+            label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
+            finished = delete_old_predictions(self._store, label_studio, uid, keep_going=keep_going)
+        except BackendError as error:
+            log.warning("project %s: predictions of old versions are not deleted yet: %s", uid, error)
+            return True
+        if finished:
+            self._deleted[uid] = outdated
+        return finished
+
+    def _has_old_predictions(self, project: Project) -> bool:
+        """Whether there may be predictions of old versions: also of those before this worker started."""
+        if self._loop.settings.keep_predictions == "all" or project.current_version is None:
+            return False
+        return self._deleted.get(project.uid) != outdated_versions(self._store, project.uid)
 
     def _sync_while_pending(self, uid: str, lease: Lease) -> None:
         while lease.renew() and self._store.syncs.pending(uid) is not None:
@@ -177,6 +222,8 @@ class Worker:
             self._store.projects.note_comparison(project.uid, str(error))
         else:
             self._store.projects.note_comparison(project.uid, None)
+            if self._has_old_predictions(project):
+                self._loop.queue.wake_sync(project.uid)
             if changed:
                 log.info("project %s: %s tasks changed without a webhook", project.uid, len(changed))
                 self._loop.tasks_changed(project.uid, changed)
@@ -201,7 +248,10 @@ def work(settings: Settings) -> None:
     worker = queue.worker = Worker(loop)
     queue.wake_reconcile()
     worker.cards.start()
-    try:
-        Consumer(queue.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
-    finally:
-        worker.stop()
+    loop.store.leases.forget_lapsed("worker")
+    with Lease(loop.store.leases, "worker", secrets.token_hex(8)) as lease:  # `check` counts the workers
+        lease.acquire()
+        try:
+            Consumer(queue.huey, workers=_THREADS, max_delay=1.0, shutdown_timeout=2.0).run()
+        finally:
+            worker.stop()

@@ -126,6 +126,7 @@ def running_site(folder: Path, **overrides: Any) -> Iterator[Site]:
         "baseline_model_name": "embedded",
         "num_train_epochs": 4,
         "start_training_each_n_updates": THRESHOLD,
+        "min_tasks_to_start_training": THRESHOLD,
         "promotion_tolerance": 1.0,
     }
     settings = load_settings(_env_file=None, **{**values, **overrides})

@@ -1,18 +1,16 @@
-"""``serve`` and ``work``, the two processes of the service, and ``connect``."""
+"""``serve`` and ``work``, the two processes of the service."""
 
 from __future__ import annotations
 
+import errno
 import logging
-from typing import TYPE_CHECKING
+import os
+import socket
 
 import click
 
-from backend.commands.common import open_label_studio, project_number, project_option
-from backend.commands.output import plain
+from backend.errors import LabelStudioUnreachable, SettingsError
 from backend.settings import Settings
-
-if TYPE_CHECKING:
-    from backend.label_studio.api import RemoteBackend, RemoteProject
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +19,17 @@ log = logging.getLogger(__name__)
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Answer Label Studio's requests on PORT (default 9090) until stopped."""
+    _require_free_port(settings)
+    _require_database(settings)
     _log_unused_variables(settings)
+    log.info("the dashboard is at %s", settings.dashboard_url)
+    _log_label_studio(settings)
+    if settings.basic_auth_user is None and not settings.is_local:
+        log.warning(
+            "everybody who can reach port %s can use this service: set BASIC_AUTH_USER and BASIC_AUTH_PASS, or "
+            "HOST=127.0.0.1",
+            settings.port,
+        )
     from backend.web.server import serve as run_server
 
     run_server(settings)
@@ -31,10 +39,20 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 def work(settings: Settings) -> None:
     """Train models and send their predictions to Label Studio until stopped."""
+    _require_database(settings)
     _log_unused_variables(settings)
+    log.info("the dashboard is at %s while `serve` runs", settings.dashboard_url)
+    _log_label_studio(settings)
     from backend.worker import work as run_worker
 
     run_worker(settings)
+
+
+def _require_database(settings: Settings) -> None:
+    """Raise `SettingsError` where DATABASE_URL is not usable: once, and not in every process of the web server."""
+    from backend.store import Store
+
+    Store(settings.database_url).close()
 
 
 def _log_unused_variables(settings: Settings) -> None:
@@ -42,45 +60,42 @@ def _log_unused_variables(settings: Settings) -> None:
         log.warning("%s is set, but this service reads %s, which is not set", theirs, ours)
 
 
-@click.command()
-@project_option
-@click.option(
-    "--url", metavar="URL", help="Address at which Label Studio reaches this service.  [default: http://localhost:PORT]"
-)
-@click.pass_obj
-def connect(settings: Settings, project: str, url: str | None) -> None:
-    """Make this service the ML backend of a Label Studio project.
+def _log_label_studio(settings: Settings) -> None:
+    """Say whether Label Studio answers; the web server must not load Label Studio's library before it forks."""
+    from backend.label_studio.answering import read_release
 
-    Creates the ML backend in Label Studio (or updates it), gives Label Studio and its webhook the Basic auth
-    credentials when BASIC_AUTH_USER and BASIC_AUTH_PASS are set, and shows pre-labels to annotators.
-    `serve` must be running.
-    """
-    from backend.label_studio.connect import connect as connect_project
-
-    connection = connect_project(
-        settings, open_label_studio(settings), project_number(project), url or f"http://localhost:{settings.port}"
-    )
-    title, labels = plain(connection.project.title), ", ".join(map(plain, connection.labels))
-    click.echo(f"Project {connection.project.id} “{title}” is connected; its labels: {labels}.")
-    threshold = settings.start_training_each_n_updates
-    if threshold:
-        click.echo(f"A model is trained after every {threshold} changed tasks.")
-    else:
-        click.echo("Training starts only when somebody asks for it (START_TRAINING_EACH_N_UPDATES=0).")
-    for other in connection.others:
-        click.echo(_other_backend(settings, connection.project, other))
+    try:
+        log.info("Label Studio %s answers at %s", read_release(settings.label_studio_base), settings.label_studio_base)
+    except LabelStudioUnreachable as error:
+        log.warning("%s", str(error).rstrip("."))
+    if settings.label_studio_api_key is None:
+        log.warning(
+            "LABEL_STUDIO_API_KEY is not set: set it to an access token of Label Studio (Account & Settings → Personal "
+            "Access Token), since new versions of Label Studio refuse this service without it"
+        )
 
 
-def _other_backend(settings: Settings, project: RemoteProject, other: RemoteBackend) -> str:
-    """What another ML backend of the project does, and how to remove it."""
-    title = plain(other.title)
-    shown = (
-        f"annotators see its predictions until this service has a model, since the project's model version is “{title}”"
-        if project.model_version == other.title
-        else "annotators see its predictions when the project's model version is its title"
-    )
+def _require_free_port(settings: Settings) -> None:
+    """Raise `SettingsError` where the web server cannot listen; gunicorn itself tries for five seconds."""
+    try:
+        [(family, kind, _, _, address), *_] = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(_port_problem(settings, error)) from None
+
+
+def _port_problem(settings: Settings, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {settings.port} is taken by another process on this machine: end that process, or set PORT to "
+            "another number."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {settings.port} may be used by root only: set PORT to a number above 1023."
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return (
-        f"Another ML backend is connected to this project: “{title}”, {plain(other.url)}, id {other.id}. While it "
-        f"stays, Label Studio asks it for predictions too, its webhook gets every event, and {shown}. To remove it: "
-        f"{settings.label_studio_shown}/projects/{project.id}/settings/ml, menu “⋮” of “{title}”, Delete."
+        f"The web server cannot listen at HOST={settings.host} ({reason}): set HOST to an address of this machine, "
+        "or to 0.0.0.0 for all of them."
     )

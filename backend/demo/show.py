@@ -103,6 +103,8 @@ def _run(places: Places, program: Path, processes: Processes, *, once: bool) -> 
     project = DemoProject(loop, label_studio, remote, processes)
     with steps.step("Connecting the ML backend to the project"):
         backend_id = connect(settings, label_studio, remote.id, places.backend_url).backend_id
+    page = settings.project_url(remote.uid)
+    click.echo(f"      Follow it on the project's page: {page}")
     version = project.current_version()
     with steps.step(f"Continuing with {version.name}" if version else "Training the first version") as tick:
         if version is None:
@@ -113,7 +115,7 @@ def _run(places: Places, program: Path, processes: Processes, *, once: bool) -> 
     if once:
         label_and_check(project, samples, settings.start_training_each_n_updates, steps)
         return
-    click.echo(_instructions(places, remote, version))
+    click.echo(_instructions(places, remote, version, page))
     while True:
         processes.check()
         time.sleep(1)
@@ -127,6 +129,7 @@ def _settings(places: Places, token: str) -> Settings:
         "label_studio_api_key": token,
         "host": "127.0.0.1",
         "port": places.port,
+        "public_url": places.backend_url,
         "model_dir": places.folder / "models",
         "database_url": f"sqlite:///{places.folder / 'backend.sqlite3'}",
     }
@@ -178,23 +181,25 @@ def _project(label_studio: ProjectSetup, samples: Samples) -> RemoteProject:
     return project
 
 
-def _instructions(places: Places, project: RemoteProject, version: Version) -> str:
-    page = f"{places.label_studio_url}/projects/{project.id}"
+def _instructions(places: Places, project: RemoteProject, version: Version, page: str) -> str:
+    label_studio = f"{places.label_studio_url}/projects/{project.id}"
     return f"""
 The loop is running; {version.name} pre-annotates: {Score.from_metrics(version.metrics).sentence}.
 
   Label Studio   {places.label_studio_url}
   login          {EMAIL}
   password       {PASSWORD}
-  ML backend     {places.backend_url}
+  dashboard      {places.backend_url}
 
-Three things to try:
-  1. Open {page}/data and press “Label All Tasks”:
+Four things to try:
+  1. Open {label_studio}/data and press “Label All Tasks”:
      each query has the model's regions. Correct and submit ten of them; a new version is trained,
      and the queries that are not labelled yet get its regions.
-  2. Open {page}/settings/ml and choose ⋮ → Start Training:
+  2. Open {page} meanwhile: the dashboard shows the training, compares
+     the versions by label, lists labels that are probably mistakes, and lets you try the model on a text.
+  3. Open {label_studio}/settings/ml and choose ••• → Start Training:
      this trains by hand. Reload the page: the model's title shows the progress, then the new version.
-  3. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
+  4. Paste your own sentences with Import on the project's page: they are pre-annotated within seconds.
 
 Ctrl-C stops everything; `make demo` continues where you stopped.
 """

@@ -27,7 +27,7 @@ class TextTagger(Protocol):
 
 
 class UntrainedTagger:
-    """Answers for a project without a version: no spans, score 0."""
+    """Finds nothing, with score 0: for a project without a version, and for suggestions without a model's."""
 
     labels: tuple[str, ...] = ()
 
@@ -109,7 +109,7 @@ def predict_tasks(
     """One prediction for each task, in order, a part at a time; no part is empty.
 
     ``marked`` are the regions that an annotator has just drawn on each text of the only task: where there are any, the
-    same words elsewhere in that text are predicted too (`suggest`).
+    same words elsewhere in that text are predicted too (`suggest`). For these words alone, give an `UntrainedTagger`.
     """
     # An empty text costs the model nothing.
     parts = tagger.tag_parts([text or "" for text in tasks.texts], tasks.offered(tagger.labels))

@@ -1,8 +1,8 @@
 """What the backend asks of Label Studio: the values that come back, and the calls as Protocols, one for each use.
 
 `backend.label_studio.client.LabelStudio` makes the calls over HTTP. Every call raises `LabelStudioUnreachable` when the
-server does not answer, `LabelStudioRefused` when it refuses the access token, `LabelStudioRejected` when it stored
-nothing of a request because of its content, and `LabelStudioError` for any other failure.
+server does not answer, `LabelStudioRefused` when it refuses the access token or an address, `LabelStudioRejected` when
+it stored nothing of a request because of its content, and `LabelStudioError` for any other failure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import Any, NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class RemoteProject:
-    """A project as Label Studio describes it; ``annotations`` counts skipped tasks too."""
+    """A project as Label Studio describes it; ``annotations`` counts skipped tasks too.
+
+    ``shows_predictions``: annotators see predictions when they open a task; ``by_uncertainty``: the least certain task
+    comes first.
+    """
 
     id: int
     uid: str
@@ -24,6 +28,8 @@ class RemoteProject:
     tasks: int
     annotations: int
     model_version: str
+    shows_predictions: bool = True
+    by_uncertainty: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBackend:
-    """An ML backend of a project; ``model_version`` is the one in its latest answer to Label Studio."""
+    """An ML backend of a project; ``model_version`` is the one in its latest answer to Label Studio.
+
+    ``answers``: Label Studio has just reached it, and it accepted the request.
+    """
 
     id: int
     url: str
@@ -68,6 +77,22 @@ class RemoteBackend:
     auth_method: str
     basic_auth_user: str
     extra_params: Any
+    answers: bool = True
+    is_interactive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWebhook:
+    """A webhook of a project; ``header`` is the Authorization header that it sends.
+
+    ``sends_all``: it sends every event, with its content.
+    """
+
+    id: int
+    url: str
+    header: str | None
+    is_active: bool = True
+    sends_all: bool = True
 
 
 class Download(NamedTuple):
@@ -123,8 +148,26 @@ class PredictionStore(Projects, Protocol):
         """Store one prediction with all its fields, which changes its task; return when, by Label Studio's clock."""
         ...
 
+    def count_by_version(self, project_id: int) -> dict[str, int]:
+        """The number of predictions of each model version, on all tasks."""
+        ...
+
+    def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
+        """The ids of the predictions of one model version, a page of tasks at a time; no page is empty.
+
+        Tasks that have a prediction of the model version ``without`` are left out.
+        """
+        ...
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        """Delete one prediction, which changes its task; one that does not exist is no error."""
+        ...
+
     def delete_predictions(self, project_id: int, version: str) -> None:
-        """Delete all predictions of one model version."""
+        """Delete all predictions of one model version in one request; nobody else can write meanwhile on SQLite.
+
+        Where Label Studio shows this version, or has an ML backend's title in place of one, it shows none afterwards.
+        """
         ...
 
     def set_model_version(self, project_id: int, version: str) -> None:
@@ -146,20 +189,42 @@ class Backends(Projects, Protocol):
         """A project's ML backends; Label Studio asks each of them for its version before it answers."""
         ...
 
+    def user(self) -> str:
+        """The email address of the access token's owner."""
+        ...
+
+    def token_kind(self) -> str:
+        """``personal access token`` or ``legacy token``."""
+        ...
+
     def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
-        """Create the ML backend with this address, or update it; return its id."""
+        """Create the ML backend with this address, or update it; return its id.
+
+        Raises `ServiceUnreachable` where Label Studio cannot call that address.
+        """
         ...
 
     def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
         """Change the title and the description of an ML backend, and nothing else."""
         ...
 
-    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
-        """Make the webhook to ``url`` send this Authorization header: Label Studio creates it without one."""
+    def test_backend(self, project_id: int, backend: RemoteBackend) -> None:
+        """Let Label Studio call an ML backend, as it does before it saves one; the error says why it cannot."""
         ...
 
-    def switch_prelabelling_on(self, project_id: int) -> None:
-        """Show predictions to annotators when they open a task."""
+    def webhooks(self, project_id: int) -> list[RemoteWebhook]: ...
+
+    def save_webhook(self, project_id: int, url: str, header: str | None) -> bool:
+        """Make the project's webhook to ``url`` send every event with this Authorization header.
+
+        Returns whether it was created; Label Studio itself would create it without a header.
+        """
+        ...
+
+    def delete_webhook(self, project_id: int, url: str) -> None: ...
+
+    def prepare_labelling(self, project_id: int, *, by_uncertainty: bool) -> None:
+        """Show predictions to annotators, and, ``by_uncertainty``, the least certain task first."""
         ...
 
 

@@ -8,6 +8,8 @@ wrote before the marks stays.
 from __future__ import annotations
 
 import logging
+import re
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +32,9 @@ log = logging.getLogger(__name__)
 
 TITLE_MARK = " ▸ "
 DESCRIPTION_MARK = "▸ Written by the ML backend:"
+
+REASON_LENGTH = 70
+"""Characters of a title that say why training failed."""
 
 UPDATE_SECONDS = 5.0
 """How often a card may change: each change makes Label Studio call this service six times."""
@@ -55,8 +60,11 @@ class Card:
         )
 
 
-def card_of(current: Version | None, runs: list[Run], newest: Version | None) -> Card:
-    """The state in words: the ``current`` version, the latest of ``runs`` (newest first), the ``newest`` version."""
+def card_of(current: Version | None, runs: list[Run], newest: Version | None, *, page: str) -> Card:
+    """The state in words: the ``current`` version, the latest of ``runs`` (newest first), the ``newest`` version.
+
+    ``page`` is the address of the project's page in the dashboard.
+    """
     live = sorted((run for run in runs if run.state in LIVE), key=lambda run: run.state == "queued")
     ended = next((run for run in runs if run.state not in LIVE), None)
     title, sentences = [_serving(current)], [_serving_in_full(current)]
@@ -64,14 +72,20 @@ def card_of(current: Version | None, runs: list[Run], newest: Version | None) ->
         title.append(_short(live[0]))
         sentences.insert(0, _in_full(live[0]))
     elif ended and ended.state == "failed":
-        title.append("training failed")
+        title.append(f"training failed: {few_words(ended.error)}" if ended.error else "training failed")
     if ended and ended.state == "failed":
         sentences.append(f"The training run of {_moment(ended)} failed: {ended.error or 'no reason was stored'}")
     elif ended and ended.state == "cancelled":
         sentences.append(f"The training run of {_moment(ended)} was cancelled.")
     elif newest and (current is None or newest.name != current.name) and (outcome := describe(newest)):
         sentences.append(f"{newest.name}: {outcome}.")
-    return Card(", ".join(title), "\n".join(sentences))
+    return Card(", ".join(title), "\n".join([*sentences, f"The project's page: {page}"]))
+
+
+def few_words(sentence: str) -> str:
+    """The beginning of an error message, without its details and its remedy, at most `REASON_LENGTH` characters."""
+    reason = re.split(r": | \(|; |\. |\.$", " ".join(sentence.split()), maxsplit=1)[0]
+    return textwrap.shorten(reason, REASON_LENGTH, placeholder=" …")
 
 
 def _serving(version: Version | None) -> str:
@@ -153,7 +167,8 @@ class Cards:
             return
         versions = self._store.versions.of(project.uid)
         current = next((version for version in versions if version.name == project.current_version), None)
-        card = card_of(current, runs, next(iter(versions), None))
+        page = self._settings.project_url(project.uid)
+        card = card_of(current, runs, next(iter(versions), None), page=page)
         if card != self._confirmed.get(project.uid) and self._is_written(project, card):
             self._confirmed[project.uid] = card
 

@@ -1,27 +1,28 @@
-"""Calls Label Studio's API, and is the only module that does; `backend.label_studio.api` says what each call means."""
+"""Calls Label Studio's API: tasks and predictions; `backend.label_studio.api` says what each call means.
+
+Only this module and `backend.label_studio.backend_client` call it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import MappingProxyType
+from http import HTTPStatus
 from typing import Any
 
-import httpx
-from label_studio_sdk import LabelStudio as Client
 from label_studio_sdk.core.api_error import ApiError
 from label_studio_sdk.core.request_options import RequestOptions
 
-from backend.errors import LabelStudioError, LabelStudioUnreachable
-from backend.label_studio import wire
-from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
+from backend.label_studio import refusals, wire
+from backend.label_studio.api import Page, Prediction, RemoteProject, UnlabelledTask
+from backend.label_studio.backend_client import BackendClient
 from backend.settings import Settings
 from backend.store.models import Project
 
 PAGE = 500
+_PREDICTIONS_PAGE = 20
 _EXPORT_SECONDS = 600
 _IMPORT_SECONDS = 300
 
@@ -32,63 +33,13 @@ _UNCUT_LENGTH = 490
 _ONCE: RequestOptions = {"max_retries": 0, "timeout_in_seconds": _IMPORT_SECONDS}
 
 
-class LabelStudio:
+class LabelStudio(BackendClient):
     """One Label Studio server and an access token for it; implements `ProjectSetup`.
 
-    A request takes at most ``timeout`` seconds, an import five minutes, the export ten. ``unused`` are
-    `Settings.unused_variables`, which errors name.
+    A request takes at most ``timeout`` seconds, an import five minutes, the export ten.
     """
 
-    def __init__(
-        self, url: str, token: str | None, *, timeout: float = 60, unused: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
-        if not token:
-            raise wire.no_token(url, unused)
-        self.url = url
-        self._unused = unused
-        with self._translated():
-            self._client = Client(base_url=url, api_key=token, timeout=timeout)
-
-    @contextmanager
-    def _translated(self, what: str = "") -> Iterator[None]:
-        """Raise the SDK's errors as ours; ``what`` is what the request was for."""
-        try:
-            yield
-        except ApiError as error:
-            raise wire.refusal(self.url, what, error) from None
-        except (httpx.HTTPError, OSError) as error:
-            raise self.unreachable(error) from None
-
-    def unreachable(self, error: Exception) -> LabelStudioUnreachable:
-        return wire.unreachable(self.url, error, self._unused)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client._client_wrapper.httpx_client.httpx_client.close()
-
-    def authorization(self) -> str:
-        """The Authorization header of a request now; personal access tokens are exchanged and renewed."""
-        with self._translated("an access token"):
-            return self._client._client_wrapper.get_headers()["Authorization"]
-
-    def release(self) -> str:
-        with self._translated("its version"):
-            return self._client.versions.get().release or ""
-
     # Projects
-
-    def project(self, project_id: int) -> RemoteProject:
-        with self._translated(f"project {project_id}"):
-            project = self._client.projects.get(project_id)
-        return RemoteProject(
-            id=project_id,
-            uid=f"{project_id}.{int(project.created_at.timestamp()) if project.created_at else 0}",
-            title=project.title or "",
-            label_config=project.label_config or "",
-            tasks=project.task_number or 0,
-            annotations=(project.total_annotations_number or 0) + (project.skipped_annotations_number or 0),
-            model_version=project.model_version or "",
-        )
 
     def create_project(self, title: str, label_config: str) -> RemoteProject:
         with self._translated("a new project"):
@@ -156,9 +107,9 @@ class LabelStudio:
         return owners
 
     def _pages(
-        self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0
+        self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0, size: int | None = None
     ) -> Iterator[tuple[list[Any], int]]:
-        """Tasks by ascending id, and how many there are from the first of them on.
+        """Tasks by ascending id, ``size`` a page, and how many there are from the first of them on.
 
         A page begins after the last id of the page before. With page numbers, each task that leaves the selection
         meanwhile would make a page skip another one.
@@ -168,7 +119,7 @@ class LabelStudio:
             with self._translated(f"the tasks of project {project_id}"):
                 # `annotations_ids` is empty unless all fields are asked for; `include` then keeps the answer small.
                 page: Any = self._client.tasks.list(
-                    project=project_id, query=wire.task_query(filters, after=after), page=1, page_size=PAGE,
+                    project=project_id, query=wire.task_query(filters, after=after), page=1, page_size=size or PAGE,
                     fields="all", include=include,
                 )  # fmt: skip
             tasks, remaining = page.items or [], page.response.total or 0
@@ -209,13 +160,39 @@ class LabelStudio:
             )
         return created.updated_at or datetime.now(UTC)
 
+    def count_by_version(self, project_id: int) -> dict[str, int]:
+        with self._translated(f"the model versions of project {project_id}"):
+            counted = self._model_versions("GET", project_id).json()
+        # The name that a project shows is there even if it has no predictions.
+        return {name: int(number) for name, number in counted.items() if number}
+
+    def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
+        having = [wire.task_filter("predictions_model_versions", "contains", "List", [version])]
+        pages = self._pages(project_id, having, include="id,predictions", size=_PREDICTIONS_PAGE)
+        for tasks, _ in pages:
+            of_each = [wire.rows(task.predictions or ()) for task in tasks]
+            free = [rows for rows in of_each if without not in {row["model_version"] for row in rows}]
+            if ids := [int(row["id"]) for rows in free for row in rows if row["model_version"] == version]:
+                yield ids
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        with self._translated(f"the deletion of prediction {prediction_id}"):
+            try:
+                self._client.predictions.delete(prediction_id)
+            except ApiError as error:
+                if error.status_code != HTTPStatus.NOT_FOUND:
+                    raise
+
     def delete_predictions(self, project_id: int, version: str) -> None:
+        with self._translated(f"{refusals.DELETION}the predictions of version {version} of project {project_id}"):
+            self._model_versions("DELETE", project_id, json={"model_version": version})
+
+    def _model_versions(self, method: str, project_id: int, **request: Any) -> Any:
         client = self._client._client_wrapper.httpx_client  # the SDK has no method for it
-        with self._translated(f"{wire.DELETION}the predictions of version {version} of project {project_id}"):
-            path = f"api/projects/{project_id}/model-versions/"
-            answer = client.request(path, method="DELETE", json={"model_version": version})
-            if not answer.is_success:
-                raise ApiError(status_code=answer.status_code, body=answer.text)
+        answer = client.request(f"api/projects/{project_id}/model-versions/", method=method, **request)
+        if not answer.is_success:
+            raise ApiError(status_code=answer.status_code, body=answer.text)
+        return answer
 
     def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
         content = wire.predicted_tasks(version, until)
@@ -226,61 +203,6 @@ class LabelStudio:
                 tabs.update(str(existing[0].id), project=project_id, data={**existing[0].data, **content})
             else:
                 tabs.create(project=project_id, data={"title": title, **content})
-
-    # The ML backend
-
-    def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
-        fields: dict[str, Any] = {"url": url, "is_interactive": True, **wire.credentials(auth)}
-        with self._translated(f"the ML backend of project {project_id}"):
-            existing = [backend for backend in self._client.ml.list(project=project_id) if backend.url == url]
-            if existing:
-                backend = self._client.ml.update(int(existing[0].id or 0), project=project_id, **fields)
-            else:
-                backend = self._client.ml.create(project=project_id, title=title, **fields)
-        return int(backend.id or 0)
-
-    def backends(self, project_id: int) -> list[RemoteBackend]:
-        with self._translated(f"the ML backends of project {project_id}"):
-            backends = self._client.ml.list(project=project_id)
-        return [
-            RemoteBackend(
-                id=int(backend.id or 0),
-                url=backend.url or "",
-                title=backend.title or "",
-                description=backend.description or "",
-                model_version=backend.model_version or "",
-                auth_method=str(backend.auth_method or "NONE"),
-                basic_auth_user=backend.basic_auth_user or "",
-                extra_params=backend.extra_params,
-            )
-            for backend in backends
-        ]
-
-    def describe_backend(self, project_id: int, backend: RemoteBackend, *, title: str, description: str) -> None:
-        fields = wire.unchanged(backend)
-        with self._translated(f"the ML backend of project {project_id}"):
-            self._client.ml.update(backend.id, project=project_id, title=title, description=description, **fields)
-
-    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
-        headers = {"Authorization": header} if header else {}
-        with self._translated(f"the webhook of project {project_id}"):
-            hooks = [hook for hook in self._client.webhooks.list(project=str(project_id)) if hook.url == url]
-            if not hooks:
-                raise LabelStudioError(
-                    f"Label Studio created no webhook to {url} for project {project_id}, so new labels are not "
-                    "reported here: remove the ML backend in Settings → Model and connect it again."
-                )
-            self._client.webhooks.update(int(hooks[0].id or 0), url=url, headers=headers)
-
-    def switch_prelabelling_on(self, project_id: int) -> None:
-        with self._translated(f"project {project_id}"):
-            self._client.projects.update(
-                project_id, show_collab_predictions=True, evaluate_predictions_automatically=False
-            )
-
-    def start_training(self, backend_id: int) -> None:
-        with self._translated(f"training of ML backend {backend_id}"):
-            self._client.ml.train(backend_id)
 
 
 def open_label_studio(settings: Settings, project: Project | None = None) -> LabelStudio:

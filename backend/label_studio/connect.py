@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 
-from backend.errors import SettingsError
+from backend.errors import LabelStudioError, SettingsError
 from backend.label_studio.api import Backends, RemoteBackend, RemoteProject
 from backend.settings import Settings
 from label_config import LabelConfig
@@ -31,24 +32,40 @@ class Connection:
     others: tuple[RemoteBackend, ...] = ()
 
 
-def connect(settings: Settings, label_studio: Backends, project_id: int, url: str) -> Connection:
+def connect(
+    settings: Settings, label_studio: Backends, project_id: int, url: str, *, by_uncertainty: bool = True
+) -> Connection:
     """Create or update the project's ML backend at ``url`` (as Label Studio reaches it) and switch pre-labels on.
 
-    With Basic auth configured, Label Studio's calls and its webhook both get the credentials: Label Studio creates the
-    webhook without any, and this service would refuse its requests. Raises `SettingsError` where Label Studio is too
-    old to send them. May be repeated.
+    ``by_uncertainty`` switches Uncertainty sampling on too. With Basic auth configured, Label Studio's calls and its
+    webhook both get the credentials. The webhook is created first: where Label Studio refuses the address, it has not
+    called this service yet, so neither side is left with half a connection. Raises `SettingsError` where Label Studio
+    is too old to send credentials. May be repeated.
     """
     url = url.rstrip("/")
     project = label_studio.project(project_id)
     labels = LabelConfig.from_xml(project.label_config).labels
-    auth = _credentials(settings)
+    auth = credentials(settings)
     if auth:
         _check_release(label_studio.release())
-    backend_id = label_studio.connect_backend(project_id, url, title=TITLE, auth=auth)
-    label_studio.authorise_webhook(project_id, f"{url}/webhook", _header(auth))
-    label_studio.switch_prelabelling_on(project_id)
+    webhook = webhook_url(url)
+    created = label_studio.save_webhook(project_id, webhook, authorization(auth))
+    try:
+        backend_id = label_studio.connect_backend(project_id, url, title=TITLE, auth=auth)
+    except LabelStudioError:
+        if created:
+            with suppress(LabelStudioError):  # the first error is the one to be told
+                label_studio.delete_webhook(project_id, webhook)
+        raise
+    label_studio.save_webhook(project_id, webhook, authorization(auth))  # some releases create another one
+    label_studio.prepare_labelling(project_id, by_uncertainty=by_uncertainty)
     others = tuple(backend for backend in label_studio.backends(project_id) if backend.id != backend_id)
     return Connection(project, labels, backend_id, others)
+
+
+def webhook_url(url: str) -> str:
+    """Where the ML backend at ``url`` gets the events of its project."""
+    return f"{url.rstrip('/')}/webhook"
 
 
 def _check_release(release: str) -> None:
@@ -60,11 +77,13 @@ def _check_release(release: str) -> None:
         )
 
 
-def _credentials(settings: Settings) -> tuple[str, str] | None:
+def credentials(settings: Settings) -> tuple[str, str] | None:
+    """The user name and the password that this service asks for."""
     if settings.basic_auth_user is None or settings.basic_auth_pass is None:
         return None
     return settings.basic_auth_user, settings.basic_auth_pass.get_secret_value()
 
 
-def _header(auth: tuple[str, str] | None) -> str | None:
+def authorization(auth: tuple[str, str] | None) -> str | None:
+    """The Authorization header with these credentials."""
     return f"Basic {b64encode(':'.join(auth).encode()).decode()}" if auth else None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from backend.errors import TextDelayed, TextUnavailable
+from backend.errors import BackendError, TextDelayed, TextUnavailable
 from backend.label_studio.api import Download, Files
 from backend.settings import Settings
 from backend.store.models import Project
@@ -207,6 +207,18 @@ def open_text_loader(
     token = key.get_secret_value() if key else (project.access_token if project else None)
     cache = _shared_cache(settings.label_studio_base, token)
     return TextLoader(settings, open_files, total_seconds=total_seconds, cache=cache)
+
+
+def skip_unread(loader: LoadText) -> LoadText:
+    """The loader, with ``TextNotLoaded`` in place of every error: a task whose text is not read has none."""
+
+    def load(url: str) -> str:
+        try:
+            return loader(url)
+        except BackendError as error:
+            raise TextNotLoaded(str(error)) from error
+
+    return load
 
 
 def loader_of(config: LabelConfig, settings: Settings, project: Project | None = None) -> LoadText | None:

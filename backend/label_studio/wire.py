@@ -7,15 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from label_studio_sdk.core.api_error import ApiError
-
-from backend.errors import (
-    AnnotationsLost,
-    LabelStudioError,
-    LabelStudioRefused,
-    LabelStudioRejected,
-    LabelStudioUnreachable,
-)
+from backend.errors import AnnotationsLost, LabelStudioError
 from backend.label_studio.api import Prediction, RemoteBackend
 
 
@@ -99,53 +91,3 @@ def unchanged(backend: RemoteBackend) -> dict[str, Any]:
     if backend.extra_params is not None:
         fields["extra_params"] = backend.extra_params
     return fields
-
-
-# Refusals
-
-DELETION = "the deletion of "
-
-_KINDS: dict[int, type[LabelStudioError]] = {
-    **dict.fromkeys((400, 404, 413, 422), LabelStudioRejected),
-    **dict.fromkeys((429, 502, 503, 504), LabelStudioUnreachable),  # from Label Studio, or from a proxy before it
-}
-
-
-def unreachable(url: str, error: Exception, unused: Mapping[str, str]) -> LabelStudioUnreachable:
-    """The error of a server that does not answer; ``unused`` are `Settings.unused_variables`."""
-    return LabelStudioUnreachable(
-        f"Label Studio at {url} does not answer ({error or type(error).__name__}): check that it runs and that "
-        f"LABEL_STUDIO_URL is its address as seen from here{_hint(unused, 'LABEL_STUDIO_URL')}."
-    )
-
-
-def no_token(url: str, unused: Mapping[str, str]) -> LabelStudioRefused:
-    return LabelStudioRefused(
-        f"No access token for Label Studio at {url}: set LABEL_STUDIO_API_KEY "
-        f"(in Label Studio: Account & Settings → Access Token){_hint(unused, 'LABEL_STUDIO_API_KEY')}."
-    )
-
-
-def _hint(unused: Mapping[str, str], name: str) -> str:
-    theirs = [variable for variable, ours in unused.items() if ours == name]
-    return f"; {' and '.join(theirs)} {'are' if len(theirs) > 1 else 'is'} set, but not read here" if theirs else ""
-
-
-def refusal(url: str, what: str, error: ApiError) -> LabelStudioError:
-    """The error that an answer other than 2xx to a request for ``what`` means."""
-    body: Any = error.body
-    # A crash of Label Studio answers with a whole page of HTML.
-    detail = body.get("validation_errors") or body.get("detail") or body if isinstance(body, dict) else "no reason"
-    if error.status_code in (401, 403):
-        return LabelStudioRefused(
-            f"Label Studio at {url} refuses the access token ({error.status_code}: {str(detail)[:200]}): "
-            "set LABEL_STUDIO_API_KEY to a token that may open this project."
-        )
-    if error.status_code == 405 and what.startswith(DELETION):
-        return LabelStudioError(
-            f"Label Studio at {url} has no way to delete {what.removeprefix(DELETION)} (it came with 1.12): those "
-            "stored before would stay beside the new ones, so nothing was changed; update Label Studio to 1.12 or "
-            "newer."
-        )
-    kind = _KINDS.get(error.status_code or 0, LabelStudioError)
-    return kind(f"Label Studio at {url} answered {error.status_code} for {what or 'a request'}: {str(detail)[:300]}")

@@ -16,6 +16,7 @@ from backend.store.projects import Projects
 from backend.store.reviews import Reviews
 from backend.store.runs import Runs
 from backend.store.secrets import Secrets
+from backend.store.start_requests import StartRequests
 from backend.store.syncs import Syncs
 from backend.store.versions import Versions
 
@@ -33,6 +34,7 @@ class Store:
         self.runs = Runs(self._database)
         self.syncs = Syncs(self._database)
         self.secrets = Secrets(self._database)
+        self.start_requests = StartRequests(self._database)
         self.versions = Versions(self._database)
 
     @property

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import String, cast, delete, func, select, union, update
 from sqlalchemy.orm import Session
 
 from backend.errors import UnknownProject
 from backend.store.database import Database
-from backend.store.models import Change, Project
+from backend.store.models import Annotation, Change, Project
 from backend.store.reviews import forget_label_issues
 
 
@@ -43,6 +43,17 @@ class Changes:
         """Tasks counted as changed; only those that changed after revision ``since``."""
         with self._database.read() as session:
             return _count(session, uid, since)
+
+    def count_labelled(self, uid: str, *, up_to: int) -> int:
+        """Labelled tasks, at most ``up_to``: those whose annotations are known, and those that changed.
+
+        Events of an import name tasks and no annotations; these become known when a worker compares the project.
+        """
+        known = select(cast(Annotation.task, String)).where(Annotation.project == uid)
+        changed = select(Change.task).where(Change.project == uid, Change.task.not_like("annotation-%"))
+        first = union(known, changed).limit(up_to).subquery()
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(first)) or 0
 
 
 def settle_changes(session: Session, uid: str, revision: int) -> None:

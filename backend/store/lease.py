@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -25,8 +25,11 @@ from backend.store.models import LeaseRow
 
 log = logging.getLogger(__name__)
 
-LeaseKind = Literal["run", "review", "sync"]
-"""What is leased: a training run (keyed by its id), a project's review, the sync of a project's predictions (uid)."""
+LeaseKind = Literal["run", "review", "sync", "worker", "check"]
+"""What is leased: a training run (keyed by its id), a project's review, the sync of a project's predictions (uid).
+
+A worker holds a lease while it runs; ``check`` takes and releases one to see whether the database can be written.
+"""
 
 LEASE_SECONDS = 60.0
 """How long a lease outlives its process: longer than Label Studio takes for an import that was cut off."""
@@ -54,6 +57,17 @@ class Leases:
         """Give the lease back, if this holder still has it."""
         with self._database.write() as session:
             release_lease(session, kind, key=key, holder=holder)
+
+    def held(self, kind: LeaseKind) -> int:
+        """How many leases of this kind are held."""
+        count = select(func.count()).select_from(LeaseRow).where(LeaseRow.kind == kind, _is_live())
+        with self._database.read() as session:
+            return session.scalar(count) or 0
+
+    def forget_lapsed(self, kind: LeaseKind) -> None:
+        """Remove the leases of this kind that dead processes have left behind."""
+        with self._database.write() as session:
+            session.execute(delete(LeaseRow).where(LeaseRow.kind == kind, ~_is_live()))
 
     def renewed_at(self, kind: LeaseKind, key: str) -> float | None:
         """When a lease that is held was last renewed; ``None`` where nobody holds it."""

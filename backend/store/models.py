@@ -29,6 +29,8 @@ class Project(Base):
     """A Label Studio project, keyed by its uid (``"7.1795221978"``: id and creation time).
 
     ``label_map`` is ``{old: new}``: annotations with an old label are read as having the new one (`renamed_labels`).
+    ``starts_training_every`` is Label Studio's "Start model training on annotation submission": it sends
+    START_TRAINING with every so many annotations, 0 where only the button does.
     ``revision`` grows with every recorded label change. ``sync_requested`` counts the requests to bring predictions to
     Label Studio, ``sync_completed`` is the last request that was completed. ``synced_at`` is when a worker last
     compared the project with Label Studio, ``sync_error`` why that failed. ``unread_texts`` counts the tasks whose
@@ -44,6 +46,7 @@ class Project(Base):
     label_map: Mapped[dict[str, Any] | None]
     access_token: Mapped[str | None]
     current_version: Mapped[str | None]
+    starts_training_every: Mapped[int] = mapped_column(default=0, server_default="0")
     revision: Mapped[int] = mapped_column(default=0)
     sync_requested: Mapped[int] = mapped_column(default=0)
     sync_completed: Mapped[int] = mapped_column(default=0)
@@ -219,6 +222,16 @@ class Run(Base):
     queued_at: Mapped[float] = mapped_column(default=time.time)
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+
+
+class StartRequest(Base):
+    """A START_TRAINING event of which it is not clear yet who sent it; see `backend.store.start_requests`."""
+
+    __tablename__ = "start_requests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
+    requested_at: Mapped[float] = mapped_column(default=time.time)
 
 
 class Review(Base):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from backend.conversion import Conversion
 from backend.scores import Score
+from backend.settings import Settings
+from backend.store.due import tasks_until_run
 from backend.store.label_map import LabelMapping, label_mappings
 from backend.store.models import LIVE, Project, Review, Run, Version
 from backend.store.unread_texts import UnreadTexts
@@ -87,8 +89,8 @@ class Overview:
         return Score.from_metrics(self.current.metrics if self.current else {})
 
 
-def read_overview(store: Store, uid: str, *, threshold: int, due_in: int | None) -> Overview:
-    """Read a project's overview; ``threshold`` and ``due_in`` as in `Overview`. Raises `UnknownProject`."""
+def read_overview(store: Store, uid: str, settings: Settings) -> Overview:
+    """Read a project's overview; raises `UnknownProject`."""
     project = store.projects.get(uid)
     versions = store.versions.of(uid)
     runs = store.runs.latest(project=uid)
@@ -100,8 +102,8 @@ def read_overview(store: Store, uid: str, *, threshold: int, due_in: int | None)
         project=project,
         labelled=store.annotations.count_tasks(uid),
         changed=store.changes.count(uid),
-        threshold=threshold,
-        due_in=None if live else due_in,
+        threshold=settings.start_training_each_n_updates,
+        due_in=None if live else tasks_until_run(store, uid, settings),
         running=running,
         last=next((run for run in runs if run.state not in LIVE), None),
         read=read,

@@ -20,6 +20,7 @@ class ProjectFields(TypedDict, total=False):
 
     title: str | None
     label_config: str | None
+    starts_training_every: int | None
     access_token: str | None
     extra_params: Mapping[str, Any] | None
     label_map: Mapping[str, str] | None

@@ -69,10 +69,11 @@ class Predict(Message):
     params: Any = None
 
     @property
-    def marked(self) -> object:
-        """The results in the context of an interactive request: the regions the annotator has just marked."""
+    def marked(self) -> list[Any] | None:
+        """The regions that the annotator has just marked, in an interactive request; ``None`` in any other."""
         context = self.params.get("context") if isinstance(self.params, dict) else None
-        return context.get("result") if isinstance(context, dict) else None
+        result = context.get("result") if isinstance(context, dict) else None
+        return result if isinstance(result, list) and len(self.tasks) == 1 else None
 
 
 class ProjectInfo(Message):
@@ -82,6 +83,9 @@ class ProjectInfo(Message):
     created_at: AwareDatetime | None = None
     title: Text | None = None
     label_config: Text | None = None
+    min_annotations_to_start_training: int | None = Field(None, ge=0, lt=2**31)
+    total_annotations_number: int = 0
+    skipped_annotations_number: int = 0
 
     @property
     def name(self) -> str:
@@ -92,6 +96,7 @@ class ProjectInfo(Message):
 class AnnotationInfo(Message):
     id: Id
     task: Id | None = None
+    ground_truth: bool = False
 
 
 class TaskInfo(Message):
@@ -115,6 +120,19 @@ class Webhook(Event):
     annotation: AnnotationInfo | None = None
     annotations: list[AnnotationInfo] = []
     tasks: list[TaskInfo] = []
+
+    @property
+    def saved(self) -> list[AnnotationInfo]:
+        return [self.annotation] if self.annotation else self.annotations
+
+    @property
+    def sent_start(self) -> bool:
+        """Whether Label Studio sent START_TRAINING just before: not of ground truth, and with every n-th annotation."""
+        project = self.project
+        every = project.min_annotations_to_start_training if project else None
+        if project is None or not every or all(annotation.ground_truth for annotation in self.saved):
+            return False
+        return (project.total_annotations_number + project.skipped_annotations_number) % every == 0
 
 
 class Train(Message):

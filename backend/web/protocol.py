@@ -69,14 +69,15 @@ def predict() -> Response:
 class _PredictCall(NamedTuple):
     """A parsed request to ``/predict``.
 
-    ``marked`` are the regions that an annotator has just drawn on each text of the only task, with Auto-Annotation on.
+    ``marked`` are the regions that an annotator has just drawn on each text of the only task, with Auto-Annotation on;
+    ``None`` in any other request.
     ``uid`` is empty where the request names no project.
     """
 
     uid: str
     tasks: TaskTexts
     version: str | None
-    marked: Sequence[Sequence[Span]]
+    marked: Sequence[Sequence[Span]] | None
 
 
 def _read_call() -> _PredictCall:
@@ -89,7 +90,7 @@ def _read_call() -> _PredictCall:
     config = _read_config(body.label_config or _stored_config(_loop(), uid))
     tasks = _loop().read_texts(uid, body.tasks, config)
     _check_texts(uid, body.tasks, tasks)
-    marked = read_regions(body.marked, tasks.texts, config) if len(body.tasks) == 1 and body.marked else ()
+    marked = None if body.marked is None else read_regions(body.marked, tasks.texts, config)
     return _PredictCall(uid, tasks, body.model_version, marked)
 
 
@@ -143,23 +144,26 @@ def webhook() -> tuple[Response, int]:
     uid = name if event.project.created_at else loop.find_uid(name)
     if uid is None:
         raise UnknownProject(name)
-    loop.register_project(uid, label_config=event.project.label_config, title=event.project.title)
+    loop.register_project(
+        uid,
+        label_config=event.project.label_config,
+        title=event.project.title,
+        starts_training_every=event.project.min_annotations_to_start_training,
+    )
     return jsonify(handler(loop, uid, event)), 200
 
 
 def _annotation_saved(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
-    annotations = [event.annotation] if event.annotation else event.annotations
-    owners = {annotation.id: annotation.task for annotation in annotations if annotation.task is not None}
+    owners = {annotation.id: annotation.task for annotation in event.saved if annotation.task is not None}
     if not owners:
         # Within a minute a worker compares the project with Label Studio and counts the new annotations.
         return {"status": "noted"}
-    loop.annotations_saved(uid, owners)
+    loop.annotations_saved(uid, owners, sent_start=event.sent_start)
     return {"status": "counted"}
 
 
 def _annotations_deleted(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
-    annotations = [event.annotation] if event.annotation else event.annotations
-    loop.annotations_deleted(uid, [annotation.id for annotation in annotations])
+    loop.annotations_deleted(uid, [annotation.id for annotation in event.saved])
     return {"status": "counted"}
 
 
@@ -181,8 +185,10 @@ def _project_updated(_loop: Loop, _uid: str, _event: Webhook) -> dict[str, Any]:
     return {"status": "noted"}  # `webhook` has stored the project already, as for every event
 
 
-def _start_training(loop: Loop, uid: str, _event: Webhook) -> dict[str, Any]:
-    return {"job": loop.train(uid, reason="Start Training in Label Studio").id}
+def _start_training(loop: Loop, uid: str, _event: Webhook | None = None) -> dict[str, Any]:
+    """Label Studio keeps a ``job``, if there is one, and asks for its status."""
+    run = loop.request_training(uid)
+    return {"job": run.id} if run else {"status": "noted"}
 
 
 _HANDLERS = {
@@ -207,7 +213,7 @@ def train() -> tuple[Response, int]:
     if body.label_config:
         LabelConfig.from_xml(body.label_config)
         loop.register_project(uid, label_config=body.label_config)
-    return jsonify(job=loop.train(uid, reason="Start Training in Label Studio").id), 201
+    return jsonify(_start_training(loop, uid)), 201
 
 
 @protocol.post("/job_status")

@@ -11,7 +11,6 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from backend.settings import Settings
-from backend.store import Store
 
 # Label Studio waits 100 s for predictions; gunicorn replaces a process that is stuck for longer.
 _TIMEOUT_SECONDS = 120
@@ -58,5 +57,4 @@ class Server(BaseApplication):
 
 def serve(settings: Settings) -> None:
     """Answer Label Studio until SIGTERM or SIGINT."""
-    Store(settings.database_url).close()  # so that an unusable DATABASE_URL is reported once, not by every process
     Server(settings).run()

@@ -48,7 +48,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    return make_settings(start_training_each_n_updates=3, label_issues=False)
+    return make_settings(start_training_each_n_updates=3, min_tasks_to_start_training=3, label_issues=False)
 
 
 @pytest.fixture

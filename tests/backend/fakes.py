@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioRejected
 from backend.inference.tagger import OfferedLabels, Tagging
-from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, UnlabelledTask
+from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, RemoteWebhook, UnlabelledTask
 from backend.store import Store
 from backend.store.changes import settle_changes
 from converters.document import Span
@@ -59,13 +60,20 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.trainings = 0
+        self.later: list[float] = []
         self.syncs: list[str] = []
 
-    def wake_training(self) -> None:
-        self.trainings += 1
+    def wake_training(self, *, after: float = 0.0) -> None:
+        if after:
+            self.later.append(after)
+        else:
+            self.trainings += 1
 
-    def wake_sync(self, uid: str) -> None:
-        self.syncs.append(uid)
+    def wake_sync(self, uid: str, *, after: float = 0.0) -> None:
+        if after:
+            self.later.append(after)
+        else:
+            self.syncs.append(uid)
 
 
 class SushiTagger:
@@ -101,7 +109,8 @@ class FakeLabelStudio:
 
     ``down`` is raised by every call. Tasks in ``gone`` refuse a prediction; ``twice`` are the tasks that were sent a
     second prediction of a version. A region has the label that ``labels`` gives its task, else Dish. Pages have
-    ``page`` tasks. ``credentials`` and ``webhooks`` (their header) are keyed by URL.
+    ``page`` tasks. ``credentials`` are keyed by URL. ``refused`` has the error with which a method answers.
+    ``deletions`` are the ids of predictions deleted one at a time, and the versions deleted in one request.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -117,12 +126,15 @@ class FakeLabelStudio:
         self.page = 500
         self.ml_backends: list[RemoteBackend] = []
         self.credentials: dict[str, tuple[str, str] | None] = {}
-        self.webhooks: dict[str, str | None] = {}
-        self.creates_webhooks = True
+        self.hooks: list[RemoteWebhook] = []
+        self.refused: dict[str, LabelStudioError] = {}
         self.prelabelling = False
+        self.by_uncertainty = False
         self.version = "1.23.2"
         self.down = down
         self.imports: list[int] = []
+        self.keys: dict[tuple[int, str], int] = {}
+        self.deletions: list[int | str] = []
         self.tabs: dict[str, tuple[str, datetime]] = {}
 
     def annotate(self, *tasks: int) -> None:
@@ -130,13 +142,15 @@ class FakeLabelStudio:
             self.owners[1000 + task] = task
 
     def project(self, project_id: int) -> RemoteProject:
-        self._answer()
+        self._answer("project")
         return remote_project(
             uid=self.uid,
             label_config=self.label_config,
             tasks=len(self.texts),
             annotations=len(self.owners),
             model_version=self.shown,
+            shows_predictions=self.prelabelling,
+            by_uncertainty=self.by_uncertainty,
         )
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
@@ -189,8 +203,29 @@ class FakeLabelStudio:
         self.stored[prediction.task, prediction.version] = prediction
         return datetime.fromtimestamp(len(self.stored), UTC)
 
-    def delete_predictions(self, project_id: int, version: str) -> None:
+    def count_by_version(self, project_id: int) -> dict[str, int]:
         self._answer()
+        return dict(Counter(version for _, version in self.stored))
+
+    def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
+        tasks = sorted(self.predicted(version) - self.predicted(without))
+        for start in range(0, len(tasks), self.page):
+            self._answer()
+            yield [self._key(task, version) for task in tasks[start : start + self.page]]
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        self._answer()
+        self.deletions.append(prediction_id)
+        self.stored = {key: value for key, value in self.stored.items() if self._key(*key) != prediction_id}
+
+    def _key(self, task: int, version: str) -> int:
+        return self.keys.setdefault((task, version), len(self.keys) + 1)
+
+    def delete_predictions(self, project_id: int, version: str) -> None:
+        self._answer("delete_predictions")
+        self.deletions.append(version)
+        if self.shown == version or self.shown in {backend.title for backend in self.ml_backends}:
+            self.shown = ""
         self.stored = {key: prediction for key, prediction in self.stored.items() if key[1] != version}
 
     def show_tab(self, project_id: int, title: str, *, version: str, until: datetime) -> None:
@@ -203,8 +238,16 @@ class FakeLabelStudio:
             raise LabelStudioError(f"Label Studio answered 400: it holds no prediction of {version}")
         self.shown = version
 
+    def user(self) -> str:
+        self._answer("user")
+        return "lead@example.com"
+
+    def token_kind(self) -> str:
+        self._answer("token_kind")
+        return "personal access token"
+
     def release(self) -> str:
-        self._answer()
+        self._answer("release")
         return self.version
 
     def backends(self, project_id: int) -> list[RemoteBackend]:
@@ -219,33 +262,44 @@ class FakeLabelStudio:
         ]
 
     def connect_backend(self, project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
-        self._answer()
+        self._answer("connect_backend")
         ids = {backend.url: backend.id for backend in self.ml_backends}
         self.credentials[url] = auth
         if url not in ids:
             ids[url] = len(ids) + 1
             self.ml_backends.append(RemoteBackend(ids[url], url, title, "", "", "NONE", "", None))
-        if self.creates_webhooks:
-            self.webhooks.setdefault(f"{url}/webhook", None)
         return ids[url]
 
-    def authorise_webhook(self, project_id: int, url: str, header: str | None) -> None:
-        self._answer()
-        if url not in self.webhooks:
-            raise LabelStudioError(f"Label Studio created no webhook to {url}")
-        self.webhooks[url] = header
+    def test_backend(self, project_id: int, backend: RemoteBackend) -> None:
+        self._answer("test_backend")
 
-    def switch_prelabelling_on(self, project_id: int) -> None:
-        self._answer()
+    def webhooks(self, project_id: int) -> list[RemoteWebhook]:
+        self._answer("webhooks")
+        return list(self.hooks)
+
+    def save_webhook(self, project_id: int, url: str, header: str | None) -> bool:
+        self._answer("save_webhook")
+        others = [hook for hook in self.hooks if hook.url != url]
+        created = len(others) == len(self.hooks)
+        self.hooks = [*others, RemoteWebhook(len(others) + 1, url, header)]
+        return created
+
+    def delete_webhook(self, project_id: int, url: str) -> None:
+        self._answer("delete_webhook")
+        self.hooks = [hook for hook in self.hooks if hook.url != url]
+
+    def prepare_labelling(self, project_id: int, *, by_uncertainty: bool) -> None:
+        self._answer("prepare_labelling")
         self.prelabelling = True
+        self.by_uncertainty = self.by_uncertainty or by_uncertainty
 
     def predicted(self, version: str) -> set[int]:
         """Tasks that have a prediction of a version."""
         return {task for task, name in self.stored if name == version}
 
-    def _answer(self) -> None:
-        if self.down:
-            raise self.down
+    def _answer(self, method: str = "") -> None:
+        if error := self.down or self.refused.get(method):
+            raise error
 
 
 def _first_word(number: int, text: Any, label: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("backend.__main__",),
     ("backend.commands",),
     ("backend.web", "backend.demo"),
-    ("backend.worker",),
+    ("backend.worker", "backend.check"),
     ("backend.service",),
     ("backend.loop",),
     ("backend.training",),

@@ -188,6 +188,28 @@ def test_run_by_hand_after_a_cancelled_one_starts_at_once(loop: Loop) -> None:
     assert loop.train(UID, reason="button").state == "queued"
 
 
+@pytest.mark.parametrize("threshold", [1, 3])
+def test_no_run_starts_by_itself_with_fewer_than_ten_labelled_tasks(
+    threshold: int, make_settings: Callable[..., Settings], store: Store, registry: Registry, queue: FakeQueue
+) -> None:
+    loop = Loop(make_settings(start_training_each_n_updates=threshold), store, registry, queue)
+    for task in range(1, 10):
+        loop.annotations_saved(UID, {task: task})
+        assert (loop.runs(UID), loop.overview(UID).due_in) == ([], 10 - task)
+    loop.annotations_saved(UID, {9: 9, 99: 9})
+    assert loop.runs(UID) == []
+    loop.annotations_saved(UID, {10: 10})
+    assert [run.reason for run in loop.runs(UID)] == ["10 changed tasks"]
+
+
+def test_run_by_hand_needs_no_number_of_labelled_tasks(
+    make_settings: Callable[..., Settings], store: Store, registry: Registry, queue: FakeQueue
+) -> None:
+    loop = Loop(make_settings(), store, registry, queue)
+    loop.annotations_saved(UID, {1: 1})
+    assert loop.train(UID, reason="button").state == "queued"
+
+
 def test_threshold_of_zero_leaves_training_to_the_button(
     make_settings: Callable[..., Settings], store: Store, registry: Registry, queue: FakeQueue
 ) -> None:

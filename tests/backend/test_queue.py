@@ -48,6 +48,15 @@ def test_what_one_process_enqueues_another_carries_out(any_url: str) -> None:
         queue.huey.storage.close()
 
 
+def test_training_woken_for_later_waits(any_url: str) -> None:
+    queue = HueyQueue(any_url)
+    queue.worker = worker = Noted()
+    queue.wake_training(after=60)
+    carry_out_all(queue)
+    assert (worker.calls, queue.huey.scheduled_count()) == ([], 1)
+    queue.close()
+
+
 def test_process_without_a_worker_carries_nothing_out(settings: Settings) -> None:
     _, queue = open_service(settings)
     with pytest.raises(RuntimeError, match="only enqueues"):
@@ -98,7 +107,7 @@ def test_broken_queue_costs_no_request(
 
 
 def test_labels_wake_a_worker_through_the_queue(make_settings: Callable[..., Settings]) -> None:
-    loop, queue = open_service(make_settings(start_training_each_n_updates=1))
+    loop, queue = open_service(make_settings(start_training_each_n_updates=1, min_tasks_to_start_training=1))
     queue.worker = worker = Noted()
     loop.register_project(UID, label_config=LABEL_CONFIG)
     loop.annotations_saved(UID, {10: 1})

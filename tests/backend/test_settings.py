@@ -156,6 +156,34 @@ def test_links_use_the_address_that_browsers_reach(monkeypatch: pytest.MonkeyPat
     assert settings.label_studio_base == "http://label-studio:8080"
 
 
+@pytest.mark.parametrize(
+    ("host", "public_url", "url"),
+    [
+        ("0.0.0.0", None, "http://localhost:9090/"),
+        ("::", None, "http://localhost:9090/"),
+        ("127.0.0.1", None, "http://localhost:9090/"),
+        ("10.0.0.5", None, "http://10.0.0.5:9090/"),
+        ("10.0.0.5", "https://ner.example.com/a", "https://ner.example.com/a/"),
+    ],
+)
+def test_links_to_the_dashboard(
+    host: str, public_url: str | None, url: str, make_settings: Callable[..., Settings]
+) -> None:
+    settings = make_settings(host=host, public_url=public_url)
+    assert settings.dashboard_url == url
+    assert settings.project_url("7.1") == f"{url}projects/7.1/"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("10.0.0.5", False)],
+)
+def test_web_server_that_only_this_machine_reaches(
+    host: str, is_local: bool, make_settings: Callable[..., Settings]
+) -> None:
+    assert make_settings(host=host).is_local is is_local
+
+
 @pytest.mark.parametrize("name", ["LABEL_ISSUES", "SUSPECTS"])
 def test_search_for_label_issues_is_switched_off_by_either_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().label_issues is True

@@ -87,7 +87,8 @@ def test_each_task_gets_one_result(
         text = task["data"]["text"]
         assert result["model_version"] == ("ner-v1" if trained else UNTRAINED)
         assert 0 <= result["score"] <= 1
-        assert len(result["result"]) == (text.count("sushi") if trained else 0)
+        suggests_words = name == "predict_interactive"  # its region has no label that the project knows
+        assert len(result["result"]) == (text.count("sushi") if trained and not suggests_words else 0)
         for region in result["result"]:
             value = region["value"]
             assert text[value["start"] : value["end"]] == value["text"]

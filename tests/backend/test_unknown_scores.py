@@ -65,8 +65,8 @@ def show(run: Callable[..., str], client: FlaskClient) -> Show:
             "versions": lambda: run("versions"),
             "projects page": lambda: Lead(client).read("/"),
             "project page": lambda: Lead(client).read(),
-            "card": lambda: card_of(version, [], version).description,
-            "demo": lambda: _instructions(Places(Path(), 8080, 9090), project, version),
+            "card": lambda: card_of(version, [], version, page="").description,
+            "demo": lambda: _instructions(Places(Path(), 8080, 9090), project, version, ""),
         }
         return places[place]()
 
@@ -93,7 +93,7 @@ def test_known_score_is_shown(place: str, publish: Publish, show: Show) -> None:
 @pytest.mark.parametrize(("metrics", "reason"), UNKNOWN)
 def test_title_of_the_card_says_that_the_score_is_unknown(metrics: dict[str, Any], reason: str) -> None:
     version = Version(name="ner-v1", metrics=metrics)
-    assert card_of(version, [], version).title == "ner-v1 (F1 unknown)"
+    assert card_of(version, [], version, page="").title == "ner-v1 (F1 unknown)"
 
 
 @pytest.mark.parametrize("command", ["status", "versions"])

@@ -308,7 +308,7 @@ def test_finished_run_prunes_old_versions(
 @pytest.fixture
 def reviewing(loop: Loop, make_settings: Callable[..., Settings], studio: FakeLabelStudio) -> Worker:
     """A worker that looks for wrong labels, and a project whose run has just finished."""
-    loop.settings = make_settings(start_training_each_n_updates=3)
+    loop.settings = make_settings(start_training_each_n_updates=3, min_tasks_to_start_training=3)
     finish_run(loop)
     return working(loop, studio)
 
@@ -596,8 +596,9 @@ def test_project_never_met_has_nothing_to_refresh(worker: Worker, studio: FakeLa
 @pytest.mark.usefixtures("_small_batches")
 def test_refresh_ends_when_another_version_is_promoted(
     worker: Worker, loop: Loop, studio: FakeLabelStudio, publish: Publish, fake_models: list[str], store: Store,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, make_settings: Callable[..., Settings],
 ) -> None:  # fmt: skip
+    loop.settings = make_settings(keep_predictions="all")
     publish("ner-v1")
     publish("ner-v2", current=False)
     store.syncs.request(UID)
@@ -804,3 +805,118 @@ def test_worker_process_carries_out_what_is_queued_and_ends_on_sigterm(
             process.kill()
             process.wait()
             loop.store.close()
+
+
+# Old predictions
+
+
+def stored(studio: FakeLabelStudio) -> set[str]:
+    return set(studio.count_by_version(7))
+
+
+@pytest.mark.parametrize(("keep", "left"), [("current", {"ner-v12"}), ("all", {f"ner-v{n}" for n in range(1, 13)})])
+def test_predictions_do_not_grow_with_the_number_of_versions(
+    keep: str,
+    left: set[str],
+    worker: Worker,
+    loop: Loop,
+    make_settings: Callable[..., Settings],
+    publish: Publish,
+    fake_models: list[str],
+    studio: FakeLabelStudio,
+) -> None:
+    loop.settings = make_settings(keep_predictions=keep)
+    for number in range(1, 13):
+        publish(f"ner-v{number}")
+        worker.sync_predictions(UID)
+        assert studio.predicted(f"ner-v{number}") == set(studio.texts)
+    assert stored(studio) == left
+    assert studio.shown == "ner-v12"
+
+
+def test_old_predictions_of_an_earlier_release_go_once_a_worker_runs(
+    worker: Worker,
+    loop: Loop,
+    make_settings: Callable[..., Settings],
+    queue: FakeQueue,
+    publish: Publish,
+    fake_models: list[str],
+    studio: FakeLabelStudio,
+) -> None:
+    publish("ner-v1")
+    working(loop, studio).sync_predictions(UID)
+    publish("ner-v2")
+    loop.settings = make_settings(keep_predictions="all")
+    working(loop, studio).sync_predictions(UID)
+    assert stored(studio) == {"ner-v1", "ner-v2"}
+    worker.reconcile()
+    assert queue.syncs == []
+    loop.settings = make_settings()
+    worker.reconcile()
+    assert queue.syncs == [UID]
+    worker.sync_predictions(UID)
+    assert stored(studio) == {"ner-v2"}
+    worker.reconcile()
+    assert queue.syncs == [UID]
+
+
+def test_version_that_is_no_longer_pinned_loses_its_predictions(
+    worker: Worker, loop: Loop, queue: FakeQueue, publish: Publish, fake_models: list[str], studio: FakeLabelStudio
+) -> None:
+    publish("ner-v1")
+    worker.sync_predictions(UID)
+    loop.pin(UID, "ner-v1", True)
+    publish("ner-v2")
+    worker.sync_predictions(UID)
+    assert stored(studio) == {"ner-v1", "ner-v2"}
+    loop.pin(UID, "ner-v1", False)
+    worker.reconcile()
+    assert queue.syncs == [UID]
+    worker.sync_predictions(UID)
+    assert stored(studio) == {"ner-v2"}
+
+
+def test_long_deletion_gives_the_lease_back_and_goes_on(
+    worker: Worker,
+    loop: Loop,
+    queue: FakeQueue,
+    publish: Publish,
+    fake_models: list[str],
+    studio: FakeLabelStudio,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish("ner-v1")
+    worker.sync_predictions(UID)
+    publish("ner-v2")
+    monkeypatch.setattr(module, "DELETION_SECONDS", -1.0)
+    worker.sync_predictions(UID)
+    assert stored(studio) == {"ner-v1", "ner-v2"}
+    assert queue.later == [module.DELETION_PAUSE]
+    with loop.sync_lease(UID) as lease:
+        assert lease.acquire()
+
+
+def test_failed_deletion_is_tried_again(
+    worker: Worker,
+    queue: FakeQueue,
+    publish: Publish,
+    fake_models: list[str],
+    studio: FakeLabelStudio,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publish("ner-v1")
+    worker.sync_predictions(UID)
+    publish("ner-v2")
+    studio.refused["delete_predictions"] = LabelStudioUnreachable("Label Studio does not answer")
+    worker.sync_predictions(UID)
+    assert "predictions of old versions are not deleted yet: Label Studio does not answer" in caplog.text
+    assert (studio.shown, queue.later) == ("ner-v2", [])
+    studio.down = LabelStudioUnreachable("Label Studio is down")
+    worker.reconcile()
+    assert queue.syncs == []
+    studio.down = None
+    worker.reconcile()
+    assert queue.syncs == [UID]
+    studio.refused.clear()
+    worker.sync_predictions(UID)
+    assert stored(studio) == {"ner-v2"}

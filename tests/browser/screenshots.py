@@ -65,7 +65,8 @@ def _label(site: Site) -> RemoteProject:
         unlabelled=[query.text for sitting in later for query in sitting],
         label_config=template("restaurant"),
     )
-    backend = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
+    url = site.places.backend_url
+    backend = connect(site.settings, site.label_studio, project.id, url, by_uncertainty=False).backend_id
     site.label_studio.start_training(backend)
     _trained(site, project, 1)
     for number, sitting in enumerate(later, start=2):

@@ -57,7 +57,7 @@ def serve(site: Site, built: BuiltVersion) -> Callable[[str], Served]:
 
     def serve(title: str) -> Served:
         project = site.new_project(title, labelled=[], unlabelled=list(TEXTS), label_config=LABEL_CONFIG)
-        connect(site.settings, site.label_studio, project.id, site.places.backend_url)
+        connect(site.settings, site.label_studio, project.id, site.places.backend_url, by_uncertainty=False)
 
         def publish(version: str) -> None:
             staged = site.settings.model_dir / f"staged-{project.id}"
@@ -152,6 +152,7 @@ def test_the_name_beside_a_prediction_tells_which_version_made_it(
     label_studio_page: Page, serve: Callable[[str], Served]
 ) -> None:
     served = serve("Versions")
+    served.site.loop.pin(served.project.uid, "ner-v1", True)
     served.publish("ner-v2")
     task = served.tasks()[0]
     labelling.open_task(label_studio_page, served.project.id, task)

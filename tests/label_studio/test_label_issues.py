@@ -44,8 +44,9 @@ def label_issues(site: Site, project: RemoteProject, scores: tuple[float, ...]) 
         place = {"start": value["start"], "end": value["end"]}
         label = next(label for label in samples.LABELS if label not in value["labels"])
         issues.append(
-            LabelIssue(project=project.uid, task=str(task["id"]), **place, text=value["text"], given=value["labels"][0],
-                    kind="wrong label", view="", found=[{**place, "label": label, "score": 0.9}], score=score)
+            LabelIssue(project=project.uid, task=str(task["id"]), text_name="", **place, text=value["text"],
+                    given=value["labels"][0], kind="wrong label", view="",
+                    found=[{**place, "label": label, "score": 0.9}], score=score)
         )  # fmt: skip
     return issues
 

@@ -1,4 +1,4 @@
-"""Settings → Model → ⋮ → Start Training in Label Studio, and what the model's card shows then."""
+"""Settings → Model → ••• → Start Training in Label Studio, and what the model's card shows then."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def test_card_shows_a_failed_run(site: Site) -> None:
     described = site.wait(
         "the failure", lambda: "failed" in (card := site.api("GET", f"/api/ml/{number}"))["title"] and card
     )
-    assert described["title"] == "NER ▸ no model yet, training failed"
+    assert described["title"] == "NER ▸ no model yet, training failed: There are 0 labelled tasks"
+    assert described["description"].endswith(f"The project's page: {site.places.backend_url}/projects/{project.uid}/")
     assert site.loop.runs(project.uid)[0].error in described["description"]
 
 

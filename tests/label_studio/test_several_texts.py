@@ -137,18 +137,16 @@ def _place(region: dict[str, Any]) -> tuple[Any, ...]:
 
 def test_marked_words_are_suggested_on_their_text_only(site: Site, project: RemoteProject) -> None:
     [backend] = site.label_studio.backends(project.id)
-    task = site.label_studio.unlabelled_tasks(project.id)[1]
-    value = {"start": 13, "end": 17, "text": "find", "labels": ["Location"]}
+    data = {"title": "Thai food", "review": {"text": "thai or Thai"}, "rating": 1}
+    [task] = site.label_studio.import_tasks(project.id, [{"data": data}])
+    value = {"start": 9, "end": 13, "text": "thai", "labels": ["Location"]}
     marked = {"id": "new", "from_name": "places", "to_name": "body", "type": "labels", "value": value}
     answer = site.api(
         "POST",
         f"/api/ml/{backend.id}/interactive-annotating",
-        json={"task": task.id, "context": {"result": [marked]}},
+        json={"task": task, "context": {"result": [marked]}},
     )
     assert "errors" not in answer
-    regions = answer["data"]["result"]
-    assert {region["to_name"] for region in regions} <= {"head", "body"}
-    assert ("body", ["Cuisine"], "Thai") in [
-        (region["to_name"], region["value"]["labels"], region["value"]["text"]) for region in regions
-    ]
-    assert all(region["value"]["start"] != 13 for region in regions if region["to_name"] == "body")
+    [region] = answer["data"]["result"]
+    assert (region["from_name"], region["to_name"]) == ("places", "body")
+    assert region["value"] == {"start": 17, "end": 21, "text": "Thai", "labels": ["Location"]}

@@ -13,7 +13,7 @@ from tests.backend.conftest import ROOT
 from tests.backend.fakes import UID
 
 COMMANDS = (
-    "serve", "work", "connect", "status", "runs", "log", "versions", "label-issues",
+    "serve", "work", "connect", "check", "status", "runs", "log", "versions", "label-issues",
     "train", "cancel", "promote", "pin", "unpin", "preannotate", "export", "demo",
 )  # fmt: skip
 
@@ -24,6 +24,18 @@ def test_help_lists_every_command(words: list[str], command: Command) -> None:
     assert "learns named entities" in shown
     for name in COMMANDS:
         assert f"\n  {name} " in shown
+
+
+@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_fits_a_terminal_and_is_not_cut(words: list[str], command: Command) -> None:
+    lines = command(*words, COLUMNS="80").output.splitlines()
+    assert [line for line in lines[1:] if len(line) > 80 or line.endswith("...")] == []
+
+
+def test_help_has_the_first_sentence_of_each_command_in_full(command: Command) -> None:
+    shown = " ".join(command("--help", COLUMNS="80").output.split())
+    assert "serve Answer Label Studio's requests on PORT (default 9090) until stopped. work Train" in shown
+    assert "train Queue a training run for a project; `work` executes it. cancel" in shown
 
 
 @pytest.mark.parametrize("name", COMMANDS)

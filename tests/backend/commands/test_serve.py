@@ -1,87 +1,148 @@
 from __future__ import annotations
 
+import socket
+from typing import Any
+
+import httpx
 import pytest
 
 from tests.backend.commands.conftest import Command
-from tests.backend.fakes import FakeLabelStudio
 
-OTHER = "http://huggingface:9091"
-
-
-@pytest.mark.parametrize(
-    ("threshold", "sentence"),
-    [
-        (3, "A model is trained after every 3 changed tasks."),
-        (0, "Training starts only when somebody asks for it (START_TRAINING_EACH_N_UPDATES=0)."),
-    ],
-)
-def test_connect_prints_the_labels_and_the_threshold(
-    threshold: int, sentence: str, command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connected: list[str] = []
-
-    def connect_backend(project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
-        connected.append(url)
-        return 1
-
-    monkeypatch.setattr(studio, "connect_backend", connect_backend)
-    monkeypatch.setattr(studio, "authorise_webhook", lambda *_: None, raising=False)
-    monkeypatch.setattr(studio, "switch_prelabelling_on", lambda *_: None, raising=False)
-    result = command("connect", "--project", "7", START_TRAINING_EACH_N_UPDATES=str(threshold), PORT="9191")
-    assert result.output == f"Project 7 “Restaurants” is connected; its labels: Dish, Cuisine, Location.\n{sentence}\n"
-    assert connected == ["http://localhost:9191"]
+RELEASE = httpx.Response(200, json={"release": "1.23.2"})
+NO_TOKEN = "LABEL_STUDIO_API_KEY is not set: set it to an access token of Label Studio"
+OPEN = "everybody who can reach port {port} can use this service: set BASIC_AUTH_USER and BASIC_AUTH_PASS"
 
 
-@pytest.mark.parametrize(
-    ("model_version", "shown"),
-    [
-        ("Old \x1b[31m", "annotators see its predictions until this service has a model, since"),
-        ("ner-v1", "annotators see its predictions when the project's model version is its title"),
-    ],
-)
-def test_connect_names_another_ml_backend_and_how_to_remove_it(
-    model_version: str, shown: str, command: Command, studio: FakeLabelStudio
-) -> None:
-    studio.shown = model_version
-    studio.connect_backend(7, OTHER, title="Old \x1b[31m", auth=None)
-    result = command("connect", "--project", "7", LABEL_STUDIO_PUBLIC_URL="https://labels.example")
-    assert result.exit_code == 0
-    line = result.stdout.splitlines()[-1]
-    assert line.startswith(
-        f"Another ML backend is connected to this project: “Old \ufffd[31m”, {OTHER}, id 1. While it stays,"
-    )
-    assert shown in line
-    assert "To remove it: https://labels.example/projects/7/settings/ml, menu “⋮” of “Old \ufffd[31m”, Delete." in line
-    assert [backend.url for backend in studio.ml_backends] == [OTHER, "http://localhost:9090"]
+@pytest.fixture(autouse=True)
+def _nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.web.server.serve", lambda settings: None)
+    monkeypatch.setattr("backend.worker.work", lambda settings: None)
+    monkeypatch.setattr("httpx.get", lambda *_, **__: RELEASE)
 
 
-def test_connect_names_no_other_ml_backend_where_there_is_none(command: Command, studio: FakeLabelStudio) -> None:
-    for _ in range(2):
-        assert "Another" not in command("connect", "--project", "7").output
+@pytest.fixture
+def port() -> str:
+    """A port that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("version", ["1.10.1", "1.11.0"])
-def test_connect_refuses_basic_auth_that_label_studio_cannot_send(
-    version: str, command: Command, studio: FakeLabelStudio
-) -> None:
-    studio.version = version
-    result = command("connect", "--project", "7", BASIC_AUTH_USER="u", BASIC_AUTH_PASS="p")
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: Label Studio {version} sends no user name and password to ML backends")
-    assert "update Label Studio, or unset BASIC_AUTH_USER and BASIC_AUTH_PASS here." in result.stderr
-    assert studio.ml_backends == []
-    assert command("connect", "--project", "7").exit_code == 0
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
 
 
 @pytest.mark.parametrize("name", ["serve", "work"])
 def test_variables_of_label_studio_ml_are_named_at_the_start(
-    name: str, command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    name: str, command: Command, port: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("backend.web.server.serve", lambda settings: None)
-    monkeypatch.setattr("backend.worker.work", lambda settings: None)
     variables = {"LABEL_STUDIO_URL": "", "LABEL_STUDIO_HOST": "http://ls:8080", "LABEL_STUDIO_ACCESS_TOKEN": "s3cret"}
-    assert command(name, **variables).exit_code == 0
-    assert [record.getMessage() for record in caplog.records] == [
+    assert command(name, **variables, PORT=port).exit_code == 0
+    assert messages(caplog)[:2] == [
         "LABEL_STUDIO_HOST is set, but this service reads LABEL_STUDIO_URL, which is not set",
         "LABEL_STUDIO_ACCESS_TOKEN is set, but this service reads LABEL_STUDIO_API_KEY, which is not set",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "sentence"),
+    [
+        ("serve", "0.0.0.0", "the dashboard is at http://localhost:{port}/"),
+        ("serve", "127.0.0.1", "the dashboard is at http://localhost:{port}/"),
+        ("work", "127.0.0.1", "the dashboard is at http://localhost:{port}/ while `serve` runs"),
+        ("work", "10.0.0.5", "the dashboard is at http://10.0.0.5:{port}/ while `serve` runs"),
+    ],
+)
+def test_address_of_the_dashboard_is_named_at_the_start(
+    name: str, host: str, sentence: str, command: Command, port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert command(name, PORT=port, HOST=host, LOG_LEVEL="INFO").exit_code == 0
+    assert sentence.format(port=port) in messages(caplog)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (RELEASE, "Label Studio 1.23.2 answers at http://localhost:8080"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), "does not answer ([Errno 111] Connection refused)"),
+        (
+            httpx.Response(404, json={"error": "not found"}),
+            "What answers at http://localhost:8080 is not Label Studio (status 404 ",
+        ),
+        (httpx.Response(200, text="<html>"), "What answers at http://localhost:8080 is not Label Studio (status 200 "),
+        (
+            httpx.Response(200, json=["release"]),
+            "What answers at http://localhost:8080 is not Label Studio (status 200 ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["serve", "work"])
+def test_start_says_whether_label_studio_answers(
+    name: str,
+    answer: httpx.Response | Exception,
+    sentence: str,
+    command: Command,
+    port: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def get(*_: Any, **__: Any) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("httpx.get", get)
+    caplog.set_level("INFO")
+    assert command(name, PORT=port, LOG_LEVEL="INFO").exit_code == 0
+    assert any(sentence in message for message in messages(caplog))
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentences"),
+    [
+        ({}, [NO_TOKEN, OPEN]),
+        ({"LABEL_STUDIO_API_KEY": "s3cret"}, [OPEN]),
+        ({"LABEL_STUDIO_API_KEY": "s3cret", "HOST": "127.0.0.1"}, []),
+        ({"LABEL_STUDIO_API_KEY": "s3cret", "BASIC_AUTH_USER": "u", "BASIC_AUTH_PASS": "p"}, []),
+    ],
+)
+def test_serve_warns_of_what_is_missing(
+    variables: dict[str, str], sentences: list[str], command: Command, port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert command("serve", PORT=port, **variables).exit_code == 0
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == len(sentences)
+    for warning, sentence in zip(warnings, sentences, strict=True):
+        assert warning.startswith(sentence.format(port=port))
+
+
+def test_taken_port_is_one_sentence(command: Command) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = command("serve", PORT=str(port), HOST="127.0.0.1")
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: Port {port} is taken by another process on this machine: end that process, or set PORT to another "
+        "number.\n",
+    )
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid"])
+def test_address_that_is_not_of_this_machine_is_one_sentence(host: str, command: Command, port: str) -> None:
+    result = command("serve", PORT=port, HOST=host)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: The web server cannot listen at HOST={host} (")
+    assert "set HOST to an address of this machine" in result.output
+
+
+@pytest.mark.parametrize("name", ["serve", "work"])
+def test_unusable_database_is_named_before_anything_else(
+    name: str, command: Command, port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = command(name, PORT=port, DATABASE_URL="nonsense")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: DATABASE_URL is not usable (")
+    assert messages(caplog) == []

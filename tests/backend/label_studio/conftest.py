@@ -85,7 +85,16 @@ class Server:
     def _task(self, number: int) -> dict[str, Any]:
         ids = ",".join(str(annotation["id"]) for annotation in self.annotations.get(number, []))
         versions = self.tasks[number][:500]
-        return {"id": number, "data": {"text": "a"}, "predictions_model_versions": versions, "annotations_ids": ids}
+        return {
+            "id": number,
+            "data": {"text": "a"},
+            "predictions_model_versions": versions,
+            "annotations_ids": ids,
+            "predictions": [
+                {"id": 100 * number + index, "model_version": name, "result": []}
+                for index, name in enumerate(self.tasks[number].split(","))
+            ],
+        }
 
     def _selected(self, query: Any) -> list[int]:
         assert query["ordering"] == ["tasks:id"]
@@ -93,6 +102,8 @@ class Server:
         low = values["filter:tasks:id", "greater"]
         high = values.get(("filter:tasks:id", "less"), 10**9)
         numbers = [number for number in sorted(self.tasks) if low < number < high]
+        if part := values.get(("filter:tasks:predictions_model_versions", "contains")):
+            return [number for number in numbers if part[0] in self.tasks[number]]
         if ("filter:tasks:cancelled_annotations", "greater") in values:
             return []
         if ("filter:tasks:total_annotations", "greater") in values:

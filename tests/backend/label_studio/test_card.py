@@ -23,6 +23,8 @@ V2 = Version(
     project=UID, number=2, name="ner-v2", labels=[], metrics={"f1": 0.6},
     decision=Decision(promote=False, rule="bootstrap", note="rejected: F1 is worse"),
 )  # fmt: skip
+PAGE = f"http://localhost:9090/projects/{UID}/"
+END = f"The project's page: {PAGE}"
 SERVES = "ner-v1 serves: F1 0.781 on 84 held-out tasks."
 ENDED = 1795278805.0
 
@@ -55,7 +57,7 @@ def run(state: Any, **columns: Any) -> Run:
         (
             V1,
             [run("failed", error="There are no labels.", finished_at=ENDED)],
-            "ner-v1 (F1 0.781), training failed",
+            "ner-v1 (F1 0.781), training failed: There are no labels",
             [SERVES, "The training run of 2026-11-21 16:33 UTC failed: There are no labels."],
         ),
         (
@@ -67,8 +69,8 @@ def run(state: Any, **columns: Any) -> Run:
     ],
 )
 def test_state_in_words(current: Version | None, runs: list[Run], title: str, description: list[str]) -> None:
-    card = card_of(current, runs, V2 if current else None)
-    assert (card.title, card.description.splitlines()) == (title, description)
+    card = card_of(current, runs, V2 if current else None, page=PAGE)
+    assert (card.title, card.description.splitlines()) == (title, [*description, END])
 
 
 @pytest.mark.parametrize(
@@ -80,12 +82,36 @@ def test_state_in_words(current: Version | None, runs: list[Run], title: str, de
     ],
 )
 def test_unknown_score_is_no_figure(metrics: dict[str, Any], reason: str) -> None:
-    card = card_of(Version(name="ner-v1", metrics=metrics), [], None)
-    assert card == Card("ner-v1 (F1 unknown)", f"ner-v1 serves: F1 unknown: {reason}.")
+    card = card_of(Version(name="ner-v1", metrics=metrics), [], None, page=PAGE)
+    assert card == Card("ner-v1 (F1 unknown)", f"ner-v1 serves: F1 unknown: {reason}.\n{END}")
 
 
 def test_version_that_nobody_decided_about_is_not_described() -> None:
-    assert card_of(V1, [], Version(name="ner-v2", metrics={})).description == SERVES
+    assert card_of(V1, [], Version(name="ner-v2", metrics={}), page=PAGE).description == f"{SERVES}\n{END}"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (None, "training failed"),
+        ("There are 0 labelled tasks: label more tasks, then start training again.", "There are 0 labelled tasks"),
+        ("The disk of /data is full (10 MB are free): free some space.", "The disk of /data is full"),
+        (
+            "Label Studio at http://ls:8080 refuses the access token (401: no).",
+            "Label Studio at http://ls:8080 refuses the access token",
+        ),
+        ("Memory ran out during training: lower TRAIN_BATCH_SIZE.", "Memory ran out during training"),
+        ("word " * 30, "word word word word word word word word word word word word word …"),
+    ],
+)
+def test_title_has_the_reason_of_a_failure_in_few_words(error: str | None, words: str) -> None:
+    card = card_of(None, [run("failed", error=error, finished_at=ENDED)], None, page=PAGE)
+    assert card.title == f"no model yet, {words if error is None else f'training failed: {words}'}"
+
+
+def test_description_has_the_address_of_the_project_s_page(cards: Cards, studio: Studio) -> None:
+    cards.update()
+    assert shown(studio)[1].splitlines()[-1] == END
 
 
 def test_text_written_by_a_person_stays() -> None:

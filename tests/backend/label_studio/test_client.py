@@ -102,6 +102,57 @@ def test_import_returns_how_many_were_stored(server: Server, label_studio: Proje
     assert rows[0] == {"task": 1, "result": [], "score": 0.5, "model_version": "ner-v1"}
 
 
+def test_predictions_of_tasks_that_have_others_are_left_out(server: Server, label_studio: ProjectSetup) -> None:
+    server.tasks = {1: "ner-v1", 2: "ner-v1,label_issues", 3: "label_issues"}
+    assert list(label_studio.prediction_ids(7, "ner-v1", without="label_issues")) == [[100]]
+
+
+def test_predictions_of_a_version_are_listed_by_its_whole_name(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PREDICTIONS_PAGE", 2)
+    server.tasks = {
+        1: "ner-v1",
+        2: "",
+        3: "ner-v10",
+        4: "ner-v10,ner-v1",
+        5: "ner-v10",
+        6: "ner-v2",
+        7: "ner-v1,ner-v1",
+    }
+    assert list(label_studio.prediction_ids(7, "ner-v1", without="label_issues")) == [[100], [401], [700, 701]]
+
+
+def test_predictions_are_counted_by_version(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "answer", lambda *_: (200, {"ner-v1": 3, "untrained": 1, "NER": 0}))
+    assert label_studio.count_by_version(7) == {"ner-v1": 3, "untrained": 1}
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_prediction_is_deleted_or_was_before(
+    status: int, server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[tuple[str, str]] = []
+
+    def answer(method: str, path: str, _body: object) -> tuple[int, Any]:
+        requests.append((method, path))
+        return status, {"detail": "Not found."}
+
+    monkeypatch.setattr(server, "answer", answer)
+    label_studio.delete_prediction(41)
+    assert requests == [("DELETE", "/api/predictions/41/")]
+
+
+def test_prediction_that_may_not_be_deleted_is_an_error(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "answer", lambda *_: (403, {"detail": "Forbidden."}))
+    with pytest.raises(LabelStudioRefused):
+        label_studio.delete_prediction(41)
+
+
 def test_label_studio_that_cannot_delete_a_version_s_predictions(
     server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +192,8 @@ def test_missing_token_names_the_variables_of_label_studio_ml(make_settings: Cal
         module.open_label_studio(make_settings(**UPSTREAM))
     assert str(raised.value) == (
         "No access token for Label Studio at http://localhost:8080: set LABEL_STUDIO_API_KEY (in Label Studio: Account "
-        "& Settings → Access Token); LABEL_STUDIO_ACCESS_TOKEN and LABEL_STUDIO_API_TOKEN are set, but not read here."
+        "& Settings → Personal Access Token); LABEL_STUDIO_ACCESS_TOKEN and LABEL_STUDIO_API_TOKEN are set, but not "
+        "read here."
     )
 
 

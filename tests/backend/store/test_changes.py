@@ -58,3 +58,11 @@ def test_changes_recorded_by_many_threads_are_all_counted(any_store: Store) -> N
     race(record)
     assert any_store.changes.count(UID) == RACERS * 5
     assert any_store.projects.get(UID).revision == RACERS * 5
+
+
+def test_labelled_tasks_are_those_with_annotations_and_those_that_changed(any_store: Store) -> None:
+    assert any_store.changes.count_labelled(UID, up_to=10) == 0
+    any_store.annotations.remember(UID, {10: 1, 11: 1, 20: 2})
+    any_store.changes.record(UID, ["2", "3", "annotation-99"])
+    assert any_store.changes.count_labelled(UID, up_to=10) == 3
+    assert any_store.changes.count_labelled(UID, up_to=2) == 2

@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 
 from backend.errors import BackendError, LabelStudioUnreachable, SettingsError, TextUnavailable
 from backend.label_studio.texts import REQUEST_SECONDS
+from backend.loop import Loop
 from backend.registry import UNTRAINED
+from backend.settings import Settings
 from backend.store.models import Version
 from tests.backend.fakes import LABEL_CONFIG, UID, WholeTextTagger
 from tests.backend.shown_texts import SHOWN_TEXTS
@@ -92,15 +94,23 @@ def context(text_name: str, control: str, start: int, end: int, label: str) -> d
     return {"context": {"result": [region]}}
 
 
+@pytest.mark.parametrize("suggest", ["words", "model"])
 @pytest.mark.parametrize("trained", [False, True])
-def test_suggestions_are_on_the_marked_text_and_model_regions_on_all(
-    trained: bool, client: FlaskClient, publish: Publish, fake_models: list[str]
+def test_suggestions_are_on_the_marked_text_and_model_regions_on_all_where_they_are_set(
+    trained: bool,
+    suggest: str,
+    client: FlaskClient,
+    loop: Loop,
+    make_settings: Callable[..., Settings],
+    publish: Publish,
+    fake_models: list[str],
 ) -> None:
+    loop.settings = make_settings(suggest=suggest)
     if trained:
         publish("ner-v1")
     task = two("thai, thai", "thai, thai, sushi")
     [result] = predict(client, task, params=context("body", "dishes", 0, 4, "Cuisine"))
-    of_model = [("dishes", "body", "Dish", 12, "sushi")] * trained
+    of_model = [("dishes", "body", "Dish", 12, "sushi")] * (trained and suggest == "model")
     assert regions(result) == [("dishes", "body", "Cuisine", 6, "thai"), *of_model]
     [result] = predict(client, task, params=context("head", "kinds", 0, 4, "Cuisine"))
     assert regions(result) == [("kinds", "head", "Cuisine", 6, "thai"), *of_model]

@@ -626,8 +626,31 @@ def test_marked_region_is_suggested_wherever_its_words_occur(
     if trained:
         publish("ner-v1")
     results = predict(client, task("thai in Boston, sushi or Thai in town"), params=marked(0, 4, "Cuisine"))
-    assert region_texts(results) == [("sushi", "Dish")] * trained + [("Thai", "Cuisine")]
+    assert region_texts(results) == [("Thai", "Cuisine")]
     assert results[0]["model_version"] == ("ner-v1" if trained else UNTRAINED)
+
+
+def test_model_s_regions_are_suggested_too_where_that_is_set(
+    client: FlaskClient,
+    loop: Loop,
+    make_settings: Callable[..., Settings],
+    publish: Publish,
+    fake_models: list[str],
+) -> None:
+    loop.settings = make_settings(suggest="Model")
+    publish("ner-v1")
+    results = predict(client, task("thai in Boston, sushi or Thai in town"), params=marked(0, 4, "Cuisine"))
+    assert region_texts(results) == [("sushi", "Dish"), ("Thai", "Cuisine")]
+
+
+@pytest.mark.parametrize(
+    "regions", [[], [{"value": {"start": 1, "end": 3}}, 7], [{"type": "choices", "value": {"choices": ["x"]}}]]
+)
+def test_regions_that_an_annotator_may_have_deleted_do_not_come_back(
+    regions: list[Any], client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    assert region_texts(predict(client, task("sushi"), params={"context": {"result": regions}})) == []
 
 
 @pytest.mark.parametrize(
@@ -637,9 +660,6 @@ def test_marked_region_is_suggested_wherever_its_words_occur(
         7,
         {"context": 7},
         {"context": {"result": "x"}},
-        {"context": {"result": [{"value": {"start": 1, "end": 3}}, 7]}},
-        marked(0, 99),
-        marked(0, 4, "Nope"),
     ],
 )
 def test_unusable_context_does_not_change_the_answer(
@@ -648,6 +668,14 @@ def test_unusable_context_does_not_change_the_answer(
     publish("ner-v1")
     text = task("thai or sushi, thai")
     assert predict(client, text, params=params) == predict(client, text)
+
+
+@pytest.mark.parametrize("params", [marked(0, 99), marked(0, 4, "Nope")])
+def test_region_that_cannot_be_read_suggests_nothing(
+    params: Any, client: FlaskClient, publish: Publish, fake_models: list[str]
+) -> None:
+    publish("ner-v1")
+    assert region_texts(predict(client, task("thai or sushi, thai"), params=params)) == []
 
 
 def test_context_is_ignored_for_several_tasks(client: FlaskClient, publish: Publish, fake_models: list[str]) -> None:

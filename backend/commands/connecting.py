@@ -1,0 +1,69 @@
+"""``connect``: makes this service the ML backend of a project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from backend.commands.common import open_label_studio, project_number, project_option
+from backend.commands.output import plain
+from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.label_studio.api import RemoteBackend, RemoteProject
+
+
+@click.command()
+@project_option
+@click.option(
+    "--url", metavar="URL", help="Address at which Label Studio reaches this service.  [default: http://localhost:PORT]"
+)
+@click.option(
+    "--keep-order", is_flag=True, help="Keep the order of tasks; by default the least certain task comes first."
+)
+@click.pass_obj
+def connect(settings: Settings, project: str, url: str | None, keep_order: bool) -> None:
+    """Make this service the ML backend of a Label Studio project.
+
+    Creates the ML backend and its webhook in Label Studio (or updates them), with the Basic auth credentials when
+    BASIC_AUTH_USER and BASIC_AUTH_PASS are set. Shows predictions to annotators, and switches Uncertainty sampling on,
+    so that the task the model is least sure of comes first. `serve` must be running.
+    """
+    from backend.label_studio.connect import connect as connect_project
+
+    url = url or f"http://localhost:{settings.port}"
+    connection = connect_project(
+        settings, open_label_studio(settings), project_number(project), url, by_uncertainty=not keep_order
+    )
+    title, labels = plain(connection.project.title), ", ".join(map(plain, connection.labels))
+    click.echo(f"Project {connection.project.id} “{title}” is connected; its labels: {labels}.")
+    threshold = settings.start_training_each_n_updates
+    if threshold:
+        click.echo(f"A model is trained after every {threshold} changed tasks.")
+    else:
+        click.echo("Training starts only when somebody asks for it (START_TRAINING_EACH_N_UPDATES=0).")
+    if not keep_order and not connection.project.by_uncertainty:
+        page = f"{settings.label_studio_shown}/projects/{connection.project.id}/settings"
+        click.echo(
+            "Uncertainty sampling is switched on: annotators get the task that the model is least sure of first. To go "
+            f"back, choose another Task Sampling in {page}; `connect --keep-order` leaves it as it is."
+        )
+    for other in connection.others:
+        click.echo(_other_backend(settings, connection.project, other))
+    click.echo(f"Check everything: python -m backend check --project {connection.project.id}")
+
+
+def _other_backend(settings: Settings, project: RemoteProject, other: RemoteBackend) -> str:
+    """What another ML backend of the project does, and how to remove it."""
+    title = plain(other.title)
+    shown = (
+        f"annotators see its predictions until this service has a model, since the project's model version is “{title}”"
+        if project.model_version == other.title
+        else "annotators see its predictions when the project's model version is its title"
+    )
+    return (
+        f"Another ML backend is connected to this project: “{title}”, {plain(other.url)}, id {other.id}. While it "
+        f"stays, Label Studio asks it for predictions too, its webhook gets every event, and {shown}. To remove it: "
+        f"{settings.label_studio_shown}/projects/{project.id}/settings/ml, menu “•••” of “{title}”, Delete."
+    )

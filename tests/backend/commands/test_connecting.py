@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.backend.commands.conftest import Command
+from tests.backend.fakes import FakeLabelStudio
+
+OTHER = "http://huggingface:9091"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "sentence"),
+    [
+        (3, "A model is trained after every 3 changed tasks."),
+        (0, "Training starts only when somebody asks for it (START_TRAINING_EACH_N_UPDATES=0)."),
+    ],
+)
+def test_connect_prints_the_labels_and_the_threshold(
+    threshold: int, sentence: str, command: Command, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[str] = []
+
+    def connect_backend(project_id: int, url: str, *, title: str, auth: tuple[str, str] | None) -> int:
+        connected.append(url)
+        return 1
+
+    monkeypatch.setattr(studio, "connect_backend", connect_backend)
+    result = command("connect", "--project", "7", START_TRAINING_EACH_N_UPDATES=str(threshold), PORT="9191")
+    assert result.output == (
+        f"Project 7 “Restaurants” is connected; its labels: Dish, Cuisine, Location.\n{sentence}\n"
+        "Uncertainty sampling is switched on: annotators get the task that the model is least sure of first. "
+        "To go back, choose another Task Sampling in http://localhost:8080/projects/7/settings; `connect --keep-order` "
+        "leaves it as it is.\n"
+        "Check everything: python -m backend check --project 7\n"
+    )
+    assert connected == ["http://localhost:9191"]
+
+
+@pytest.mark.parametrize(
+    ("model_version", "shown"),
+    [
+        ("Old \x1b[31m", "annotators see its predictions until this service has a model, since"),
+        ("ner-v1", "annotators see its predictions when the project's model version is its title"),
+    ],
+)
+def test_connect_names_another_ml_backend_and_how_to_remove_it(
+    model_version: str, shown: str, command: Command, studio: FakeLabelStudio
+) -> None:
+    studio.shown = model_version
+    studio.connect_backend(7, OTHER, title="Old \x1b[31m", auth=None)
+    result = command("connect", "--project", "7", LABEL_STUDIO_PUBLIC_URL="https://labels.example")
+    assert result.exit_code == 0
+    line = result.stdout.splitlines()[-2]
+    assert line.startswith(
+        f"Another ML backend is connected to this project: “Old \ufffd[31m”, {OTHER}, id 1. While it stays,"
+    )
+    assert shown in line
+    assert (
+        "To remove it: https://labels.example/projects/7/settings/ml, menu “•••” of “Old \ufffd[31m”, Delete." in line
+    )
+    assert [backend.url for backend in studio.ml_backends] == [OTHER, "http://localhost:9090"]
+
+
+def test_connect_names_no_other_ml_backend_where_there_is_none(command: Command, studio: FakeLabelStudio) -> None:
+    for _ in range(2):
+        assert "Another" not in command("connect", "--project", "7").output
+
+
+@pytest.mark.parametrize("version", ["1.10.1", "1.11.0"])
+def test_connect_refuses_basic_auth_that_label_studio_cannot_send(
+    version: str, command: Command, studio: FakeLabelStudio
+) -> None:
+    studio.version = version
+    result = command("connect", "--project", "7", BASIC_AUTH_USER="u", BASIC_AUTH_PASS="p")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: Label Studio {version} sends no user name and password to ML backends")
+    assert "update Label Studio, or unset BASIC_AUTH_USER and BASIC_AUTH_PASS here." in result.stderr
+    assert studio.ml_backends == []
+    assert command("connect", "--project", "7").exit_code == 0
+
+
+def test_connect_keeps_the_order_of_tasks_on_request(command: Command, studio: FakeLabelStudio) -> None:
+    assert "Uncertainty sampling" not in command("connect", "--project", "7", "--keep-order").output
+    assert not studio.by_uncertainty
+    assert "Uncertainty sampling is switched on" in command("connect", "--project", "7").output
+    assert studio.by_uncertainty
+    assert "Uncertainty sampling" not in command("connect", "--project", "7").output
