@@ -223,13 +223,15 @@ def lost_share(regions: int | None, regions_used: int | None) -> float:
 
 def _misplaced_label_sentence(row: MisplacedLabel, offered: Sequence[str]) -> str:
     """Of a region whose text does not offer its label; ``offered`` are the labels of this text."""
-    carry, text = _carry(row.label, row.regions), short(row.text)
+    carry, text, one = _carry(row.label, row.regions), short(row.text), row.regions == 1
     if row.read_as is None:
-        return f"{carry} on the text {text}, which does not offer it: add it to that text's labels, or correct them"
+        remedy = f"add it to that text's labels, or correct the region{'' if one else 's'}"
+        return f"{carry} on the text {text}, which does not offer it: {remedy}"
     new, labels = short(row.read_as), ", ".join(map(short, offered[:NAMED_LABELS]))
     more = ", …" if len(offered) > NAMED_LABELS else ""
+    stands = f"the text {'it is' if one else 'they are'} on, {text},"
     return (
-        f"{carry}, which is read as {new}, but the text they are on, {text}, does not offer {new}: "
+        f"{carry}, which is read as {new}, but {stands} does not offer {new}: "
         f"map it to one of its labels ({labels}{more}), or add {new} to them"
     )
 

@@ -48,7 +48,9 @@ def preannotate(settings: Settings, project: str, as_json: bool) -> None:
         click.echo(progress.sentence(), err=True)
         raise
     if as_json:
-        show_json([{"project": uid, "version": version, **asdict(result)}])
+        figures = {name: value for name, value in asdict(result).items() if name != "unread"}
+        unread = loop.store.projects.get(uid).unread_texts
+        show_json([{"project": uid, "version": version, **figures, "unread_texts": unread}])
     else:
         click.echo("\n".join([_summary(version, result), *loop.overview(uid).unread_sentences]))
     if result.refused:

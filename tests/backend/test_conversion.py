@@ -152,9 +152,17 @@ def test_label_that_only_another_text_offers_is_said_with_the_text() -> None:
     assert conversion.misplaced_labels == (MisplacedLabel("Location", "title", 30),)
     assert conversion.loss_sentences() == [
         "30 regions carry the label Location on the text title, which does not offer it: add it to that text's labels, "
-        "or correct them"
+        "or correct the regions"
     ]
     assert Conversion.from_dict(json.loads(json.dumps(conversion.to_dict()))) == conversion
+
+
+def test_one_region_is_said_as_such() -> None:
+    misplaced = (MisplacedLabel("Location", "title", 1), MisplacedLabel("Old", "title", 1, read_as="Location"))
+    first, second = Conversion(misplaced_labels=misplaced, offered={"title": ("Dish",)}).loss_sentences()
+    assert first.startswith("1 region carries the label Location")
+    assert first.endswith("or correct the region")
+    assert "but the text it is on, title, does not offer Location" in second
 
 
 @pytest.mark.parametrize(

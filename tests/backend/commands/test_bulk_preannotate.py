@@ -94,14 +94,15 @@ def test_empty_predictions_of_earlier_syncs_are_remembered(
     studio.texts[10] = "sushi number 10"
     assert "10 unlabelled tasks got an empty prediction" in command("preannotate", "--project", "7").stdout
     assert "10 unlabelled tasks got an empty prediction" in command("preannotate", "--project", "7").stdout
-    [fields] = json.loads(command("status", "--json").stdout)
-    assert (fields["unread_texts"]["version"], fields["unread_texts"]["empty"]) == ("ner-v1", 10)
+    for words in (("status", "--json"), ("preannotate", "--project", "7", "--json")):
+        [fields] = json.loads(command(*words).stdout)
+        assert (fields["unread_texts"]["version"], fields["unread_texts"]["empty"]) == ("ner-v1", 10)
 
 
 def test_figures_as_json(command: Command, studio: FakeLabelStudio) -> None:
     [done] = json.loads(command("preannotate", "--project", "7", "--json").stdout)
     assert (done["project"], done["version"], done["unlabelled"], done["stored"]) == (UID, "ner-v1", 9, 9)
-    assert (done["present"], done["refused"]) == (0, [])
+    assert (done["present"], done["refused"], done["unread_texts"]) == (0, [], None)
     assert set(done["seconds"]) == {"reading", "predicting", "importing", "counting", "total"}
 
 
