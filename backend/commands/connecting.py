@@ -51,6 +51,11 @@ def connect(settings: Settings, project: str, url: str | None, keep_order: bool)
         )
     for other in connection.others:
         click.echo(_other_backend(settings, connection.project, other))
+    if release := connection.old_release:
+        click.echo(
+            f"Label Studio {release} cannot delete the predictions of one version (1.12 and newer can): those of old "
+            "versions stay there, and `label-issues --push` does not work."
+        )
     click.echo(f"Check everything: python -m backend check --project {connection.project.id}")
 
 

@@ -16,20 +16,21 @@ TITLE = "NER"
 
 
 FIRST_WITH_BASIC_AUTH = (1, 12)
-"""The first Label Studio that sends a user name and a password to ML backends."""
+"""The first Label Studio that sends a user name and a password to ML backends, and deletes a version's predictions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The connected project, its labels, and the id of its ML backend in Label Studio.
 
-    ``others`` are the project's other ML backends.
+    ``others`` are the project's other ML backends. ``old_release`` is the release of a Label Studio before 1.12.
     """
 
     project: RemoteProject
     labels: tuple[str, ...]
     backend_id: int
     others: tuple[RemoteBackend, ...] = ()
+    old_release: str | None = None
 
 
 def connect(
@@ -46,8 +47,13 @@ def connect(
     project = label_studio.project(project_id)
     labels = LabelConfig.from_xml(project.label_config).labels
     auth = credentials(settings)
-    if auth:
-        _check_release(label_studio.release())
+    release = label_studio.release()
+    is_old = _is_before_1_12(release)
+    if auth and is_old:
+        raise SettingsError(
+            f"Label Studio {release} sends no user name and password to ML backends (1.12 and newer do), so this "
+            "service would refuse its requests: update Label Studio, or unset BASIC_AUTH_USER and BASIC_AUTH_PASS here."
+        )
     webhook = webhook_url(url)
     created = label_studio.save_webhook(project_id, webhook, authorization(auth))
     try:
@@ -60,7 +66,7 @@ def connect(
     label_studio.save_webhook(project_id, webhook, authorization(auth))  # some releases create another one
     label_studio.prepare_labelling(project_id, by_uncertainty=by_uncertainty)
     others = tuple(backend for backend in label_studio.backends(project_id) if backend.id != backend_id)
-    return Connection(project, labels, backend_id, others)
+    return Connection(project, labels, backend_id, others, release if is_old else None)
 
 
 def webhook_url(url: str) -> str:
@@ -68,13 +74,9 @@ def webhook_url(url: str) -> str:
     return f"{url.rstrip('/')}/webhook"
 
 
-def _check_release(release: str) -> None:
+def _is_before_1_12(release: str) -> bool:
     numbers = re.match(r"(\d+)\.(\d+)", release)
-    if numbers and (int(numbers[1]), int(numbers[2])) < FIRST_WITH_BASIC_AUTH:
-        raise SettingsError(
-            f"Label Studio {release} sends no user name and password to ML backends (1.12 and newer do), so this "
-            "service would refuse its requests: update Label Studio, or unset BASIC_AUTH_USER and BASIC_AUTH_PASS here."
-        )
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) < FIRST_WITH_BASIC_AUTH
 
 
 def credentials(settings: Settings) -> tuple[str, str] | None:

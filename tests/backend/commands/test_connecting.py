@@ -79,6 +79,15 @@ def test_connect_refuses_basic_auth_that_label_studio_cannot_send(
     assert command("connect", "--project", "7").exit_code == 0
 
 
+@pytest.mark.parametrize(("version", "says"), [("1.10.1", True), ("1.11.0", True), ("1.12.0", False), ("", False)])
+def test_connect_says_what_an_old_label_studio_cannot_do(
+    version: str, says: bool, command: Command, studio: FakeLabelStudio
+) -> None:
+    studio.version = version
+    output = command("connect", "--project", "7").output
+    assert (f"Label Studio {version} cannot delete the predictions of one version" in output) == says
+
+
 def test_connect_keeps_the_order_of_tasks_on_request(command: Command, studio: FakeLabelStudio) -> None:
     assert "Uncertainty sampling" not in command("connect", "--project", "7", "--keep-order").output
     assert not studio.by_uncertainty
