@@ -164,6 +164,8 @@ class Worker:
                 if lease.acquire():
                     self._sync_while_pending(uid, lease)
                     finished = self._delete_old_predictions(uid, lease)
+                    # A sync that was requested during the deletion did not get the lease.
+                    self._sync_while_pending(uid, lease)
             except BackendError as error:
                 log.warning("project %s: sync failed, tried again within a minute: %s", uid, error)
         if not finished:

@@ -834,6 +834,31 @@ def test_predictions_do_not_grow_with_the_number_of_versions(
     assert studio.shown == "ner-v12"
 
 
+def test_promotion_during_a_deletion_is_synced_at_once(
+    worker: Worker,
+    loop: Loop,
+    publish: Publish,
+    fake_models: list[str],
+    studio: FakeLabelStudio,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish("ner-v1")
+    worker.sync_predictions(UID)
+    publish("ner-v2")
+    delete = studio.delete_predictions
+
+    def delete_while_somebody_rolls_back(project_id: int, version: str) -> None:
+        loop.promote(UID, "ner-v1", actor="test")
+        worker.sync_predictions(UID)  # the deletion holds the lease
+        delete(project_id, version)
+
+    monkeypatch.setattr(studio, "delete_predictions", delete_while_somebody_rolls_back)
+    worker.sync_predictions(UID)
+    assert loop.store.syncs.pending(UID) is None
+    assert studio.predicted("ner-v1") == set(studio.texts)
+    assert studio.shown == "ner-v1"
+
+
 def test_old_predictions_of_an_earlier_release_go_once_a_worker_runs(
     worker: Worker,
     loop: Loop,
