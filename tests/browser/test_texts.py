@@ -73,7 +73,7 @@ def test_regions_drawn_in_the_editor_are_read_as_they_were_drawn(site: Site, lab
     for document, task in zip(documents, exported, strict=True):
         values = [result["value"] for result in task["annotations"][0]["result"]]
         drawn = {Span(value["start"], value["end"], "Dish"): value for value in values}
-        assert list(document.spans) == list(drawn)
+        assert set(document.spans) == set(drawn)
         assert len(document.spans) >= 2
         for span, value in drawn.items():
             assert "".join(document.text[span.start : span.end].split()) == "".join(value["text"].split())
@@ -123,8 +123,9 @@ def draw_words(page: Page, project: int, task: int, *, whole: bool = False) -> N
     container = page.locator(".lsf-richtext__container").first
     boxes: list[list[float]] = container.evaluate(_WORDS)
     marks = page.locator(".lsf-richtext__container .htx-highlight")
+    # The last first: a region's label moves the words after it.
     drags = [(boxes[0], boxes[-1])] if whole else [(box, box) for box in boxes[::2]]
-    for number, ((left, _, top), (_, right, bottom)) in enumerate(drags, start=1):
+    for number, ((left, _, top), (_, right, bottom)) in enumerate(reversed(drags), start=1):
         deadline = time.monotonic() + PATIENCE / 1000
         while marks.count() < number and time.monotonic() < deadline:  # the page ignores the mouse while it loads
             page.keyboard.press("1")

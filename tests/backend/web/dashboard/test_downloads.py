@@ -151,7 +151,7 @@ def test_one_export_at_a_time(lead: Lead, registered: str, exports: Calls) -> No
     ("status", "kind", "sentence"),
     [
         (401, LabelStudioRefused, "refuses the access token"),
-        (404, LabelStudioRejected, "answered 404 for project 7"),
+        (404, LabelStudioRejected, "has no project 7"),
     ],
 )
 @pytest.mark.slow
