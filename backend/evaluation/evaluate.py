@@ -118,24 +118,25 @@ def evaluate(
     if not documents:
         return None
     today = {label: label for label in tagger.labels} | dict(names or {})
-    offered = [_offered(document, today) for document in documents]
-    taggings = tagger.tag([document.text for document in documents], labels=offered)
+    offers = {labels: _offered(labels, today) for labels in {document.labels for document in documents}}
+    taggings = tagger.tag(
+        [document.text for document in documents], [offers[document.labels] for document in documents]
+    )
     predicted = [
-        _tags_on(document.words, _named_today(tagging.spans, today))
+        _tags_on(document.words, _named_today(tagging.spans, names) if names else tagging.spans)
         for document, tagging in zip(documents, taggings, strict=True)
     ]
     tasks = [document.id for document in documents]
     return score(by_task(tasks, [document.tags for document in documents]), by_task(tasks, predicted))
 
 
-def _offered(document: TaggedDocument, today: Mapping[str, str | None]) -> Sequence[str] | None:
-    """The labels of a tagger that may be found in a document: those its text offers, and those that are gone."""
-    labels = document.labels
+def _offered(labels: Sequence[str] | None, today: Mapping[str, str | None]) -> Sequence[str] | None:
+    """The labels of a tagger that may be found in a text that offers ``labels``: those, and those that are gone."""
     return None if labels is None else tuple(label for label, name in today.items() if name is None or name in labels)
 
 
-def _named_today(spans: Iterable[Span], today: Mapping[str, str | None]) -> list[Span]:
-    return [replace(span, label=name) for span in spans if (name := today.get(span.label, span.label)) is not None]
+def _named_today(spans: Iterable[Span], names: Mapping[str, str | None]) -> list[Span]:
+    return [replace(span, label=name) for span in spans if (name := names.get(span.label, span.label)) is not None]
 
 
 def by_task(tasks: Sequence[str], tags: Iterable[Sequence[str]]) -> list[list[str]]:
