@@ -10,7 +10,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from backend.conversion import Conversion
+from backend.conversion import Conversion, count
 from backend.evaluation.bootstrap import MIN_DOCUMENTS_OF_LABEL
 from backend.evaluation.evaluate import LabelMetrics, Metrics
 from backend.scores import Interval, Score, held_out_tasks
@@ -47,7 +47,7 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
         evaluations=sum(1 for step in info["training"]["evaluation_steps"] if step["validation"]),
         seconds=sum(info["seconds"].values()),
         code=_code,
-        count=_count,
+        count=count,
     )
     return str(card)
 
@@ -134,15 +134,15 @@ def _snapshot(counts: Mapping[str, Any], values: Mapping[str, Any] | None) -> st
     """What ``snapshot.conll`` contains, and what it lacks."""
     conversion = Conversion.from_dict(values) if values else Conversion()
     unread = conversion.total.tasks - conversion.total.tasks_used
-    lacks = [f"{_count(unread, 'task')} that could not be read"] if unread else []
+    lacks = [f"{count(unread, 'task')} that could not be read"] if unread else []
     if conversion.texts_left_out > unread:  # else they are those tasks, where a task has one text
-        lacks.append(f"{_count(conversion.texts_left_out, 'text')} with a region that could not be read")
+        lacks.append(f"{count(conversion.texts_left_out, 'text')} with a region that could not be read")
     if counts["incomplete"]:
-        lacks.append(f"{_count(counts['incomplete'], 'text')} in which not every word's tag is known")
+        lacks.append(f"{count(counts['incomplete'], 'text')} in which not every word's tag is known")
     if not lacks:
         return "all tasks"
-    tasks = f" of {_count(conversion.total.tasks, 'labelled task')}" if values else ""
-    return f"{_count(counts['complete'], 'text')}{tasks}. It lacks {', '.join(lacks)}"
+    tasks = f" of {count(conversion.total.tasks, 'labelled task')}" if values else ""
+    return f"{count(counts['complete'], 'text')}{tasks}. It lacks {', '.join(lacks)}"
 
 
 def _escaped(text: str) -> str:
@@ -194,7 +194,7 @@ def _mistakes(metrics: Metrics) -> Iterator[tuple[int, str]]:
     """Every kind of mistake: how often it occurred, possibly never, and a line about it."""
     confusion = metrics.confusion
     for label, row in metrics.per_label.items():
-        name, regions = _code(label), _count(row.support, "region")
+        name, regions = _code(label), count(row.support, "region")
         for other, number in confusion.found_as.get(label, {}).items():
             if other != label:
                 yield number, f"{name} was labelled {_code(other)}: {number} of {regions}"
@@ -210,7 +210,7 @@ def _rare_labels(test: Metrics) -> str:
     """Labels whose F1 has no interval, with their numbers of regions."""
     intervals = test.intervals.per_label if test.intervals else {}
     rare = [(label, row.support) for label, row in test.per_label.items() if intervals.get(label) is None]
-    return ", ".join(f"{_code(label)} ({_count(support, 'region')})" for label, support in rare)
+    return ", ".join(f"{_code(label)} ({count(support, 'region')})" for label, support in rare)
 
 
 def _code(text: str) -> str:
@@ -218,7 +218,3 @@ def _code(text: str) -> str:
     line = " ".join(text.split())
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + "s" * (number != 1)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from backend.conversion import count as count
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-
-
-def count(number: int, noun: str) -> str:
-    """``"1 task"``, ``"1,204 tasks"``"""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def capitalize_first(sentence: str) -> str:
