@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +13,7 @@ import pytest
 from backend.label_studio import importer, sync
 from backend.label_studio.api import ProjectSetup
 from backend.label_studio.client import LabelStudio
+from tests.backend.label_studio.local_server import serving
 
 
 @pytest.fixture(autouse=True)
@@ -135,14 +135,8 @@ def server() -> Iterator[Server]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_address[1]}"
-    yield server
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serving(Handler) as server.url:
+        yield server
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
@@ -17,6 +16,7 @@ from backend.store.models import Project
 from converters import TextNotLoaded
 from label_config import LabelConfig
 from tests.backend.fakes import LABEL_CONFIG
+from tests.backend.label_studio.local_server import serving
 
 LEGACY = "0" * 40
 UPLOADED = "/data/upload/3/4f2c-report.txt"
@@ -94,14 +94,8 @@ def access_token() -> str:
 @pytest.fixture
 def files() -> Iterator[FileServer]:
     server = FileServer()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler(server))
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_address[1]}"
-    yield server
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serving(handler(server)) as server.url:
+        yield server
 
 
 @pytest.fixture
