@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from backend.store.annotations import Annotations
 from backend.store.changes import Changes
+from backend.store.comparisons import Comparisons
 from backend.store.database import Database
 from backend.store.lease import Leases
 from backend.store.projects import Projects
@@ -30,6 +31,7 @@ class Store:
         self.projects = Projects(self._database)
         self.annotations = Annotations(self._database)
         self.changes = Changes(self._database)
+        self.comparisons = Comparisons(self._database)
         self.reviews = Reviews(self._database)
         self.runs = Runs(self._database)
         self.syncs = Syncs(self._database)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from hashlib import blake2b
 from typing import Any, Literal
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, false, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, false, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 RunState = Literal["queued", "started", "finished", "failed", "cancelled"]
 LIVE: tuple[RunState, ...] = ("queued", "started")
+
+TOO_FEW_LABELS = "too_few_labels"
+"""The ``error_kind`` of a run or review that ended because there is too little to learn from: nothing failed."""
 
 
 GATE = "gate"
@@ -34,7 +38,8 @@ class Project(Base):
     ``revision`` grows with every recorded label change. ``sync_requested`` counts the requests to bring predictions to
     Label Studio, ``sync_completed`` is the last request that was completed. ``synced_at`` is when a worker last
     compared the project with Label Studio, ``sync_error`` why that failed. ``unread_texts`` counts the tasks whose
-    text could not be read for a prediction (`backend.store.unread_texts.UnreadTexts`).
+    text could not be read for a prediction (`backend.store.unread_texts.UnreadTexts`). ``task_counts`` are Label
+    Studio's numbers of tasks when a worker last compared the project (`backend.store.projects.TaskCounts`).
     """
 
     __tablename__ = "projects"
@@ -53,6 +58,7 @@ class Project(Base):
     synced_at: Mapped[float | None]
     sync_error: Mapped[str | None]
     unread_texts: Mapped[dict[str, Any] | None]
+    task_counts: Mapped[dict[str, Any] | None]
     created_at: Mapped[float] = mapped_column(default=time.time)
 
     @property
@@ -90,7 +96,8 @@ class LeaseRow(Base):
 class Change(Base):
     """A task whose annotations changed since the last snapshot; one row a task, however often it changed.
 
-    ``task`` is a task id, or ``annotation-ID`` where only a deleted annotation's id is known.
+    ``task`` is a task id, or ``annotation-ID`` where only a deleted annotation's id is known. ``labelled``: the task
+    has annotations, even if their ids are not known yet.
     """
 
     __tablename__ = "changes"
@@ -98,10 +105,11 @@ class Change(Base):
     project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
     task: Mapped[str] = mapped_column(primary_key=True)
     revision: Mapped[int]
+    labelled: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class Annotation(Base):
-    """Which task an annotation belongs to: a deletion names annotations only."""
+    """Which task an annotation belongs to: a deletion names annotations only. Those of skipped tasks are not kept."""
 
     __tablename__ = "annotations"
 
@@ -113,7 +121,10 @@ class Annotation(Base):
 class Version(Base):
     """A published model version; its files are in ``MODEL_DIR/project/name`` until ``pruned_at``.
 
-    ``decision`` is the gate's, ``promotions`` are those of this version, oldest first.
+    ``metrics`` is what `Metrics.to_dict` returns, on the held-out tasks of the run ``scored_in``, or ``{}``: each run
+    scores the versions that have files again, so versions with the same ``scored_in`` can be compared. It is ``None``
+    where nothing comparable was measured. ``decision`` is the gate's, ``promotions`` are those of this version, oldest
+    first.
     """
 
     __tablename__ = "versions"
@@ -126,6 +137,7 @@ class Version(Base):
     run: Mapped[str | None]
     labels: Mapped[list[str]]
     metrics: Mapped[dict[str, Any]]
+    scored_in: Mapped[str | None]
     pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[float] = mapped_column(default=time.time)
     pruned_at: Mapped[float | None]
@@ -190,7 +202,8 @@ class Run(Base):
 
     ``overrides`` change the training recipe for this run alone. ``documents`` is the number of labelled tasks it read,
     ``conversion`` what became of their regions (`backend.conversion.Conversion`), ``revision`` the project's when the
-    run ended. While it is started, the process that executes it holds its lease.
+    run ended. ``automatic``: changed tasks have started it, not a person. ``error_kind`` is `TOO_FEW_LABELS` where the
+    run ended for that reason. While it is started, the process that executes it holds its lease.
     """
 
     __tablename__ = "runs"
@@ -208,6 +221,7 @@ class Run(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     project: Mapped[str] = mapped_column(ForeignKey("projects.uid"))
     reason: Mapped[str]
+    automatic: Mapped[bool] = mapped_column(default=False, server_default=false())
     overrides: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(default="queued")
     phase: Mapped[str] = mapped_column(default="queued")
@@ -218,10 +232,41 @@ class Run(Base):
     conversion: Mapped[dict[str, Any] | None]
     version: Mapped[str | None]
     error: Mapped[str | None]
+    error_kind: Mapped[str | None]
     revision: Mapped[int | None]
     queued_at: Mapped[float] = mapped_column(default=time.time)
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+
+
+class Comparison(Base):
+    """The entities of held-out tasks on which a project's versions disagree, as the latest ``run`` has scored them.
+
+    ``versions`` are the names of the versions that were compared. ``entities`` are a list of
+    `backend.evaluation.comparison.Entity` as dictionaries; ``left_out`` is how many more there were.
+    """
+
+    __tablename__ = "comparisons"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
+    run: Mapped[str]
+    versions: Mapped[list[str]]
+    entities: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    left_out: Mapped[int] = mapped_column(default=0)
+
+
+class DataStateRow(Base):
+    """The state of a project's data when ``run`` read it at ``taken_at``: the latest run, whatever became of it.
+
+    ``state`` is a `backend.store.data_state.DataState` as JSON.
+    """
+
+    __tablename__ = "data_states"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.uid"), primary_key=True)
+    run: Mapped[str]
+    state: Mapped[dict[str, Any]]
+    taken_at: Mapped[float] = mapped_column(default=time.time)
 
 
 class StartRequest(Base):
@@ -238,7 +283,9 @@ class Review(Base):
     """The latest search for wrong labels in a project, which follows a training run.
 
     ``id`` names the attempt, whose process holds the lease; ``ended_at`` is empty until it ends. ``run`` is the
-    finished run it followed, ``tasks`` the number of labelled tasks that were checked.
+    finished run it followed, ``tasks`` the number of labelled tasks that were checked, ``progress`` the fraction done.
+    ``error_kind`` is `TOO_FEW_LABELS` where it ended for that reason. ``previous_end`` is when the review before it
+    ended, which its earlier attempts keep.
     """
 
     __tablename__ = "reviews"
@@ -247,7 +294,10 @@ class Review(Base):
     id: Mapped[str]
     run: Mapped[str | None]
     tasks: Mapped[int | None]
+    progress: Mapped[float | None]
     error: Mapped[str | None]
+    error_kind: Mapped[str | None]
+    previous_end: Mapped[float | None]
     ended_at: Mapped[float | None]
 
 
@@ -255,8 +305,10 @@ class LabelIssue(Base):
     """A region that is probably a mistake, or one that is probably missing (``given`` is empty).
 
     ``text_name`` is the name of its text, empty where a task has one text only. ``start`` and ``end`` are code-point
-    offsets. ``found`` holds what the model would mark instead, each with ``start``, ``end``, ``label`` and ``score``;
-    ``score`` is in [0, 1], 1.0 for a sure mistake.
+    offsets, ``before`` and ``after`` the text around, shortened. ``annotator`` is the name of who labelled the task.
+    ``found`` holds what the model would mark instead, each with ``start``, ``end``, ``label`` and ``score``; ``score``
+    is in [0, 1], 1.0 for a sure mistake. ``accepted_at`` is when a person said that the label is right: such a row is
+    listed no more, and stays until the task changes, so that no later review brings the same issue back.
     """
 
     __tablename__ = "label_issues"
@@ -272,6 +324,16 @@ class LabelIssue(Base):
     given: Mapped[str | None]
     kind: Mapped[str]
     view: Mapped[str]
+    before: Mapped[str] = mapped_column(default="", server_default="")
+    after: Mapped[str] = mapped_column(default="", server_default="")
+    annotator: Mapped[str] = mapped_column(default="", server_default="")
     found: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     score: Mapped[float]
     run: Mapped[str | None]
+    accepted_at: Mapped[float | None]
+
+    @property
+    def key(self) -> str:
+        """Names the issue to people: the same in each review as long as the marked words and their label are."""
+        parts = (self.task, self.text_name, self.start, self.end, self.given)
+        return blake2b(ascii(parts).encode(), digest_size=4).hexdigest()

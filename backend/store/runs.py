@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,11 +13,26 @@ from sqlalchemy.orm import Session
 
 from backend.errors import InvalidRequest, UnknownRun
 from backend.store.changes import settle_changes
+from backend.store.comparisons import store_scores
 from backend.store.database import Database
 from backend.store.lease import acquire_lease, is_leased, release_lease
-from backend.store.models import GATE, LIVE, Project, Run, RunState, Version
+from backend.store.models import GATE, LIVE, Comparison, Project, Run, RunState, Version
 from backend.store.projects import Projects
 from backend.store.versions import promote_version
+
+
+class Outcome(TypedDict):
+    """What a finished run writes besides its version.
+
+    ``promote``: the version serves from now on. Changes up to ``revision``, which the version has learnt, are settled.
+    ``scores`` are the metrics of the project's other versions on this run's held-out tasks, by name; ``comparison``
+    replaces the one of an earlier run.
+    """
+
+    promote: bool
+    revision: int
+    scores: NotRequired[Mapping[str, dict[str, Any]]]
+    comparison: NotRequired[Comparison | None]
 
 
 class Runs:
@@ -132,12 +147,11 @@ class Runs:
         with self._database.write() as session:
             return _end(session, run_id, state, attempt=attempt, error=error, version=version)
 
-    def publish(self, run_id: str, version: Version, *, attempt: int, promote: bool, revision: int) -> bool:
+    def publish(self, run_id: str, version: Version, *, attempt: int, **outcome: Unpack[Outcome]) -> bool:
         """Finish a run with the version it made; ``False``, and nothing is written, when this attempt was ended.
 
         One transaction: a run that was cancelled before publishes nothing, one that is cancelled later has ended; and
-        a promotion is written together with the request to bring its predictions to Label Studio. Changes up to
-        ``revision``, which the version has learnt, are settled.
+        a promotion is written together with the request to bring its predictions to Label Studio.
         """
         with self._database.write() as session:
             # Locked first, as where changes are recorded: another order could end in a deadlock.
@@ -145,8 +159,9 @@ class Runs:
             if not _end(session, run_id, "finished", attempt=attempt, version=version.name):
                 return False
             session.add(version)
-            settle_changes(session, version.project, revision)
-            if promote:
+            store_scores(session, version.project, run_id, outcome.get("scores", {}), outcome.get("comparison"))
+            settle_changes(session, version.project, outcome["revision"])
+            if outcome["promote"]:
                 promote_version(project, version, actor=GATE)
             return True
 

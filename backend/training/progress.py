@@ -8,12 +8,13 @@ import select
 import threading
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from backend.errors import RunCancelled
 from backend.store import Store
 from backend.store.lease import Lease
 from backend.store.models import Run, RunState, Version
+from backend.store.runs import Outcome
 from backend.training.estimate import Estimate
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,9 @@ class RunProgress:
         if not self._store.runs.update(self._run.id, attempt=self._run.attempt, **columns):
             raise RunCancelled(f"Run {self._run.id} was cancelled, or another process executes it now.")
 
-    def publish(self, version: Version, *, promote: bool, revision: int) -> None:
+    def publish(self, version: Version, **outcome: Unpack[Outcome]) -> None:
         """End the run with the version it made; raise `RunCancelled` when it is no longer this process's."""
-        if not self._store.runs.publish(
-            self._run.id, version, attempt=self._run.attempt, promote=promote, revision=revision
-        ):
+        if not self._store.runs.publish(self._run.id, version, attempt=self._run.attempt, **outcome):
             raise RunCancelled(f"Run {self._run.id} was ended before it had published {version.name}.")
 
     def end(self, state: RunState, *, error: str | None = None, version: str | None = None) -> None:
