@@ -176,13 +176,16 @@ class ConversionReport:
 
     def summary(self) -> str:
         """The report in one line, with the first task as the example of each kind of problem."""
-        kept = f"{self.tasks} tasks: {self.documents} documents with {self.spans} spans"
+        kept = (
+            f"{_counted(self.tasks, 'task')} read, "
+            f"{_counted(self.documents, 'text')} with {_counted(self.spans, 'region')} converted"
+        )
         counts = {
-            "without entities": self.negatives,
+            "without regions": self.negatives,
             "texts left out because a region is unreadable": self.left_out,
-            "unlabeled": self.unlabeled,
+            "not labelled": self.unlabeled,
             "skipped": self.skipped,
-            "superseded annotations": self.superseded,
+            "annotations not used beside another one of their task": self.superseded,
             "annotations of other people": self.other_annotators,
             f"of {self.voted_words} words disputed": self.disputed_words,
             "results of other controls": self.other_controls.total(),
@@ -222,3 +225,7 @@ def shown(value: object) -> str:
     """A value from outside for a message, shortened if it is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -107,7 +107,7 @@ def _acquire(lease: Lease, bar: Bar) -> None:
 
 def _summary(version: str, result: SyncResult) -> str:
     seconds = result.seconds
-    present = f", {result.present:,} were there" if result.present else ""
+    present = f", {result.present:,} were stored before" if result.present else ""
     return (
         f"{result.unlabelled:,} unlabelled tasks: {result.stored:,} predictions of {version} stored{present}, "
         f"in {duration(seconds.total)}.\n"

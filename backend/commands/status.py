@@ -119,7 +119,7 @@ def _training(overview: Overview) -> str:
     if overview.running:
         return describe_state(overview.running)
     if overview.due_in is None:
-        return "only on request"
+        return "when somebody starts it"
     return f"after {overview.due_in:,} more" if overview.due_in else "due"
 
 

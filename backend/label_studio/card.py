@@ -182,7 +182,7 @@ class Cards:
         same_project(label_studio, project.uid)
         backend = _this_service(label_studio, project)
         if backend is None:
-            self._pause(project, "none of its ML backends in Label Studio is certainly this service")
+            self._pause(project, "none, or more than one, of its ML backends in Label Studio has the current version")
             return False
         wanted = card.appended_to(backend.title, backend.description)
         if (wanted.title, wanted.description) == (backend.title, backend.description):

@@ -251,7 +251,10 @@ def test_document_of_several_sentences_is_counted_as_one_where_a_sidecar_says_so
         (["label-studio-to-conll", "{tmp}/empty.json", "{tmp}/o.conll"], "--config"),
         (["label-studio-to-conll", "{tmp}/empty.json", "{tmp}/o.conll", "--config", "{tmp}/bad.json"], "configuration"),
         (["conll-to-label-studio", "{tmp}/none.conll", "{tmp}/o.json"], "none.conll: No such file"),
-        (["label-studio-to-conll", "{tmp}/unlabelled.json", "{tmp}/o.conll", "--config", "{tmp}/c.xml"], "1 unlabeled"),
+        (
+            ["label-studio-to-conll", "{tmp}/unlabelled.json", "{tmp}/o.conll", "--config", "{tmp}/c.xml"],
+            "1 not labelled",
+        ),
         (["label-studio-to-conll", "{tmp}/unknown.json", "{tmp}/o.conll", "--config", "{tmp}/c.xml"], "'Nope'"),
         (
             [

@@ -667,7 +667,7 @@ def test_report_tells_everything_as_json() -> None:
 def test_report_sums_up_in_one_line() -> None:
     tasks = [task(annotation(region(0, 2, "Chef"), GREAT)), task(id=4)]
     assert read_tasks(tasks, CONFIG)[1].summary() == (
-        "2 tasks: 1 documents with 1 spans, 1 unlabeled; "
+        "2 tasks read, 1 text with 1 region converted, 1 not labelled; "
         "label not in the configuration 1× (task 3: 'Chef' is not in the labelling configuration); "
         "unknown labels: Chef (1)."
     )

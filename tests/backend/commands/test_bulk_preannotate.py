@@ -40,7 +40,7 @@ def test_every_unlabelled_task_gets_a_prediction(command: Command, studio: FakeL
     assert studio.predicted("ner-v1") == set(range(1, 10))
     assert studio.shown == "ner-v1"
     assert store.syncs.pending(UID) is None
-    assert "0 predictions of ner-v1 stored, 9 were there" in command("preannotate", "--project", "7").stdout
+    assert "0 predictions of ner-v1 stored, 9 were stored before" in command("preannotate", "--project", "7").stdout
     assert studio.twice == set()
 
 
@@ -135,7 +135,7 @@ def test_after_an_interruption_it_says_what_is_stored_and_resumes(
     )
     studio.down = None
     monkeypatch.setattr(studio, "import_predictions", original)
-    assert "5 predictions of ner-v1 stored, 4 were there" in command("preannotate", "--project", "7").stdout
+    assert "5 predictions of ner-v1 stored, 4 were stored before" in command("preannotate", "--project", "7").stdout
     assert studio.twice == set()
 
 
