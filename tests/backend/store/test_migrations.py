@@ -261,7 +261,7 @@ def test_failed_upgrade_changes_nothing(old_url: str, engine: Engine, monkeypatc
 def test_foreign_keys_are_enforced_after_an_upgrade(old_url: str) -> None:
     store = Store(old_url)
     with pytest.raises(Exception, match=r"(?i)foreign key"), store._database.write() as session:
-        session.connection().exec_driver_sql("INSERT INTO changes VALUES ('9.9', '1', 1)")
+        session.connection().exec_driver_sql("INSERT INTO changes (project, task, revision) VALUES ('9.9', '1', 1)")
     store.close()
 
 
