@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from backend.store.annotations import Annotations
 from backend.store.changes import Changes
 from backend.store.comparisons import Comparisons
+from backend.store.data_state import DataStates
 from backend.store.database import Database
 from backend.store.lease import Leases
 from backend.store.projects import Projects
@@ -32,6 +33,7 @@ class Store:
         self.annotations = Annotations(self._database)
         self.changes = Changes(self._database)
         self.comparisons = Comparisons(self._database)
+        self.data_states = DataStates(self._database)
         self.reviews = Reviews(self._database)
         self.runs = Runs(self._database)
         self.syncs = Syncs(self._database)

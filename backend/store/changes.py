@@ -17,10 +17,11 @@ class Changes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, uid: str, tasks: Iterable[str]) -> int:
+    def record(self, uid: str, tasks: Iterable[str], *, labelled: bool = True) -> int:
         """Count these tasks as changed, each once; return how many tasks are counted now.
 
-        What a review found in them is about labels that are no more, so it is forgotten.
+        ``labelled=False``: they may have lost their last annotation, so only those that are stored tell. What a review
+        found in the tasks is about labels that are no more, so it is forgotten.
         """
         with self._database.write() as session:
             revision = session.scalar(
@@ -31,10 +32,11 @@ class Changes:
             )
             if revision is None:
                 raise UnknownProject(uid)
-            rows = [{"project": uid, "task": task, "revision": revision} for task in dict.fromkeys(tasks)]
+            change = {"project": uid, "revision": revision, "labelled": labelled}
+            rows = [{**change, "task": task} for task in dict.fromkeys(tasks)]
             if rows:
                 statement = self._database.insert(Change)
-                newer = {"revision": statement.excluded.revision}
+                newer = {"revision": statement.excluded.revision, "labelled": statement.excluded.labelled}
                 session.execute(statement.on_conflict_do_update(index_elements=["project", "task"], set_=newer), rows)
                 forget_label_issues(session, uid, [row["task"] for row in rows])
             return _count(session, uid)
@@ -45,13 +47,16 @@ class Changes:
             return _count(session, uid, since)
 
     def count_labelled(self, uid: str, *, up_to: int) -> int:
-        """Labelled tasks, at most ``up_to``: those whose annotations are known, and those that changed.
+        """Labelled tasks, at most ``up_to``: those whose annotations are stored, and those that changed.
 
-        Events of an import name tasks and no annotations; these become known when a worker compares the project.
+        Events of an import name tasks and no annotations; these are stored when a worker compares the project. Changed
+        tasks that may have lost their last annotation are not counted for that.
         """
-        known = select(cast(Annotation.task, String)).where(Annotation.project == uid)
-        changed = select(Change.task).where(Change.project == uid, Change.task.not_like("annotation-%"))
-        first = union(known, changed).limit(up_to).subquery()
+        stored = select(cast(Annotation.task, String)).where(Annotation.project == uid)
+        changed = select(Change.task).where(
+            Change.project == uid, Change.labelled, Change.task.not_like("annotation-%")
+        )
+        first = union(stored, changed).limit(up_to).subquery()
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(first)) or 0
 

@@ -26,6 +26,19 @@ class ProjectFields(TypedDict, total=False):
     label_map: Mapping[str, str] | None
 
 
+class TaskCounts(TypedDict):
+    """Label Studio's numbers: of all tasks, of those that it takes for finished, and of those that are only skipped.
+
+    ``annotations`` and ``skips`` are what people submitted and skipped, which tells whether ``skipped`` has changed.
+    """
+
+    tasks: int
+    finished: int
+    skipped: int
+    annotations: int
+    skips: int
+
+
 class Projects:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -63,6 +76,11 @@ class Projects:
         """Note that a project has just been compared with Label Studio; ``error`` is one sentence if that failed."""
         with self._database.write() as session:
             session.execute(update(Project).where(Project.uid == uid).values(synced_at=time.time(), sync_error=error))
+
+    def note_counts(self, uid: str, counts: TaskCounts) -> None:
+        """Store Label Studio's numbers of tasks."""
+        with self._database.write() as session:
+            session.execute(update(Project).where(Project.uid == uid).values(task_counts=dict(counts)))
 
     def current_version(self, uid: str) -> str | None:
         """The version that serves a project; ``None`` where there is none or the project is unknown.
