@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Unpack
 
 from backend.errors import Conflict
-from backend.inference.tagger import Tagging
+from backend.inference.tagger import Answer
 from backend.inference.tasks import TaskPrediction, TaskTexts, TextTagger, UntrainedTagger, predict_tasks, read_texts
 from backend.label_studio.api import PredictionStore
 from backend.label_studio.preannotate import preannotate_project
@@ -40,14 +40,6 @@ BUTTON = "Start Training in Label Studio"
 """The reason of a run that a person started there."""
 
 _ENDED = {"finished": "finished", "failed": "failed", "cancelled": "was cancelled"}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Taggings of some texts, in order, all made by one version."""
-
-    version: str
-    taggings: list[Tagging]
 
 
 class Loop:
@@ -135,19 +127,26 @@ class Loop:
 
     # Labels arrive
 
-    def annotations_saved(self, uid: str, owners: Mapping[int, int], *, sent_start: bool = False) -> None:
-        """Annotations were submitted, updated or skipped: ``{annotation id: task id}``.
+    def annotations_saved(
+        self, uid: str, owners: Mapping[int, int], *, skipped: Sequence[int] = (), sent_start: bool = False
+    ) -> None:
+        """Annotations were submitted or updated, ``{annotation id: task id}``, or ``skipped``.
 
-        ``sent_start``: Label Studio sent START_TRAINING with them (`request_training`).
+        A skipped task counts only if it was labelled before. ``sent_start``: Label Studio sent START_TRAINING with them
+        (`request_training`).
         """
         if sent_start:
             self.store.start_requests.withdraw(uid)
-        self.store.annotations.remember(uid, owners)
-        self.tasks_changed(uid, [str(task) for task in owners.values()])
+        removed = self.store.annotations.forget(uid, skipped) if skipped else {}
+        if removed:
+            self.tasks_changed(uid, map(str, removed.values()), labelled=False)
+        if owners:
+            self.store.annotations.remember(uid, owners)
+            self.tasks_changed(uid, map(str, owners.values()))
 
     def annotations_deleted(self, uid: str, annotations: Sequence[int]) -> None:
         tasks = self.store.annotations.forget(uid, annotations)
-        self.tasks_changed(uid, [str(tasks.get(key, f"annotation-{key}")) for key in annotations])
+        self.tasks_changed(uid, [str(tasks.get(key, f"annotation-{key}")) for key in annotations], labelled=False)
 
     def tasks_created(self, uid: str, *, labelled: Sequence[int], unlabelled: Sequence[int]) -> None:
         """Tasks were imported, some perhaps with annotations."""
@@ -161,11 +160,14 @@ class Loop:
         owners = {key: task for key, task in self.store.annotations.of(uid).items() if task in deleted}
         if owners:
             self.store.annotations.forget(uid, list(owners))
-            self.tasks_changed(uid, [str(task) for task in owners.values()])
+            self.tasks_changed(uid, map(str, owners.values()), labelled=False)
 
-    def tasks_changed(self, uid: str, tasks: Iterable[str]) -> None:
-        """Count tasks whose annotations changed; each counts once until a snapshot contains it."""
-        self.store.changes.record(uid, tasks)
+    def tasks_changed(self, uid: str, tasks: Iterable[str], *, labelled: bool = True) -> None:
+        """Count tasks whose annotations changed; each counts once until a snapshot contains it.
+
+        ``labelled=False``: they may have lost their last annotation (`Changes.record`).
+        """
+        self.store.changes.record(uid, tasks, labelled=labelled)
         self.train_if_due(uid)
 
     def train_if_due(self, uid: str) -> None:

@@ -55,6 +55,14 @@ OfferedLabels = Sequence[Collection[str] | None]
 """For each text, the labels that it offers; ``None`` where it offers all that the model knows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Taggings of some texts, in order, all made by one version."""
+
+    version: str
+    taggings: list[Tagging]
+
+
 class Tagger:
     """An opened model version, which finds labelled spans in any text. Threads may share it.
 

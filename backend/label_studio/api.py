@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class RemoteProject:
-    """A project as Label Studio describes it; ``annotations`` counts skipped tasks too.
+    """A project as Label Studio describes it; ``annotations`` does not count skipped tasks.
 
     ``shows_predictions``: annotators see predictions when they open a task; ``by_uncertainty``: the least certain task
     comes first.
@@ -122,7 +122,7 @@ class Annotations(Projects, Protocol):
     """What people have labelled."""
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
-        """``{annotation id: task id}`` of every annotation, skipped tasks included."""
+        """``{annotation id: task id}`` of every submitted annotation; those that skip a task are left out."""
         ...
 
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:

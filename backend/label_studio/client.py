@@ -96,14 +96,20 @@ class LabelStudio(BackendClient):
         return wire.names(joined)
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
+        submitted = wire.task_filter("total_annotations", "greater", "Number", 0)
         owners: dict[int, int] = {}
-        for column in ("total_annotations", "cancelled_annotations"):
-            annotated = [wire.task_filter(column, "greater", "Number", 0)]
-            pages = self._pages(project_id, annotated, include="id,annotations_ids")
-            for task in (task for tasks, _ in pages for task in tasks):
-                for annotation in str(task.annotations_ids or "").split(","):
-                    if annotation.strip().isdigit():
-                        owners[int(annotation)] = task.id
+        unskipped = [submitted, wire.task_filter("cancelled_annotations", "equal", "Number", 0)]
+        pages = self._pages(project_id, unskipped, include="id,annotations_ids")
+        for task in (task for tasks, _ in pages for task in tasks):
+            for annotation in str(task.annotations_ids or "").split(","):
+                if annotation.strip().isdigit():
+                    owners[int(annotation)] = task.id
+        # `annotations_ids` names skipped ones too, so of tasks with both kinds the annotations themselves are read.
+        mixed = [submitted, wire.task_filter("cancelled_annotations", "greater", "Number", 0)]
+        pages = self._pages(project_id, mixed, include="id,annotations", size=_PREDICTIONS_PAGE)
+        for task in (task for tasks, _ in pages for task in tasks):
+            rows = wire.rows(task.annotations or ())
+            owners |= {int(row["id"]): task.id for row in rows if not row.get("was_cancelled")}
         return owners
 
     def _pages(

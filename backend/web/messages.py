@@ -97,16 +97,16 @@ class AnnotationInfo(Message):
     id: Id
     task: Id | None = None
     ground_truth: bool = False
+    was_cancelled: bool = False
 
 
 class TaskInfo(Message):
     id: Id
     total_annotations: int = 0
-    cancelled_annotations: int = 0
 
     @property
     def labelled(self) -> bool:
-        return self.total_annotations + self.cancelled_annotations > 0
+        return self.total_annotations > 0
 
 
 class Event(Message):

@@ -154,11 +154,16 @@ def webhook() -> tuple[Response, int]:
 
 
 def _annotation_saved(loop: Loop, uid: str, event: Webhook) -> dict[str, Any]:
-    owners = {annotation.id: annotation.task for annotation in event.saved if annotation.task is not None}
-    if not owners:
+    owners = {
+        annotation.id: annotation.task
+        for annotation in event.saved
+        if annotation.task is not None and not annotation.was_cancelled
+    }
+    skipped = [annotation.id for annotation in event.saved if annotation.was_cancelled]
+    if not owners and not skipped:
         # Within a minute a worker compares the project with Label Studio and counts the new annotations.
         return {"status": "noted"}
-    loop.annotations_saved(uid, owners, sent_start=event.sent_start)
+    loop.annotations_saved(uid, owners, skipped=skipped, sent_start=event.sent_start)
     return {"status": "counted"}
 
 

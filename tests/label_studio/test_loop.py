@@ -232,10 +232,18 @@ def test_a_task_labelled_updated_and_deleted_counts_once(site: Site, project: Co
     assert set(site.loop.store.annotations.of(project.uid)) == {last}
 
 
-def test_a_skipped_task_counts(site: Site, project: Connected) -> None:
-    task, *_ = project.unlabelled()
+def test_skipped_task_counts_if_it_was_labelled(site: Site, project: Connected) -> None:
+    task, other, _ = project.unlabelled()
     site.api("POST", f"/api/tasks/{task.id}/annotations/", json={"result": [], "was_cancelled": True})
-    site.wait("the skipped task", lambda: project.changed_tasks() == 1)
+    labelled = site.label_studio.annotate(other.id, [])
+    annotations = site.loop.store.annotations
+    site.wait("the annotation", lambda: set(annotations.of(project.uid)) == {labelled})
+    site.api("POST", f"/api/tasks/{other.id}/annotations/", json={"result": [], "was_cancelled": True})
+    assert site.label_studio.annotation_tasks(project.id) == {labelled: other.id}
+    site.api("PATCH", f"/api/annotations/{labelled}/", json={"was_cancelled": True})
+    site.wait("the skipped annotation", lambda: annotations.of(project.uid) == {})
+    assert project.changed_tasks() == 1
+    assert site.label_studio.annotation_tasks(project.id) == {}
 
 
 def test_labels_whose_webhooks_were_lost_are_found(site: Site, project: Connected) -> None:

@@ -454,7 +454,8 @@ def test_unknown_action_is_answered_with_success(body: dict[str, Any], client: F
     ("body", "tasks"),
     [
         (saved(1), 1),
-        (saved(1, was_cancelled=True, result=[]), 1),
+        (saved(1, was_cancelled=True, result=[]), 0),
+        (event("TASKS_CREATED", tasks=[{"id": 1, "total_annotations": 0, "cancelled_annotations": 1}]), 0),
         (saved(1, action="ANNOTATION_UPDATED"), 1),
         (event("ANNOTATIONS_CREATED", annotations=[{"id": 1, "task": 1}, {"id": 2, "task": 2}]), 2),
         (event("ANNOTATIONS_DELETED", annotations=[{"id": 1}, {"id": 2}]), 2),
@@ -470,6 +471,23 @@ def test_event_counts_the_tasks_whose_labels_changed(
         post(client, body)
     assert store.changes.count(UID) == tasks
     assert store.projects.get(UID).title == "Restaurants"
+
+
+def test_labelled_task_that_is_skipped_counts_and_is_not_labelled_any_more(client: FlaskClient, store: Store) -> None:
+    post(client, saved(1))
+    settle(store, store.projects.get(UID).revision)
+    post(client, saved(1, action="ANNOTATION_UPDATED", was_cancelled=True, result=[]))
+    assert (store.changes.count(UID), store.changes.count_labelled(UID, up_to=10)) == (1, 0)
+    assert store.annotations.of(UID) == {}
+    post(client, saved(1, action="ANNOTATION_UPDATED"))
+    assert (store.changes.count(UID), store.changes.count_labelled(UID, up_to=10)) == (1, 1)
+
+
+def test_another_person_who_skips_a_labelled_task_changes_nothing(client: FlaskClient, store: Store) -> None:
+    post(client, saved(1))
+    settle(store, store.projects.get(UID).revision)
+    post(client, saved(1, annotation=2001, was_cancelled=True, result=[]))
+    assert (store.changes.count(UID), store.annotations.count_tasks(UID)) == (0, 1)
 
 
 def test_deleted_task_counts_if_it_was_labelled(client: FlaskClient, store: Store) -> None:
