@@ -125,6 +125,7 @@ class Registry:
         run: str,
         labels: tuple[str, ...],
         metrics: dict[str, Any],
+        scored_in: str | None = None,
         decision: GateDecision | None = None,
         write_row: Callable[[Version], object] | None = None,
     ) -> Version:
@@ -146,6 +147,7 @@ class Registry:
             run=run,
             labels=list(labels),
             metrics=metrics,
+            scored_in=scored_in,
             decision=_row(decision) if decision else None,
             promotions=[],
         )

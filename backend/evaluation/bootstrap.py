@@ -7,13 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.scores import Interval
+from backend.scores import MIN_DOCUMENTS_OF_LABEL, Interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-MIN_DOCUMENTS_OF_LABEL = 10
-"""Documents with such entities that an interval needs: then at least 90 of 100 intervals contain the true value."""
 
 RESAMPLES = 2000
 

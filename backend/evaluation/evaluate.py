@@ -20,23 +20,25 @@ from converters.tagged import TaggedDocument
 
 @dataclass(frozen=True, slots=True)
 class LabelMetrics:
-    """Scores of one label, in [0, 1]; ``support`` is the number of gold entities."""
+    """Scores of one label, in [0, 1]; ``support`` is the number of gold entities, ``predicted`` of predicted ones."""
 
     precision: float
     recall: float
     f1: float
     support: int
+    predicted: int
 
     @classmethod
     def from_counts(cls, correct: int, predicted: int, gold: int) -> LabelMetrics:
         """A ratio whose denominator is 0 is 0; all are 1 where there are neither predicted nor gold entities."""
         if not predicted and not gold:
-            return cls(precision=1.0, recall=1.0, f1=1.0, support=0)
+            return cls(precision=1.0, recall=1.0, f1=1.0, support=0, predicted=0)
         return cls(
             precision=correct / predicted if predicted else 0.0,
             recall=correct / gold if gold else 0.0,
             f1=2 * correct / (predicted + gold),
             support=gold,
+            predicted=predicted,
         )
 
 
@@ -66,6 +68,7 @@ class Metrics:
     recall: float
     f1: float
     support: int
+    predicted: int
     per_label: dict[str, LabelMetrics]
     confusion: Confusion
     counts: Counts = field(repr=False, compare=False)
@@ -97,6 +100,7 @@ class Metrics:
             "recall": self.recall,
             "f1": self.f1,
             "support": self.support,
+            "predicted": self.predicted,
             "intervals": {name: _pair(getattr(intervals, name)) for name in names} if intervals else None,
             "per_label": {
                 label: {**asdict(row), "interval": _pair(intervals.per_label[label] if intervals else None)}
@@ -115,17 +119,28 @@ def evaluate(
     span ends inside one: a predicted span always fits them, and such an annotated span counts as missed. ``names`` are
     those that labels of the tagger have in the project today, ``None`` for one that is gone: its regions do not count.
     """
-    if not documents:
-        return None
+    return score_documents(documents, predict_tags(tagger, documents, names=names))
+
+
+def predict_tags(
+    tagger: Tagger, documents: Sequence[TaggedDocument], *, names: Mapping[str, str | None] | None = None
+) -> list[list[str]]:
+    """The BIO tags that a tagger gives the words of documents, with the ``names`` of `evaluate`."""
     today = {label: label for label in tagger.labels} | dict(names or {})
     offers = {labels: _offered(labels, today) for labels in {document.labels for document in documents}}
     taggings = tagger.tag(
         [document.text for document in documents], [offers[document.labels] for document in documents]
     )
-    predicted = [
+    return [
         _tags_on(document.words, _named_today(tagging.spans, names) if names else tagging.spans)
         for document, tagging in zip(documents, taggings, strict=True)
     ]
+
+
+def score_documents(documents: Sequence[TaggedDocument], predicted: Sequence[Sequence[str]]) -> Metrics | None:
+    """Score the tags that were predicted for documents; ``None`` where there are none."""
+    if not documents:
+        return None
     tasks = [document.id for document in documents]
     return score(by_task(tasks, [document.tags for document in documents]), by_task(tasks, predicted))
 

@@ -25,13 +25,13 @@ class Outcome(TypedDict):
     """What a finished run writes besides its version.
 
     ``promote``: the version serves from now on. Changes up to ``revision``, which the version has learnt, are settled.
-    ``scores`` are the metrics of the project's other versions on this run's held-out tasks, by name; ``comparison``
-    replaces the one of an earlier run.
+    ``scores`` are the metrics of the project's other versions on this run's held-out tasks, by name, ``None`` where
+    nothing was measured; ``comparison`` replaces the one of an earlier run.
     """
 
     promote: bool
     revision: int
-    scores: NotRequired[Mapping[str, dict[str, Any]]]
+    scores: NotRequired[Mapping[str, dict[str, Any]] | None]
     comparison: NotRequired[Comparison | None]
 
 
@@ -159,7 +159,7 @@ class Runs:
             if not _end(session, run_id, "finished", attempt=attempt, version=version.name):
                 return False
             session.add(version)
-            store_scores(session, version.project, run_id, outcome.get("scores", {}), outcome.get("comparison"))
+            store_scores(session, version.project, run_id, outcome.get("scores") or {}, outcome.get("comparison"))
             settle_changes(session, version.project, outcome["revision"])
             if outcome["promote"]:
                 promote_version(project, version, actor=GATE)

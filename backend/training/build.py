@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.conversion import Conversion
-from backend.evaluation.evaluate import Metrics, evaluate
+from backend.evaluation.evaluate import Metrics, evaluate, predict_tags, score_documents
 from backend.inference.tagger import Precision, Tagger
 from backend.recipe import Recipe
 from backend.training.fine_tuning.distributed import Job, OtherRanks
@@ -42,13 +42,14 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime")
 class BuiltVersion:
     """A finished version.
 
-    ``metrics`` are the scores on ``test``, the test set; ``None`` if it is empty. ``info`` is the rest of
-    ``metrics.json``.
+    ``metrics`` are the scores on ``test``, the test set; ``None`` if it is empty. ``predicted`` are the BIO tags that
+    the version gives its words. ``info`` is the rest of ``metrics.json``.
     """
 
     folder: Path
     labels: tuple[str, ...]
     test: tuple[TaggedDocument, ...]
+    predicted: Sequence[Sequence[str]]
     metrics: Metrics | None
     info: dict[str, Any]
 
@@ -96,7 +97,8 @@ def build_version(
         decision = decide_precision(folder, subsets, wanted=precision)
         # On the CPU: the version may be served there, wherever it was trained.
         served = Tagger.load(folder, device="cpu", precision=decision.serving)
-        validation, test = evaluate(served, subsets.validation), evaluate(served, subsets.test)
+        validation, predicted = evaluate(served, subsets.validation), predict_tags(served, subsets.test)
+        test = score_documents(subsets.test, predicted)
     info = {
         "name": name,
         "labels": list(labels),
@@ -110,7 +112,7 @@ def build_version(
     }
     _write_files(folder, tagged, info, validation=validation, test=test)
     progress("evaluating", 1.0)
-    return BuiltVersion(folder=folder, labels=tuple(labels), test=subsets.test, metrics=test, info=info)
+    return BuiltVersion(folder, tuple(labels), subsets.test, predicted, test, info)
 
 
 def _losses(documents: Sequence[TaggedDocument]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 _BEFORE = {"fetching": (0.0, 0.03), "preparing": (0.03, 0.08)}
 
 # Start and end of the phases after training, as fractions of their total time.
-_AFTER = {"exporting": (0.0, 0.65), "evaluating": (0.65, 0.9), "publishing": (0.9, 1.0)}
+_AFTER = {"exporting": (0.0, 0.65), "evaluating": (0.65, 0.85), "comparing": (0.85, 0.95), "publishing": (0.95, 1.0)}
 
 _AFTER_SHARE, _AFTER_LEAST, _AFTER_MOST = 0.2, 10.0, 60.0
 """The phases after training take a fifth of its time on a CPU, but at least and at most these seconds."""

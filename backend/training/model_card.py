@@ -11,9 +11,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from backend.conversion import Conversion, count
-from backend.evaluation.bootstrap import MIN_DOCUMENTS_OF_LABEL
 from backend.evaluation.evaluate import LabelMetrics, Metrics
-from backend.scores import Interval, Score, held_out_tasks
+from backend.scores import MIN_DOCUMENTS_OF_LABEL, Interval, Score, held_out_tasks
 from backend.training.base_model.embedded import PACKAGE
 
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")

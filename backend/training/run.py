@@ -11,14 +11,13 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.conversion import Conversion, count
-from backend.errors import BackendError, ModelError, NotEnoughLabels, RunCancelled
-from backend.evaluation.evaluate import Metrics, evaluate
+from backend.errors import BackendError, NotEnoughLabels, RunCancelled
 from backend.evaluation.gate import GateDecision, decide, decide_on_regions, with_regions
 from backend.evaluation.verdict import explain
 from backend.label_studio.client import open_label_studio
@@ -33,7 +32,6 @@ from backend.training.faults import translate_faults
 from backend.training.progress import RunProgress
 from backend.training.snapshot import Snapshot, take_snapshot
 from backend.training.split import subset_of
-from converters import TaggedDocument
 from converters.label_studio import note_loss
 from converters.tagged import tag_document
 from label_config import LabelConfig, UnsupportedLabelConfig
@@ -41,6 +39,7 @@ from label_config import LabelConfig, UnsupportedLabelConfig
 if TYPE_CHECKING:
     from backend.training.build import BuiltVersion
     from backend.training.fine_tuning.distributed import OtherRanks
+    from backend.training.score_versions import ScoredVersion
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +111,7 @@ def _train_and_publish(
 
     # torch and transformers take seconds to import; a run without a snapshot fails before that.
     from backend.training.build import build_version
+    from backend.training.score_versions import outcome_of, score_versions
 
     registry = Registry(settings.model_dir, store, device="cpu", precision=settings.precision)
     with (
@@ -131,7 +131,9 @@ def _train_and_publish(
             other_ranks=other_ranks,
             conversion=conversion,
         )
-        decision = _decide(settings, store, registry, project.uid, built, conversion, snapshot.config)
+        others = score_versions(registry, store.versions.of(project.uid, usable=True), built, snapshot.config, progress)
+        decision = _decide(settings, store, project.uid, built, conversion, snapshot.config, others)
+        outcome = outcome_of(decision, run, built, others, current=store.projects.current_version(project.uid))
         progress("publishing", 0.0)
         version = registry.publish(
             project.uid,
@@ -140,8 +142,9 @@ def _train_and_publish(
             run=run.id,
             labels=built.labels,
             metrics=built.metrics.to_dict() if built.metrics else {},
+            scored_in=run.id if outcome["scores"] is not None else None,
             decision=decision,
-            write_row=lambda version: progress.publish(version, promote=decision.promote, revision=snapshot.revision),
+            write_row=lambda version: progress.publish(version, revision=snapshot.revision, **outcome),
         )
     log.info("%s %s", version.name, explain(decision))
 
@@ -195,14 +198,14 @@ def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
 def _decide(
     settings: Settings,
     store: Store,
-    registry: Registry,
     uid: str,
     built: BuiltVersion,
     conversion: Conversion,
     config: LabelConfig,
+    others: Mapping[str, ScoredVersion],
 ) -> GateDecision:
     """Judge how many regions a new version learnt from, then compare it with the current one on its test set."""
-    name = store.projects.get(uid).current_version
+    name = store.projects.current_version(uid)
     current = store.versions.get(uid, name) if name else None
     current_labels = current.labels if current else ()
     limit = settings.max_lost_regions
@@ -216,32 +219,16 @@ def _decide(
     )
     if rejection:
         return rejection
-    names = {label: config.label_named(label) for label in current_labels}
+    names_today = [config.label_named(label) for label in current_labels]
     decision = decide(
         built.metrics,
-        _metrics_of(registry, uid, name, built.test, names) if name else None,
+        others[name].metrics if name and name in others else None,
         labels=built.labels,
-        current_labels=[label for label in names.values() if label is not None],
+        current_labels=[label for label in names_today if label is not None],
         tolerance=settings.promotion_tolerance,
         current_name=name,
     )
     return with_regions(decision, conversion, max_lost_regions=limit)
-
-
-def _metrics_of(
-    registry: Registry,
-    uid: str,
-    version: str,
-    documents: Sequence[TaggedDocument],
-    names: Mapping[str, str | None],
-) -> Metrics | None:
-    """The scores of a version whose labels have these ``names`` today; ``None`` if it cannot be opened."""
-    try:
-        tagger = registry.open(uid, version)
-    except ModelError as error:
-        log.warning("%s is not compared with the new version: %s", version, error)
-        return None
-    return evaluate(tagger, documents, names=names)
 
 
 def _pipe_from_worker() -> int | None:

@@ -120,7 +120,13 @@ def publish(registry: Registry, store: Store, tmp_path: Path) -> Callable[..., V
             staged.symlink_to(files, target_is_directory=True)
         else:
             staged.mkdir()
-        known = {"run": "0123456789ab", "labels": LABELS, "metrics": {"f1": 0.8}, **columns}
+        known = {
+            "run": "0123456789ab",
+            "labels": LABELS,
+            "metrics": {"f1": 0.8},
+            "scored_in": "0123456789ab",
+            **columns,
+        }
         version = registry.publish(uid, name, staged, **known)
         if current:
             registry.promote(uid, name, actor="gate")

@@ -100,8 +100,11 @@ def test_metrics_are_plain_numbers() -> None:
         "recall": 1.0,
         "f1": 1.0,
         "support": 1,
+        "predicted": 1,
         "intervals": None,
-        "per_label": {"Dish": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1, "interval": None}},
+        "per_label": {
+            "Dish": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1, "predicted": 1, "interval": None}
+        },
         "confusion": {"found_as": {"Dish": {"Dish": 1}}, "boundaries": {}, "missed": {}, "spurious": {}},
     }
 

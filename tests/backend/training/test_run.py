@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from backend.conversion import Conversion, Use
 from backend.errors import BaseModelUnavailable, NotEnoughLabels
-from backend.evaluation.evaluate import score
+from backend.evaluation.evaluate import score_documents
 from backend.evaluation.verdict import describe
 from backend.loop import Loop
 from backend.settings import Settings
@@ -29,8 +29,8 @@ from backend.store import Store
 from backend.store.models import Run, Version
 from backend.training import run as module
 from backend.training.build import BuiltVersion
-from backend.training.split import split
-from converters.tagged import tag_document
+from backend.training.split import split, subset_of
+from converters.tagged import UNKNOWN, tag_document
 from tests.backend.fakes import LABEL_CONFIG, LABELS, UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
@@ -87,8 +87,9 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
             progress("exporting", 0.0)
             built.append(len(documents))
             test = split([tag_document(document) for document in documents]).test
-            metrics = score([["B-Dish"]] * len(test), [["B-Dish" if right else "O"]] * len(test))
-            return BuiltVersion(folder=folder, labels=tuple(labels), test=test, metrics=metrics, info={"name": name})
+            predicted = [["O" if tag == UNKNOWN or not right else tag for tag in document.tags] for document in test]
+            metrics = score_documents(test, predicted)
+            return BuiltVersion(folder, tuple(labels), test, predicted, metrics, {"name": name})
 
         monkeypatch.setattr("backend.training.build.build_version", build_version)
         return built
@@ -481,3 +482,40 @@ def test_regions_that_become_no_tags_are_losses(
     assert [(kind.problem, kind.count, kind.tasks) for kind in conversion.losses] == [
         ("overlap", 4, ["1", "2", "3", "4"])
     ]
+
+
+# Scores of all versions
+
+
+def test_all_versions_with_files_are_scored_on_the_held_out_tasks_of_the_run(
+    studio: FakeLabelStudio, store: Store, publish: Publish, fake_models: list[str], build: Callable[..., list[int]],
+    train: Train,
+) -> None:  # fmt: skip
+    publish("ner-v1", metrics={"f1": 0.123})
+    publish("ner-v2", metrics={"f1": 0.456})
+    store.versions.prune(UID, "ner-v1")
+    build()
+    run = train()
+    newest, current, pruned = store.versions.of(UID)
+    assert (newest.scored_in, current.scored_in, pruned.scored_in) == (run.id, run.id, "0123456789ab")
+    assert (newest.metrics["documents"], current.metrics["documents"]) == (6, 6)
+    assert pruned.metrics == {"f1": 0.123}
+    assert fake_models == ["ner-v2"]
+    comparison = store.comparisons.get(UID)
+    assert comparison is not None
+    assert (comparison.run, comparison.versions, comparison.left_out) == (run.id, ["ner-v3", "ner-v2"], 0)
+    assert {entity["task"] for entity in comparison.entities} <= {str(task) for task in studio.owners.values()}
+    assert all(entity["versions"] in ([0], [1]) for entity in comparison.entities)
+
+
+def test_run_that_loses_its_held_out_regions_leaves_the_earlier_scores(
+    studio: FakeLabelStudio, store: Store, publish: Publish, fake_models: list[str], build: Callable[..., list[int]],
+    train: Train,
+) -> None:  # fmt: skip
+    publish("ner-v1", labels=(), metrics={"f1": 0.123})
+    studio.label_config = RENAMED
+    drawn_as_cuisine(studio, *(task for task in range(1, 81) if subset_of(str(task)) == "test"))
+    build()
+    train()
+    newest, earlier = store.versions.of(UID)
+    assert (newest.scored_in, earlier.scored_in, earlier.metrics) == (None, "0123456789ab", {"f1": 0.123})
