@@ -11,6 +11,7 @@ from backend.commands.output import fields_of, moment, show_json, show_table
 from backend.commands.progress_bar import Bar
 from backend.errors import Conflict
 from backend.settings import Settings
+from backend.store.models import TOO_FEW_LABELS
 
 if TYPE_CHECKING:
     from backend.loop import Loop
@@ -91,6 +92,8 @@ def _unfinished(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
         if loop.store.reviews.in_progress(uid):
             return f"A review of the labels is in progress{earlier}."
         return f"A review of the labels was interrupted, and continues when a worker is free{earlier}."
+    if review.error and review.error_kind == TOO_FEW_LABELS:
+        return review.error
     if review.error:
         return f"The latest review of the labels failed{earlier}. {review.error}"
     return None

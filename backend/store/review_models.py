@@ -67,5 +67,5 @@ class LabelIssue(Base):
     @property
     def key(self) -> str:
         """Names the issue to people: the same in each review as long as the marked words and their label are."""
-        parts = (self.task, self.text_name, self.start, self.end, self.given)
+        parts = (self.task, self.text_name or "", self.start, self.end, self.given)
         return blake2b(ascii(parts).encode(), digest_size=4).hexdigest()

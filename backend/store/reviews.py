@@ -181,9 +181,9 @@ def _without_accepted(label_issues: Iterable[LabelIssue], accepted: Iterable[Lab
     """
     by_text: dict[tuple[str, str, str | None], list[LabelIssue]] = {}
     for issue in accepted:
-        by_text.setdefault((issue.task, issue.text_name, issue.given), []).append(issue)
+        by_text.setdefault((issue.task, issue.text_name or "", issue.given), []).append(issue)
     for issue in label_issues:
-        same_label = by_text.get((issue.task, issue.text_name, issue.given), ())
+        same_label = by_text.get((issue.task, issue.text_name or "", issue.given), ())
         if not any(issue.start < other.end and other.start < issue.end for other in same_label):
             yield issue
 

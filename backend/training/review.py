@@ -23,7 +23,7 @@ from backend.recipe import Recipe
 from backend.settings import Settings, load_settings
 from backend.store import Store
 from backend.store.lease import Lease
-from backend.store.models import LabelIssue, Project, Review
+from backend.store.models import TOO_FEW_LABELS, LabelIssue, Project, Review
 from backend.training.faults import translate_faults
 from backend.training.snapshot import take_snapshot
 from converters import tag_document
@@ -79,7 +79,8 @@ def run_review(
     except (RunCancelled, LabelStudioUnreachable):
         raise
     except (BackendError, UnsupportedLabelConfig) as error:
-        store.reviews.fail(review.id, str(error))
+        kind = TOO_FEW_LABELS if isinstance(error, NotEnoughLabels) else None
+        store.reviews.fail(review.id, str(error), kind=kind)
         raise
     except Exception as error:
         store.reviews.fail(review.id, f"{type(error).__name__}: {error}")

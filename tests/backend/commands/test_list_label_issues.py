@@ -79,6 +79,11 @@ def test_review_that_failed(label_issues: Command, store: Store) -> None:
     assert label_issues().stdout == "The latest review of the labels failed. Memory ran out.\n"
 
 
+def test_review_with_too_few_labels_has_not_failed(label_issues: Command, store: Store) -> None:
+    store.reviews.fail(begin_review(store).id, "Looking for wrong labels needs 50.", kind="too_few_labels")
+    assert label_issues().stdout == "Looking for wrong labels needs 50.\n"
+
+
 # The list
 
 

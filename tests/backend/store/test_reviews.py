@@ -165,6 +165,50 @@ def test_unknown_project_has_no_review(any_store: Store) -> None:
         any_store.reviews.begin("9.1")
 
 
+def test_overdue_review_does_not_wait_for_queued_runs(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(any_store)
+    any_store.runs.queue(UID, "10 changed tasks")
+    assert any_store.reviews.claim(overdue=True) is None
+    monkeypatch.setattr(module, "OVERDUE_SECONDS", -60.0)
+    first = any_store.reviews.claim(overdue=True)
+    assert first is not None
+    any_store.reviews.release(first.id)
+    again = any_store.reviews.claim(overdue=True)
+    assert again is not None
+    assert end(any_store, again)
+    assert any_store.reviews.claim(overdue=True) is None
+
+
+# What a person has accepted
+
+
+def test_accepted_label_is_listed_no_more_until_its_task_changes(any_store: Store) -> None:
+    finished(any_store)
+    end(any_store, claimed(any_store), issue("1"), issue("2"))
+    key = issue("1").key
+    accepted = any_store.reviews.accept(UID, key)
+    assert accepted is not None
+    assert (accepted.task, any_store.reviews.count(UID)) == ("1", 1)
+    finished(any_store)
+    end(any_store, claimed(any_store), issue("1"), issue("1", start=6, end=9), issue("2"))
+    assert [(row.task, row.start) for row in any_store.reviews.label_issues(UID)] == [("1", 6), ("2", 0)]
+    assert [row.key for row in any_store.reviews.accepted(UID)] == [key]
+    any_store.changes.record(UID, ["1"])
+    assert any_store.reviews.accepted(UID) == []
+    finished(any_store)
+    end(any_store, claimed(any_store), issue("1"), revision=1)
+    assert [row.task for row in any_store.reviews.label_issues(UID)] == ["1"]
+
+
+def test_accepted_label_can_be_taken_back_and_an_unknown_one_is_none(any_store: Store) -> None:
+    finished(any_store)
+    end(any_store, claimed(any_store), issue("1"))
+    any_store.reviews.accept(UID, issue("1").key)
+    any_store.reviews.accept(UID, issue("1").key, accepted=False)
+    assert any_store.reviews.count(UID) == 1
+    assert any_store.reviews.accept(UID, "00000000") is None
+
+
 # What was found
 
 
