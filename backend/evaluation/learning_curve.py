@@ -79,12 +79,13 @@ class Forecast:
 def points(versions: Sequence[Version], documents: Mapping[str, int]) -> list[Point]:
     """The points of versions (newest first) whose score is known, oldest first.
 
-    ``documents`` has the number of labelled tasks of each run. Only versions with the labels of the newest of them are
-    included, since F1 over other labels is another measure.
+    ``documents`` has the number of labelled tasks of each run. Only versions that were scored on the newest held-out
+    tasks are included, so that all points are measured on the same tasks, and of these only versions with the labels of
+    the newest of them, since F1 over other labels is another measure.
     """
     newest_first: list[Point] = []
     labels: set[str] = set()
-    for version in versions:
+    for version in latest_scored(versions):
         score = Score.from_metrics(version.metrics)
         if score.f1 is None or version.run is None or version.run not in documents:
             continue
@@ -92,6 +93,12 @@ def points(versions: Sequence[Version], documents: Mapping[str, int]) -> list[Po
         if set(version.labels) == labels:
             newest_first.append(Point(version.name, documents[version.run], score.f1, score.interval))
     return newest_first[::-1]
+
+
+def latest_scored(versions: Sequence[Version]) -> list[Version]:
+    """Those of a project's versions (newest first) that were scored on the newest held-out tasks, in order."""
+    newest = next((version.scored_in for version in versions if version.scored_in), None)
+    return [version for version in versions if version.scored_in and version.scored_in == newest]
 
 
 def forecast(points: Sequence[Point]) -> Forecast:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.evaluation.learning_curve import latest_scored
 from backend.scores import Interval, Score
 from backend.store.models import Version
 from backend.web.dashboard.charts import Bar
@@ -59,8 +60,8 @@ def score_of(version: Version) -> Score:
 
 
 def bars(versions: Sequence[Version], current: str | None) -> list[Bar]:
-    """The versions whose score is known, oldest first."""
-    scores = ((version, score_of(version)) for version in reversed(versions))
+    """The versions with a known score on the newest held-out tasks, oldest first; ``versions`` are newest first."""
+    scores = ((version, score_of(version)) for version in reversed(latest_scored(versions)))
     return [
         Bar(version.name, score.f1, score.interval, version.name == current)
         for version, score in scores

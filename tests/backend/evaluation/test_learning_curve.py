@@ -17,8 +17,12 @@ def curve(*sizes: int, a: float, b: float, c: float, half: float = 0.01) -> list
     ]
 
 
-def version(name: str, *, run: str | None = "r", labels: tuple[str, ...] = ("Dish",), **metrics: object) -> Version:
-    return Version(project="7.1", number=1, name=name, run=run, labels=list(labels), metrics=metrics)
+def version(
+    name: str, *, run: str | None = "r", scored_in: str = "c", labels: tuple[str, ...] = ("Dish",), **metrics: object
+) -> Version:
+    return Version(
+        project="7.1", number=1, name=name, run=run, scored_in=scored_in, labels=list(labels), metrics=metrics
+    )
 
 
 @pytest.mark.parametrize(("a", "b", "c"), [(0.92, 2.0, 0.5), (0.95, 1.5, 0.3), (0.9, 5.0, 0.8)])
@@ -92,6 +96,7 @@ def test_points_are_the_versions_with_a_known_score_and_the_labels_of_the_newest
         version("ner-v3", run="b", f1=1.0, support=0),
         version("ner-v2", run="b", f1=0.6, intervals=None),
         version("ner-v1", run="a", f1=0.9, labels=("Dish", "Price")),
+        version("ner-v0", run="a", f1=1.0, scored_in="a"),
     ]
     assert points(versions, {"a": 10, "b": 20, "c": 30}) == [
         Point("ner-v2", 20, 0.6),
