@@ -128,17 +128,24 @@ def test_charts_leave_out_versions_with_an_unknown_score(publish: Publish, clien
     )
 
 
+INTERVAL = {"Dish": {**DISH["Dish"], "interval": [0.7, 1.0]}}
+
+
 @pytest.mark.parametrize(
-    ("metrics", "warned"), [({**UNKNOWN[2][0], "per_label": DISH}, True), ({**KNOWN, "per_label": DISH}, False)]
+    ("metrics", "labels", "shown"),
+    [
+        (UNKNOWN[2][0], INTERVAL, "Dish found 3 of 3"),
+        (KNOWN, DISH, "Dish found 3 of 3"),
+        (KNOWN, INTERVAL, "Dish 1.000"),
+    ],
 )
-def test_labels_of_few_tasks_are_shown_below_a_warning(
-    metrics: dict[str, Any], warned: bool, publish: Publish, client: FlaskClient
+def test_labels_of_few_tasks_are_counted(
+    metrics: dict[str, Any], labels: dict[str, Any], shown: str, publish: Publish, client: FlaskClient
 ) -> None:
-    publish(metrics=metrics)
+    publish(metrics={**metrics, "per_label": labels})
     page = Lead(client).read()
-    assert "Dish 1.000" in page
-    warning = "These figures are from too few tasks to rely on: only 2 held-out tasks, 28 more are needed."
-    assert (warning in page) is warned
+    assert shown in page
+    assert ("Dish 1.000" in page) is (shown == "Dish 1.000")
 
 
 @pytest.mark.parametrize("documents", [2, 12])

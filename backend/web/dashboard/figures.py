@@ -7,24 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.evaluation.learning_curve import latest_scored
-from backend.scores import Interval, Score
+from backend.scores import LabelScore, Score, label_scores
 from backend.store.models import Version
 from backend.web.dashboard.charts import Bar
 
 _INTENSITY_STEPS = (0.005, 0.05, 0.15, 0.35, 0.65)
 """Shares of a row at which a cell's intensity rises by one."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """Scores of one label; ``support`` is the number of held-out entities."""
-
-    label: str
-    f1: float
-    precision: float
-    recall: float
-    support: int
-    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +57,11 @@ def bars(versions: Sequence[Version], current: str | None) -> list[Bar]:
     ]
 
 
-def label_rows(metrics: Mapping[str, Any]) -> list[LabelRow]:
-    """Scores by label, the weakest first; labels without held-out entities come last."""
-    rows = [
-        LabelRow(label, row["f1"], row["precision"], row["recall"], row["support"], _interval(row.get("interval")))
-        for label, row in (metrics.get("per_label") or {}).items()
-    ]
-    return sorted(rows, key=lambda row: (not row.support, row.f1, row.label))
+def label_rows(metrics: Mapping[str, Any]) -> list[LabelScore]:
+    """Scores by label, the weakest first; then labels whose F1 is unknown, those without held-out regions last."""
+    return sorted(
+        label_scores(metrics).values(), key=lambda row: (row.f1 is None, not row.regions, row.f1 or 0.0, row.label)
+    )
 
 
 def matrix(metrics: Mapping[str, Any]) -> Matrix | None:
@@ -111,7 +97,3 @@ def worst_confusion(metrics: Mapping[str, Any]) -> Confusion | None:
 
 def _intensity(share: float) -> int:
     return sum(share >= step for step in _INTENSITY_STEPS)
-
-
-def _interval(bounds: Sequence[float] | None) -> Interval | None:
-    return (bounds[0], bounds[1]) if bounds else None
