@@ -130,10 +130,9 @@ class Loop:
     def annotations_saved(
         self, uid: str, owners: Mapping[int, int], *, skipped: Sequence[int] = (), sent_start: bool = False
     ) -> None:
-        """Annotations were submitted or updated, ``{annotation id: task id}``, or ``skipped``.
+        """Annotations were submitted or updated, ``{annotation id: task id}``, or ``skipped`` what was labelled before.
 
-        A skipped task counts only if it was labelled before. ``sent_start``: Label Studio sent START_TRAINING with them
-        (`request_training`).
+        ``sent_start``: Label Studio sent START_TRAINING with them (`request_training`).
         """
         if sent_start:
             self.store.start_requests.withdraw(uid)
@@ -163,10 +162,7 @@ class Loop:
             self.tasks_changed(uid, map(str, owners.values()), labelled=False)
 
     def tasks_changed(self, uid: str, tasks: Iterable[str], *, labelled: bool = True) -> None:
-        """Count tasks whose annotations changed; each counts once until a snapshot contains it.
-
-        ``labelled=False``: they may have lost their last annotation (`Changes.record`).
-        """
+        """Count tasks whose annotations changed (`Changes.record`); each counts once until a snapshot contains it."""
         self.store.changes.record(uid, tasks, labelled=labelled)
         self.train_if_due(uid)
 
@@ -271,6 +267,10 @@ class Loop:
         """Labels that are probably mistakes, by the latest review, the surest first; without tasks changed since."""
         self.store.projects.get(uid)
         return self.store.reviews.label_issues(uid, limit=limit)
+
+    def accept_label(self, uid: str, key: str) -> LabelIssue | None:
+        """The label of this issue (`LabelIssue.key`) is right until its task changes; ``None`` if there is no such."""
+        return self.store.reviews.accept(uid, key)
 
     def review(self, uid: str) -> Review | None:
         """The latest review of a project's labels, in progress or ended; ``None`` before the first."""

@@ -9,7 +9,7 @@ import click
 from backend.commands.common import json_option, open_loop, project_option, project_uid
 from backend.commands.output import fields_of, moment, show_json, show_table
 from backend.commands.progress_bar import Bar
-from backend.errors import Conflict
+from backend.errors import Conflict, InvalidRequest
 from backend.settings import Settings
 from backend.store.models import TOO_FEW_LABELS
 
@@ -24,8 +24,17 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--push", "pushes", is_flag=True, help="Mark them all in Label Studio, in a tab of their own.")
 @click.option("--now", "review_now", is_flag=True, help="Search now: this takes as long as one or two training runs.")
+@click.option("--accept", "accepted", multiple=True, metavar="ID", help="The label of this issue is right.")
 @click.pass_obj
-def label_issues(settings: Settings, project: str, limit: int, as_json: bool, pushes: bool, review_now: bool) -> None:
+def label_issues(
+    settings: Settings,
+    project: str,
+    limit: int,
+    as_json: bool,
+    pushes: bool,
+    review_now: bool,
+    accepted: tuple[str, ...],
+) -> None:
     """List labels that are probably mistakes, the most certain first.
 
     Models that were not trained on a task disagree with its labels. `work` searches for such tasks after a training
@@ -33,6 +42,8 @@ def label_issues(settings: Settings, project: str, limit: int, as_json: bool, pu
     """
     loop = open_loop(settings)
     uid = project_uid(settings, loop, project)
+    for key in accepted:
+        _accept(loop, uid, key)
     if review_now:
         _review(loop, uid)
     if pushes:
@@ -42,10 +53,17 @@ def label_issues(settings: Settings, project: str, limit: int, as_json: bool, pu
     if as_json:
         show_json(_fields(loop, uid, issue) for issue in issues)
     elif issues:
-        headings = ("score", "task", "mistake", "text", "given", "the model's view", "link")
+        headings = ("id", "score", "task", "mistake", "text", "given", "the model's view", "link")
         show_table(headings, (_row(loop, uid, issue) for issue in issues))
     if sentence:
         click.echo(sentence, err=as_json or bool(issues))
+
+
+def _accept(loop: Loop, uid: str, key: str) -> None:
+    issue = loop.accept_label(uid, key)
+    if issue is None:
+        raise InvalidRequest(f"There is no label issue {key!r}: `python -m backend label-issues` lists their ids.")
+    click.echo(f"“{issue.text}” in task {issue.task} is right as it is, and is listed no more.", err=True)
 
 
 def _review(loop: Loop, uid: str) -> None:
@@ -114,6 +132,7 @@ def _nothing_found(review: Review) -> str:
 
 def _row(loop: Loop, uid: str, issue: LabelIssue) -> tuple[str, ...]:
     return (
+        issue.key,
         f"{issue.score:.2f}",
         issue.task,
         issue.kind,
@@ -125,4 +144,8 @@ def _row(loop: Loop, uid: str, issue: LabelIssue) -> tuple[str, ...]:
 
 
 def _fields(loop: Loop, uid: str, issue: LabelIssue) -> dict[str, Any]:
-    return {**fields_of(issue, without=("id", "project")), "url": loop.task_url(uid, issue.task)}
+    return {
+        "id": issue.key,
+        **fields_of(issue, without=("id", "project", "accepted_at")),
+        "url": loop.task_url(uid, issue.task),
+    }

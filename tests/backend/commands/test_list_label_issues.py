@@ -91,10 +91,18 @@ def test_each_issue_is_a_line_with_its_link(label_issues: Command, store: Store)
     finish_review(store, issue("4", 0.6, given=None, kind="missing"), issue())
     done = label_issues()
     heading, first, second = done.stdout.splitlines()
-    assert heading.split() == ["score", "task", "mistake", "text", "given", "the", "model's", "view", "link"]
-    assert first.split() == ["0.99", "3", "wrong", "label", "sushi", "Dish", "Cuisine", "0.97", LINK]
-    assert second.split()[:5] == ["0.60", "4", "missing", "sushi", "–"]
+    assert heading.split() == ["id", "score", "task", "mistake", "text", "given", "the", "model's", "view", "link"]
+    assert first.split() == [issue().key, "0.99", "3", "wrong", "label", "sushi", "Dish", "Cuisine", "0.97", LINK]
+    assert second.split()[1:6] == ["0.60", "4", "missing", "sushi", "–"]
     assert done.stderr == ""
+
+
+def test_accepted_label_is_listed_no_more(label_issues: Command, store: Store) -> None:
+    finish_review(store, issue(), issue("4"))
+    done = label_issues("--accept", issue().key)
+    assert "“sushi” in task 3 is right as it is" in done.stderr
+    assert LINK not in done.stdout
+    assert "There is no label issue 'zzz'" in label_issues("--accept", "zzz").stderr
 
 
 def test_limit(label_issues: Command, store: Store) -> None:
