@@ -58,12 +58,13 @@ def _row(version: Version, current: str | None) -> tuple[str, ...]:
 def version_fields(version: Version) -> dict[str, Any]:
     """A version's columns, its score, the gate's decision, its promotions and both as a sentence, for JSON."""
     from backend.evaluation.verdict import describe
-    from backend.scores import Score
+    from backend.scores import Score, known_metrics
 
     score = Score.from_metrics(version.metrics)
     decision = fields_of(version.decision, without=("version_id",)) if version.decision else None
     promotions = [fields_of(row, without=("id", "project", "version")) for row in version.promotions]
     return fields_of(version) | {
+        "metrics": known_metrics(version.metrics),
         "f1": score.f1,
         "score": score.to_dict(),
         "verdict": describe(version),
