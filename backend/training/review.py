@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -75,7 +76,9 @@ def run_review(
         raise RunCancelled(f"Another process reviews project {review.project}.")
     try:
         with translate_faults(settings.model_dir):
-            return _find_and_store(settings, store, review, _while_leased(lease, progress), label_studio)
+            return _find_and_store(
+                settings, store, review, _storing(store, review, _while_leased(lease, progress)), label_studio
+            )
     except (RunCancelled, LabelStudioUnreachable):
         raise
     except (BackendError, UnsupportedLabelConfig) as error:
@@ -153,6 +156,20 @@ def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
 def _storable(text: str) -> str:
     """The text without NUL and lone surrogates, which a database cannot store."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _storing(store: Store, review: Review, progress: Callable[[float], None]) -> Callable[[float], None]:
+    """The same progress callback, which also stores the fraction, once a second at most."""
+    written = -1.0
+
+    def report(fraction: float) -> None:
+        nonlocal written
+        progress(fraction)
+        if time.monotonic() - written >= 1.0:
+            written = time.monotonic()
+            store.reviews.note_progress(review.id, fraction)
+
+    return report
 
 
 def _while_leased(lease: Lease, progress: Callable[[float], None]) -> Callable[[float], None]:

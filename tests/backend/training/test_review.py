@@ -116,6 +116,7 @@ def test_progress_is_passed_on_and_the_lease_is_renewed(
     cross_validated(during=watch)
     reviewed(settings, store, review, studio, progress=fractions.append)
     assert fractions == [0.5]
+    assert row(store).progress == 0.5
     assert renewals == sorted(renewals)
     assert len(set(renewals)) == 3
 
