@@ -11,7 +11,6 @@ from backend.commands.output import fields_of, moment, show_json, show_table
 from backend.commands.progress_bar import Bar
 from backend.errors import Conflict, InvalidRequest
 from backend.settings import Settings
-from backend.store.models import TOO_FEW_LABELS
 
 if TYPE_CHECKING:
     from backend.loop import Loop
@@ -102,6 +101,8 @@ def _state(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
 
 def _unfinished(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
     """Why the latest review has no result; ``None`` where it has one."""
+    from backend.store.models import TOO_FEW_LABELS
+
     review = loop.review(uid)
     if review is None:
         return f"The labels of this project have not been reviewed yet: {_remedy(loop)}"

@@ -157,8 +157,8 @@ def test_project_may_be_a_number(sent: object, read: str | None) -> None:
         ({"id": 1}, False),
         ({"id": 1, "total_annotations": 0, "cancelled_annotations": 0}, False),
         ({"id": 1, "total_annotations": 2}, True),
-        ({"id": 1, "cancelled_annotations": 1}, True),
+        ({"id": 1, "cancelled_annotations": 1}, False),
     ],
 )
-def test_task_with_an_annotation_is_labelled(task: dict[str, int], labelled: bool) -> None:
+def test_task_with_an_annotation_that_is_not_skipped_is_labelled(task: dict[str, int], labelled: bool) -> None:
     assert TaskInfo.model_validate(task).labelled is labelled

@@ -18,10 +18,14 @@ def version(**metrics: object) -> Version:
     return Version(project="7.1", number=1, name="ner-v1", run="r", labels=["Dish"], metrics=metrics)
 
 
-def test_labels_come_weakest_first_and_those_without_support_last() -> None:
-    rows = label_rows({"per_label": {**METRICS["per_label"], "A": {**METRICS["per_label"]["Dish"], "support": 0}}})
-    assert [row.label for row in rows] == ["Hours", "Price", "Dish", "A"]
-    assert (rows[2].support, rows[2].interval) == (2, None)
+def test_labels_come_weakest_first_then_those_with_an_unknown_f1_and_those_without_regions_last() -> None:
+    measured = score(GOLD * 12, PREDICTED * 12).to_dict()
+    dish = measured["per_label"]["Dish"]
+    rare, absent = {**dish, "interval": None}, {**dish, "support": 0, "interval": None}
+    rows = label_rows({**measured, "per_label": {"Absent": absent, "Rare": rare, **measured["per_label"]}})
+    assert [row.label for row in rows] == ["Hours", "Price", "Dish", "Rare", "Absent"]
+    assert [row.f1 for row in rows] == [0.0, 0.0, 0.4, None, None]
+    assert rows[3].counts == "found 12 of 24, 24 wrong"
 
 
 def test_matrix_counts_what_each_entity_was_predicted_as() -> None:
