@@ -13,7 +13,7 @@ from backend.errors import BackendError
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
-from backend.web.dashboard import register_dashboard
+from backend.web.dashboard import error_page, register_dashboard, wants_html
 from backend.web.failures import sentence_and_status, status_line
 from backend.web.protocol import protocol
 
@@ -62,10 +62,11 @@ def _credentials(header: str) -> bytes:
 
 
 def _error_response(error: Exception) -> Response:
-    """One sentence for every error; unexpected errors are logged with their traceback."""
+    """One sentence for every error, as a page for browsers; unexpected errors are logged with their traceback."""
     if isinstance(error, BackendError) and error.status >= 500:
         log.error("%s %s: %s", request.method, request.path, error)
-    return _sentence(*sentence_and_status(error))
+    sentence, status = sentence_and_status(error)
+    return error_page(sentence, status) if wants_html() else _sentence(sentence, status)
 
 
 def _sentence(text: str, status: int) -> Response:

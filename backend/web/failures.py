@@ -6,7 +6,7 @@ import logging
 import unicodedata
 
 from flask import request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from backend.errors import BackendError
 from label_config import UnsupportedLabelConfig
@@ -14,6 +14,7 @@ from label_config import UnsupportedLabelConfig
 log = logging.getLogger(__name__)
 
 _REASON_LENGTH = 300
+_PATH_LENGTH = 100
 
 _TYPOGRAPHY = str.maketrans(
     {
@@ -30,6 +31,11 @@ def sentence_and_status(error: Exception) -> tuple[str, int]:
         return str(error), 400
     if isinstance(error, BackendError):
         return str(error), error.status
+    if isinstance(error, NotFound):
+        return f"{request.path[:_PATH_LENGTH]} was not found on this service: check the address.", 404
+    if isinstance(error, MethodNotAllowed):
+        methods = " or ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        return f"{request.method} is not allowed at {request.path[:_PATH_LENGTH]}: use {methods}.", 405
     if isinstance(error, HTTPException):
         return error.description or error.name, error.code or 500
     log.exception("%s %s failed", request.method, request.path)

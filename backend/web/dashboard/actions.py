@@ -71,7 +71,7 @@ def promote(uid: str, name: str) -> Response:
         loop.promote(uid, name, actor="dashboard")
         return f"{name} serves now; its predictions are being sent to Label Studio."
 
-    return _perform(uid, serve, "versions")
+    return _perform(uid, serve)
 
 
 @dashboard.post("/projects/<uid>/versions/<name>/pin")
@@ -94,12 +94,15 @@ def delete(uid: str, name: str) -> Response:
     return _perform(uid, remove, "versions")
 
 
-def _perform(uid: str, action: Callable[[Loop], str], section: str | None = None) -> Response:
-    """Do what the button says and go back to ``section`` of the project's page; ``action`` returns the sentence."""
+def _perform(uid: str, action: Callable[[Loop], str], section: str = "") -> Response:
+    """Do what the button says and show the project's page where it has the sentence that ``action`` returns.
+
+    The sentence stands at the head of the page, or before ``section``.
+    """
     loop = current_loop()
     loop.store.projects.get(uid)  # an unknown project has no page to go back to: its error is answered directly
     try:
-        flash(action(loop), "done")
+        flash(action(loop), f"done {section}".strip())
     except (BackendError, UnsupportedLabelConfig) as error:
-        flash(str(error), "failed")
-    return redirect(url_for("dashboard.project", uid=uid, _anchor=section), 303)
+        flash(str(error), f"failed {section}".strip())
+    return redirect(url_for("dashboard.project", uid=uid, _anchor="message"), 303)

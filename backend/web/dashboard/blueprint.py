@@ -8,6 +8,7 @@ import time
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from backend.evaluation.verdict import describe
 from backend.loop import Loop
@@ -37,7 +38,7 @@ def register_dashboard(app: Flask, loop: Loop) -> None:
     )
     _csrf.init_app(app)
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.filters["capitalize_first"] = formatting.capitalize_first
+    app.jinja_env.filters.update(capitalize_first=formatting.capitalize_first, code=formatting.code)
     app.register_blueprint(dashboard)
 
 
@@ -77,11 +78,20 @@ def _error_page(error: Exception) -> Response:
     """A page with one sentence; unexpected errors are logged with their traceback."""
     if isinstance(error, CSRFError):
         return _page("This page was open for too long, or not opened here: go back, reload it, and try again.", 400)
+    if isinstance(error, RequestEntityTooLarge):
+        return _page("That is too much to send at once: shorten the text, and try again.", 413)
     return _page(*sentence_and_status(error))
 
 
+def error_page(sentence: str, status: int) -> Response:
+    """The page of an error outside the dashboard's own addresses, for a browser."""
+    return _add_security_headers(_page(sentence, status))
+
+
 def _page(sentence: str, status: int) -> Response:
-    return make_response(render_template("dashboard/error.html", sentence=sentence, status=status), status)
+    project = current_loop().store.projects.find((request.view_args or {}).get("uid", "")) if status < 500 else None
+    page = render_template("dashboard/error.html", sentence=sentence, status=status, project=project)
+    return make_response(page, status)
 
 
 @dashboard.context_processor

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
 
 from backend.conversion import count as count
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
+_CODE = re.compile(r"`([^`\n]+)`")
+
 
 def capitalize_first(sentence: str) -> str:
     """``"all regions are used"`` → ``"All regions are used"``; the rest stays as it is."""
     return sentence[:1].upper() + sentence[1:]
+
+
+def code(sentence: str) -> Markup:
+    """A sentence as HTML, with what stands between backticks as ``<code>``; everything is escaped."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(_CODE.split(sentence))
+    )
+    return Markup("").join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -62,27 +62,27 @@ class Summary:
         """One sentence: which version serves, or what is missing until one does."""
         overview = self.overview
         if overview.current:
-            return f"{overview.current.name} answers Label Studio."
+            return f"{overview.current.name} makes the pre-labels in Label Studio."
         if overview.running:
-            return "No model yet: the first one is being trained."
+            return "No version serves yet: a run is training one."
         if not overview.labelled and not overview.changed:
-            return "No model yet, and no labelled task: label the first ones in Label Studio."
-        return "No model yet."
+            return "No version yet, and no labelled task: label the first ones in Label Studio."
+        return "No version serves yet." if overview.latest else "No version yet."
 
     @property
     def next_run(self) -> str:
-        """What starts the next training, and how many tasks are missing until then."""
+        """What starts the next run, and how many tasks are missing until then."""
         overview = self.overview
         if overview.running:
             return ""
         due = overview.due_in
         which = "next" if overview.current else "first"
         if due is None:
-            return f"The {which} training starts with the button: nothing starts it automatically."
+            return f"The {which} run starts with the button only."
         if due == 0:
-            return f"The {which} training starts with the next label, or now with the button."
-        noun = "more labelled or changed task" if overview.labelled or overview.changed else "labelled task"
-        return f"{formatting.count(due, noun)} until the {which} training starts automatically."
+            return f"The {which} run starts with the next labelled task, or now with the button."
+        more = "more labelled or changed task" if overview.labelled or overview.changed else "labelled task"
+        return f"{formatting.count(due, more)} until the {which} run starts by itself."
 
     @property
     def syncing(self) -> bool:

@@ -16,6 +16,7 @@ from backend.store.models import Project, Version
 from backend.web.dashboard import charts, figures
 from backend.web.dashboard.blueprint import current_loop, dashboard, wants_html
 from backend.web.dashboard.context import page_context
+from backend.web.dashboard.serving import is_roll_back, previous_version
 from backend.web.dashboard.summary import phase, summarize
 from backend.web.dashboard.try_it import MAX_CHARACTERS
 from backend.web.protocol import health
@@ -52,6 +53,7 @@ def project(uid: str) -> str:
         phase=phase,
         runs=loop.runs(uid),
         previous=previous,
+        is_roll_back=is_roll_back,
         chosen=[name for name in (row.current_version, previous) if name],
         max_characters=MAX_CHARACTERS,
         text="",
@@ -100,22 +102,6 @@ def label_issues(uid: str) -> str:
 def suspects(uid: str) -> AnyResponse:
     """The address that the page of label issues had before."""
     return redirect(url_for("dashboard.label_issues", uid=uid), 301)
-
-
-def previous_version(versions: Sequence[Version], current: str | None) -> str | None:
-    """The version to roll back to: the one that served before the current one and still has its files.
-
-    A promotion of an older version is a rollback: newer versions that it replaced are not offered again.
-    """
-    by_name = {version.name: version for version in versions}
-    promotions = sorted((row for version in versions for row in version.promotions), key=lambda row: row.id)
-    served: list[Version] = []
-    for promoted in (by_name[row.version] for row in promotions):
-        while served and served[-1].number >= promoted.number:
-            served.pop()
-        served.append(promoted)
-    usable = [version.name for version in served if not version.pruned_at and version.name != current]
-    return usable[-1] if usable else None
 
 
 def _quality(loop: Loop, project: Project, versions: Sequence[Version]) -> dict[str, Any]:

@@ -97,6 +97,24 @@ def test_unknown_path_is_explained_as_json(client: FlaskClient) -> None:
     assert "not found" in answer.get_json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/nothing/<here>", 404, "/nothing/&lt;here&gt; was not found on this service"),
+        ("/predict", 405, "GET is not allowed at /predict: use POST."),
+        ("/projects/", 404, "/projects/ was not found"),
+    ],
+)
+def test_a_browser_gets_errors_as_a_page_with_a_way_back(
+    path: str, status: int, sentence: str, client: FlaskClient
+) -> None:
+    answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert sentence in answer.text
+    assert 'href="/">All projects' in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize(("path", "method"), [("/predict", "GET"), ("/health", "POST"), ("/versions", "DELETE")])
 def test_wrong_method_is_explained_as_json(path: str, method: str, client: FlaskClient) -> None:
     answer = client.open(path, method=method)

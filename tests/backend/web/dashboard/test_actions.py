@@ -5,11 +5,14 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from backend.evaluation.gate import GateDecision
 from backend.loop import Loop
+from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Version
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, event, saved
 from tests.backend.web.dashboard.conftest import PAGE, Lead
+from tests.browser.sample_service import metrics
 
 ACTIONS = ("train", "runs/0/cancel", "versions/ner-v1/promote", "versions/ner-v1/pin", "versions/ner-v1/delete", "try",
            "export/conll", "report", "labels/map", "labels/unmap")  # fmt: skip
@@ -159,3 +162,75 @@ def test_mapping_in_a_project_that_is_not_supported_is_said(lead: Lead, register
     fields = {"csrf_token": token, "old": ["Person"], "new": ["Dish"]}
     assert lead.client.post(f"{PAGE}labels/map", data=fields).status_code == 303
     assert "no <Labels>" in lead.read()
+
+
+# The question before a promotion
+
+
+def test_roll_back_asks_with_both_verdicts_and_what_will_happen(
+    lead: Lead, publish: Callable[..., Version], loop: Loop, make_settings: Callable[..., Settings]
+) -> None:
+    loop.settings = make_settings()
+    for number, f1 in ((1, 0.8), (2, 0.7)):
+        decision = GateDecision(
+            promote=True, rule="new_labels", documents=60, f1=f1, current_f1=0.7, new_labels=("Dish",)
+        )
+        publish(f"ner-v{number}", metrics=metrics(f1, 60), decision=decision)
+    path = f"{PAGE}versions/ner-v1/serve"
+    assert f'href="{path}">Roll back to ner-v1</a>' in lead.get().text
+    page = lead.read(path)
+    assert "Roll back to ner-v1? ner-v1 served before ner-v2." in page
+    assert page.count("Promoted: it has labels that ") == 2
+    assert "the next run starts from ner-v1" in page.lower()
+    assert "10 labelled tasks until the next run starts by itself." in page
+    assert "START_TRAINING_EACH_N_UPDATES=0" in page
+    assert loop.store.projects.get(UID).current_version == "ner-v2"
+
+
+def test_promotion_of_a_rejected_version_asks_with_its_verdict(
+    lead: Lead, publish: Callable[..., Version], loop: Loop
+) -> None:
+    publish("ner-v1")
+    decision = GateDecision(promote=False, rule="lost_regions", documents=60, compared_with="ner-v1", regions=9)
+    publish("ner-v2", decision=decision, current=False)
+    page = lead.read(f"{PAGE}versions/ner-v2/serve")
+    assert "Promote ner-v2?" in page
+    assert "Rejected: 9 of 9 regions could not be used" in page
+    lead.press("versions/ner-v2/promote")
+    assert "rejected: 9 of 9 regions could not be used" in lead.read()
+
+
+def test_a_promotion_of_what_serves_or_is_not_there_asks_nothing(lead: Lead, publish: Callable[..., Version]) -> None:
+    publish("ner-v1")
+    answer = lead.get(f"{PAGE}versions/ner-v1/serve")
+    assert (answer.status_code, answer.location) == (303, f"{PAGE}#message")
+    assert "ner-v1 serves already." in lead.read()
+    assert lead.get(f"{PAGE}versions/ner-v9/serve").status_code == 404
+
+
+def test_a_version_without_files_cannot_be_promoted(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    loop.delete_version(UID, "ner-v1")
+    answer = lead.get(f"{PAGE}versions/ner-v1/serve")
+    assert "The files of ner-v1 are removed" in answer.text
+    assert "<form" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "after", "before"),
+    [
+        ("versions/ner-v1/promote", 'id="main"', 'class="project"'),
+        ("versions/ner-v1/pin", 'id="quality"', 'id="versions"'),
+        ("train", 'id="main"', 'class="project"'),
+    ],
+)
+def test_the_message_stands_where_the_page_is_opened(
+    path: str, after: str, before: str, lead: Lead, publish: Callable[..., Version]
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    assert lead.post(path, pinned="yes").location == f"{PAGE}#message"
+    text = lead.get().text
+    assert text.count('id="message"') == 1
+    assert text.index(after) < text.index('id="message"') < text.index(before)

@@ -103,6 +103,12 @@ def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, regi
     assert "is not connected to this service" in answer.text or "There is no training run" in answer.text
 
 
+def test_an_error_inside_a_project_leads_back_to_it(lead: Lead, registered: str) -> None:
+    text = lead.get(f"{PAGE}runs/0123").text
+    assert f'href="{PAGE}">Back to Restaurants' in text
+    assert "<code>python -m backend runs</code> lists them" in text
+
+
 def test_a_crash_shows_no_detail(lead: Lead, registered: str, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(uid: str) -> None:
         raise RuntimeError("the s3cret detail")
@@ -119,21 +125,21 @@ def test_a_crash_shows_no_detail(lead: Lead, registered: str, loop: Loop, monkey
 
 def test_before_any_label_the_page_says_how_many_tasks_are_missing(lead: Lead, registered: str) -> None:
     page = lead.read()
-    assert "No model yet, and no labelled task: label the first ones in Label Studio." in page
-    assert "3 labelled tasks until the first training starts automatically." in page
+    assert "No version yet, and no labelled task: label the first ones in Label Studio." in page
+    assert "3 labelled tasks until the first run starts by itself." in page
     assert "What comes next" in page
 
 
 def test_with_some_labels_the_page_counts_down(lead: Lead, registered: str, loop: Loop) -> None:
     loop.annotations_saved(UID, {11: 1, 12: 2})
-    assert "No model yet. 1 more labelled or changed task until the first training starts automatically." in lead.read()
+    assert "No version yet. 1 more labelled or changed task until the first run starts by itself." in lead.read()
 
 
 def test_without_a_threshold_the_button_is_named(
     lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings]
 ) -> None:
     loop.settings = make_settings(start_training_each_n_updates=0)
-    assert "starts with the button" in lead.read()
+    assert "The first run starts with the button only." in lead.read()
 
 
 def test_an_unsupported_label_config_is_explained(lead: Lead, store: Store) -> None:
@@ -195,7 +201,7 @@ def test_numbers_of_the_loop(lead: Lead, publish: Callable[..., Version], loop: 
     publish(metrics=metrics(0.815, 60))
     loop.annotations_saved(UID, {11: 1, 12: 2})
     page = lead.read()
-    assert "ner-v1 answers Label Studio. 1 more labelled or changed task until the next training" in page
+    assert "ner-v1 makes the pre-labels in Label Studio. 1 more labelled or changed task until the next run" in page
     assert "Labelled tasks 2 Changed since the last run 2 of 3" in page
     assert "Its F1 on 60 held-out tasks 0.815 95 %: 0.744 to 0.886" in page
 
