@@ -170,7 +170,7 @@ def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(own: tup
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 0.9)
     expect(page.locator(".running")).to_contain_text("Evaluating 90 % about 9 s left")
     loop.store.runs.end(run.id, "failed", error="The disk is full.")
-    expect(page.get_by_text("The last training failed")).to_be_visible()
+    expect(page.get_by_text("The last run failed")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(page.locator("#try-text")).to_have_value("half a sentence")
     assert page.evaluate("window.stayed")

@@ -6,12 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from backend.conversion import short
-from backend.evaluation.verdict import explain
 from backend.loop import Loop
-from backend.store.models import Decision, Run
+from backend.store.models import Run
 from backend.store.overview import Overview
 from backend.web.dashboard import formatting
+from backend.web.dashboard.last_run import LastRun, last_run
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 SILENT_SECONDS = 200.0
@@ -26,16 +25,15 @@ WAITING_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A problem, and what to do about it; ``run`` is the run whose log says more."""
+    """A problem, and what to do about it."""
 
     title: str
     text: str
-    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Why the latest run could not use all regions; ``unknown_labels`` may be mapped, the most frequent one first."""
+    """What a run could not use, and why; ``unknown_labels`` may be mapped, the most frequent one first."""
 
     title: str
     sentences: tuple[str, ...]
@@ -49,12 +47,14 @@ class Summary:
     overview: Overview
     config: LabelConfig | None
     alerts: tuple[Alert, ...]
+    last_run: LastRun | None
     losses: Losses | None
 
     @property
     def warning(self) -> str | None:
-        """The title of the first problem."""
-        titles = [*(alert.title for alert in self.alerts), *([self.losses.title] if self.losses else [])]
+        """The title of the first failure."""
+        titles = [alert.title for alert in self.alerts]
+        titles += [self.last_run.title] if self.last_run and self.last_run.failed else []
         return next(iter(titles), None)
 
     @property
@@ -102,7 +102,7 @@ class Summary:
             run and (run.id, run.state), overview.last and overview.last.id, overview.project.current_version,
             overview.versions, overview.label_issues, overview.labelled > 0, self.syncing,
             [(alert.title, alert.text) for alert in self.alerts],
-            self.losses, overview.read and overview.read.id, overview.mappings,
+            self.last_run and self.last_run.title, self.losses, overview.read and overview.read.id, overview.mappings,
         ]  # fmt: skip
         return {
             "signature": str(signature),
@@ -133,7 +133,7 @@ def summarize(loop: Loop, uid: str) -> Summary:
         config = LabelConfig.from_xml(overview.project.label_config)
     except UnsupportedLabelConfig as error:
         alerts.insert(0, Alert("This project's labelling configuration is not supported", str(error)))
-    return Summary(overview, config, tuple(alerts), _losses(overview))
+    return Summary(overview, config, tuple(alerts), last_run(overview, loop.versions(uid)), _losses(overview))
 
 
 def _losses(overview: Overview) -> Losses | None:
@@ -148,18 +148,8 @@ def _losses(overview: Overview) -> Losses | None:
             f"{total.tasks - total.tasks_used:,} of {formatting.count(total.tasks, 'labelled task')} could not be read"
         )
     sentences = [f"{formatting.capitalize_first(sentence)}." for sentence in overview.loss_sentences]
-    latest = overview.latest
-    if latest and latest is not overview.current and latest.decision and not latest.decision.promote:
-        sentences.append(f"{latest.name} was {_rejected(latest.decision)}.")
     unknown = [label for label in conversion.unknown_labels if label not in overview.newly_mapped]
     return Losses(title, tuple(sentences), tuple(unknown[:_MAPPED_AT_ONCE]))
-
-
-def _rejected(decision: Decision) -> str:
-    if decision.rule != "forgotten_labels":
-        return explain(decision, with_losses=False)
-    labels = ", ".join(short(label) for label in decision.forgotten_labels or {})
-    return f"rejected, because it has forgotten {labels}; {decision.compared_with} keeps serving"
 
 
 def _alerts(overview: Overview) -> list[Alert]:
@@ -176,7 +166,4 @@ def _alerts(overview: Overview) -> list[Alert]:
     if project.sync_error:
         alerts.append(Alert("The last comparison with Label Studio failed", project.sync_error))
     alerts += [Alert("Some tasks have no regions from the model", text) for text in overview.unread_sentences]
-    if overview.last and overview.last.state == "failed" and not overview.running:
-        error = overview.last.error or "No reason was recorded."
-        alerts.append(Alert("The last training failed", error, overview.last.id))
     return alerts

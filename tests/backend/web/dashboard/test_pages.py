@@ -181,17 +181,17 @@ def test_a_missing_worker_is_an_alert(
     assert "No worker" not in lead.read()
     later = time.time() + 600
     monkeypatch.setattr(time, "time", lambda: later)
-    assert "start one with `python -m backend work`" in lead.read()
+    assert "start one with <code>python -m backend work</code>" in lead.get().text
 
 
 def test_a_failed_run_is_explained_until_the_next(lead: Lead, registered: str, loop: Loop, store: Store) -> None:
     run = loop.train(UID, reason="button")
-    store.runs.end(run.id, "failed", error="There are 0 labelled tasks: label more.")
-    page = lead.read()
-    assert "The last training failed There are 0 labelled tasks: label more." in page
+    store.runs.end(run.id, "failed", error="The disk is full: see `df`.")
+    assert "The last run failed just now The disk is full: see df ." in lead.read()
+    assert "The last run failed." in lead.read("/")
     assert f'href="{PAGE}runs/{run.id}"' in lead.get().text
     loop.train(UID, reason="button")
-    assert "The last training failed" not in lead.read()
+    assert "The run before failed just now" in lead.read()
 
 
 # The state of the loop
@@ -406,7 +406,8 @@ def test_losses_are_an_alert_with_their_kinds_tasks_and_a_form(
     assert (
         "30 regions carry the label Person, which the configuration no longer has: rename it back, or map it." in page
     )
-    assert "ner-v2 was rejected, because it has forgotten Person; ner-v1 keeps serving." in page
+    assert "The last run: ner-v2 was rejected" in page
+    assert "The version cannot predict Person any more, which ner-v1 can. ner-v1 keeps serving." in page
     assert "label not in the configuration 30 5" in page
     assert 'href="http://localhost:8080/projects/7/data?task=5"' in text
     assert "overlaps another region 4 8 (opens in a new tab)" in page.replace("in Label Studio ", "")
