@@ -91,16 +91,36 @@ class Summary:
         return bool(project.current_version) and project.sync_requested > project.sync_completed
 
     @property
-    def share_of_threshold(self) -> float:
+    def changes_for_run(self) -> int | None:
+        """How many tasks must have changed for the next run to start by itself; ``None`` where only people start one.
+
+        More than the threshold where fewer than ``MIN_TASKS_TO_START_TRAINING`` tasks are labelled, or after a
+        cancelled run, whose changes start no other run.
+        """
         overview = self.overview
-        return min(1.0, overview.changed / overview.threshold) if overview.threshold else 0.0
+        if not overview.threshold:
+            return None
+        return overview.changed + overview.due_in if overview.due_in else overview.threshold
+
+    @property
+    def share_of_changes(self) -> float:
+        return min(1.0, self.overview.changed / self.changes_for_run) if self.changes_for_run else 0.0
+
+    @property
+    def first_steps_done(self) -> int:
+        """Steps of "What comes next" that are done while no version serves: labelling (1), the first version (2)."""
+        overview = self.overview
+        if overview.latest:
+            return 2
+        enough = overview.due_in == 0 if overview.threshold else overview.labelled > 0
+        return 1 if enough or overview.running else 0
 
     def live(self) -> dict[str, Any]:
         """What is updated while a page is open; the rest of the page is the same as long as ``signature`` is."""
         overview, run = self.overview, self.overview.running
         signature = [
             run and (run.id, run.state), overview.last and overview.last.id, overview.project.current_version,
-            overview.versions, overview.label_issues, overview.labelled > 0, self.syncing,
+            overview.versions, overview.label_issues, overview.labelled > 0, self.syncing, self.first_steps_done,
             [(alert.title, alert.text) for alert in self.alerts],
             self.last_run and self.last_run.title, self.losses, overview.read and overview.read.id, overview.mappings,
         ]  # fmt: skip
@@ -109,13 +129,14 @@ class Summary:
             "texts": {
                 "labelled": f"{overview.labelled:,}",
                 "changed": f"{overview.changed:,}",
+                "changes-for-run": f"{self.changes_for_run or 0:,}",
                 "next": self.next_run,
                 "phase": phase(run) if run else "",
                 "left": formatting.left(run.eta_seconds) if run else "",
                 "percent": f"{100 * run.progress:.0f} %" if run and run.state == "started" else "",
             },
             "progress": run.progress if run and run.state == "started" else None,
-            "share": self.share_of_threshold,
+            "share": self.share_of_changes,
         }
 
 

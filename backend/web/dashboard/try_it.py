@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import flash, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response
+from flask import render_template, request
 
 from backend.errors import BackendError
 from backend.inference.tagger import Tagging
@@ -43,7 +42,7 @@ class TryResult:
 
 
 @dashboard.post("/projects/<uid>/try")
-def try_text(uid: str) -> Response | str:
+def try_text(uid: str) -> str:
     """The regions of a text; with ``fragment`` only the part of the page that shows them."""
     loop = current_loop()
     text = request.form.get("text", "").replace("\r\n", "\n")
@@ -53,12 +52,9 @@ def try_text(uid: str) -> Response | str:
     results = [] if problem else [_result(loop, uid, text, version) for version in versions]
     if request.form.get("fragment"):
         return render_template("dashboard/_try_results.html", **context, results=results, problem=problem)
-    if problem:
-        flash(problem, "failed")
-        return redirect(url_for("dashboard.project", uid=uid, _anchor="try"), 303)
     return render_template(
         "dashboard/try.html",
-        **context, results=results, problem=None, text=text, chosen=versions, max_characters=MAX_CHARACTERS,
+        **context, results=results, problem=problem, text=text, chosen=versions, max_characters=MAX_CHARACTERS,
     )  # fmt: skip
 
 

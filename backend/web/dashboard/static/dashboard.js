@@ -75,6 +75,23 @@ if (project) setTimeout(poll, document.getElementById("progress") ? RUNNING_INTE
 const form = document.getElementById("try-form");
 const results = document.getElementById("try-results");
 
+const text = document.getElementById("try-text");
+const limit = document.getElementById("try-limit");
+
+function countCharacters() {
+  const max = Number(text.dataset.maxCharacters);
+  const count = [...text.value].length; // code points, as the service counts them
+  const over = count - max;
+  limit.textContent = `${count.toLocaleString("en")} of at most ${max.toLocaleString("en")} characters`
+    + (over > 0 ? `: remove ${over.toLocaleString("en")}.` : ".");
+  limit.classList.toggle("strong", over > 0);
+}
+
+if (text && limit) {
+  text.addEventListener("input", countCharacters);
+  if (text.value) countCharacters();
+}
+
 if (form && results) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

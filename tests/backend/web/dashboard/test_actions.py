@@ -197,7 +197,8 @@ def test_promotion_of_a_rejected_version_asks_with_its_verdict(
     assert "Promote ner-v2?" in page
     assert "Rejected: 9 of 9 regions could not be used" in page
     lead.press("versions/ner-v2/promote")
-    assert "rejected: 9 of 9 regions could not be used" in lead.read()
+    assert "ner-v2 serves F1" in lead.read()
+    assert "Rejected: 9 of 9 regions could not be used" in lead.read()
 
 
 def test_a_promotion_of_what_serves_or_is_not_there_asks_nothing(lead: Lead, publish: Callable[..., Version]) -> None:

@@ -105,7 +105,7 @@ def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, regi
 
 def test_an_error_inside_a_project_leads_back_to_it(lead: Lead, registered: str) -> None:
     text = lead.get(f"{PAGE}runs/0123").text
-    assert f'href="{PAGE}">Back to Restaurants' in text
+    assert f'href="{PAGE}">Back to <bdi>Restaurants</bdi>' in text
     assert "<code>python -m backend runs</code> lists them" in text
 
 
@@ -140,6 +140,74 @@ def test_without_a_threshold_the_button_is_named(
 ) -> None:
     loop.settings = make_settings(start_training_each_n_updates=0)
     assert "The first run starts with the button only." in lead.read()
+
+
+@pytest.mark.parametrize(
+    ("threshold", "min_tasks", "labelled", "of", "sentence"),
+    [
+        (10, 10, 4, "4 of 10", "6 more labelled or changed tasks until the first run"),
+        (5, 10, 4, "4 of 10", "6 more labelled or changed tasks until the first run"),
+        (20, 10, 4, "4 of 20", "16 more labelled or changed tasks until the first run"),
+        (2, 3, 4, "4 of 2", "The first run starts with the next labelled task"),
+    ],
+)
+def test_the_bar_and_the_sentence_count_the_same_tasks(
+    threshold: int, min_tasks: int, labelled: int, of: str, sentence: str, lead: Lead, registered: str, loop: Loop,
+    make_settings: Callable[..., Settings],
+) -> None:  # fmt: skip
+    loop.settings = make_settings(start_training_each_n_updates=threshold, min_tasks_to_start_training=min_tasks)
+    loop.store.annotations.remember(UID, {100 + task: task for task in range(labelled)})
+    loop.store.changes.record(UID, [str(task) for task in range(labelled)])
+    page = lead.read()
+    assert f"Towards the first version {of}" in page
+    assert sentence in page
+
+
+def test_after_a_cancelled_run_the_bar_ends_where_the_next_run_starts(
+    lead: Lead, registered: str, loop: Loop, make_settings: Callable[..., Settings]
+) -> None:
+    loop.settings = make_settings(start_training_each_n_updates=10, min_tasks_to_start_training=0)
+    loop.store.changes.record(UID, [str(task) for task in range(12)])
+    loop.cancel(loop.train(UID, reason="button").id)
+    page = lead.read()
+    assert "12 of 22" in page
+    assert "10 more labelled or changed tasks until the first run starts by itself." in page
+
+
+def steps(lead: Lead) -> list[str]:
+    """The state of each step of "What comes next": done, the current one, or still to come."""
+    text = lead.get().text
+    section = text[text.index('id="first"') : text.index('id="download"')].split("</ol>")[0]
+    rows = [row.split(">")[0] for row in section.split("<li")[1:]]
+    return ["done" if "done" in row else "now" if "aria-current" in row else "" for row in rows]
+
+
+def test_what_comes_next_stays_until_a_version_serves(
+    lead: Lead, publish: Callable[..., Version], registered: str, loop: Loop, store: Store
+) -> None:
+    assert steps(lead) == ["now", "", ""]
+    loop.annotations_saved(UID, {11: 1})
+    assert steps(lead) == ["now", "", ""]
+    run = loop.train(UID, reason="button")
+    assert steps(lead) == ["done", "now", ""]
+    assert "A run is training it: see its progress above." in lead.read()
+    store.runs.end(run.id, "failed", error="The disk is full.")
+    assert steps(lead) == ["now", "", ""]
+    publish(current=False)
+    assert steps(lead) == ["done", "done", "now"]
+    assert "ner-v1 does not serve" in lead.read()
+    loop.promote(UID, "ner-v1", actor="dashboard")
+    assert "What comes next" not in lead.read()
+
+
+def test_names_that_people_gave_have_a_direction_of_their_own(
+    lead: Lead, publish: Callable[..., Version], store: Store
+) -> None:
+    publish()
+    store.projects.save(UID, title="שאלות")
+    assert '<h1 dir="auto">שאלות</h1>' in lead.get().text
+    assert 'dir="auto">שאלות</a>' in lead.get("/").text
+    assert '<textarea id="try-text" name="text" rows="4" required dir="auto"' in lead.get().text
 
 
 def test_an_unsupported_label_config_is_explained(lead: Lead, store: Store) -> None:
@@ -203,7 +271,7 @@ def test_numbers_of_the_loop(lead: Lead, publish: Callable[..., Version], loop: 
     page = lead.read()
     assert "ner-v1 makes the pre-labels in Label Studio. 1 more labelled or changed task until the next run" in page
     assert "Labelled tasks 2 Changed since the last run 2 of 3" in page
-    assert "Its F1 on 60 held-out tasks 0.815 95 %: 0.744 to 0.886" in page
+    assert "F1 on 60 held-out tasks 0.815 95 %: 0.744 to 0.886" in page
 
 
 def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, registered: str, loop: Loop, store: Store) -> None:
@@ -250,7 +318,7 @@ def test_versions_without_a_score_are_shown_without_charts(lead: Lead, publish: 
     publish(metrics={})
     page = lead.read()
     assert "No version has a known F1 yet: no task is held out yet, 30 are needed." in page
-    assert "ner-v1 serves unknown no task is held out yet" in page
+    assert "ner-v1 serves F1 unknown: no task is held out yet" in page
 
 
 def test_buttons_fit_the_version(lead: Lead, publish: Callable[..., Version], loop: Loop) -> None:

@@ -60,7 +60,11 @@ def test_invalid_input_is_explained(
     fields: dict[str, object], sentence: str, lead: Lead, publish: Callable[..., Version]
 ) -> None:
     publish()
-    assert sentence in lead.press("try", **fields)
+    page = lead.post("try", **fields).text
+    assert sentence in page
+    assert str(fields.get("text", "")).strip() in page
+    assert "maxlength" not in page
+    assert "At most 10,000 characters." in page
     assert sentence in lead.post("try", fragment="yes", **fields).text
 
 
