@@ -64,7 +64,16 @@ def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
     for number, (documents, held_out, f1) in enumerate((*_HISTORY, _REJECTED), start=1):
         run_id, name, at = f"{number:012x}", f"ner-v{number}", now - (len(_HISTORY) + 2 - number) * 19 * _HOUR
         decision = _decision(number, held_out, f1)
-        rows.append(_finished(uid, run_id, name, documents, at, "10 changed tasks" if number % 3 else "dashboard"))
+        rows.append(
+            _finished(
+                uid,
+                run_id,
+                name,
+                documents,
+                at,
+                "10 changed tasks" if number % 3 else "Start training on the dashboard",
+            )
+        )
         rows.append(
             Version(
                 project=uid, number=number, name=name, run=run_id, labels=list(LABELS), decision=decision,

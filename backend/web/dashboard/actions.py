@@ -18,7 +18,7 @@ from label_config import UnsupportedLabelConfig
 def train(uid: str) -> Response:
     def start(loop: Loop) -> str:
         queued = loop.store.runs.latest(project=uid, states=("queued",), limit=1)
-        run = loop.train(uid, reason="dashboard")
+        run = loop.train(uid, reason="Start training on the dashboard")
         return f"Run {run.id} is queued already." if queued else f"Run {run.id} is queued."
 
     return _perform(uid, start)
@@ -33,10 +33,10 @@ def map_labels(uid: str) -> Response:
 
     def map_and_train(loop: Loop) -> str:
         if not chosen:
-            raise InvalidRequest("Choose the label as which at least one old label is to be read.")
+            raise InvalidRequest("Choose a label for at least one of the old labels.")
         for old, new in chosen.items():
             loop.map_label(uid, old, new)
-        run = loop.train(uid, reason="dashboard, renamed labels")
+        run = loop.train(uid, reason="Map and train on the dashboard")
         mapped = [f"{short(old)} is read as {short(new)}" for old, new in chosen.items()]
         more = f", and {len(mapped) - 3} more" if len(mapped) > 3 else ""
         return f"{', '.join(mapped[:3])}{more}; run {run.id} is queued."
@@ -50,7 +50,7 @@ def unmap_label(uid: str) -> Response:
 
     def remove(loop: Loop) -> str:
         loop.map_label(uid, old, None)
-        return f"The mapping of {short(old)} is removed; the next run uses it no more."
+        return f"The mapping of {short(old)} is removed: the next run does not use it."
 
     return _perform(uid, remove)
 

@@ -109,7 +109,8 @@ def _reason(decision: Decision) -> str:
 def _serving_now(version: Version, decision: Decision, current: Version | None) -> str:
     if current is None:
         return "No version serves."
-    by_hand = any(promotion.actor != GATE for promotion in current.promotions)
+    promotion = max(current.promotions, key=lambda row: row.id, default=None)
+    by_hand = promotion is not None and promotion.actor != GATE
     if current.name == version.name:
         return "" if decision.promote else f"A person has promoted {version.name} since: it serves now."
     if not decision.promote:

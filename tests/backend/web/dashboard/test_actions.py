@@ -68,7 +68,7 @@ def test_what_label_studio_posts_needs_no_token(client: FlaskClient, loop: Loop)
 def test_start_training_queues_one_run(lead: Lead, registered: str, loop: Loop, queue: FakeQueue) -> None:
     message = lead.press("train")
     (run,) = loop.runs(UID)
-    assert (run.reason, run.state, message) == ("dashboard", "queued", f"Run {run.id} is queued.")
+    assert (run.reason, run.state, message) == ("Start training on the dashboard", "queued", f"Run {run.id} is queued.")
     assert queue.trainings == 1
     assert lead.press("train") == f"Run {run.id} is queued already."
     assert len(loop.runs(UID)) == 1
@@ -134,17 +134,17 @@ def test_old_labels_are_mapped_and_training_starts(
     message = lead.press("labels/map", old=["Person", "Typo", "Town"], new=["Dish", "", "Location"])
     [run] = loop.runs(UID)
     assert message == f"Person is read as Dish, Town is read as Location; run {run.id} is queued."
-    assert (run.reason, queue.trainings) == ("dashboard, renamed labels", 1)
+    assert (run.reason, queue.trainings) == ("Map and train on the dashboard", 1)
     assert store.projects.get(UID).label_map == {"Person": "Dish", "Town": "Location"}
-    assert lead.press("labels/unmap", old="Town") == "The mapping of Town is removed; the next run uses it no more."
+    assert lead.press("labels/unmap", old="Town") == "The mapping of Town is removed: the next run does not use it."
     assert store.projects.get(UID).label_map == {"Person": "Dish"}
 
 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Choose the label as which at least one old label is to be read."),
-        ({"old": ["Person"], "new": [""]}, "Choose the label as which at least one old label is to be read."),
+        ({}, "Choose a label for at least one of the old labels."),
+        ({"old": ["Person"], "new": [""]}, "Choose a label for at least one of the old labels."),
         ({"old": ["Person"], "new": ["Food"]}, "The configuration has no label 'Food', use one of its labels: Dish,"),
         ({"old": ["Dish"], "new": ["Cuisine"]}, "'Dish' is a label of the configuration"),
     ],

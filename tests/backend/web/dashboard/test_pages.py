@@ -281,7 +281,10 @@ def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, registered: str
     store.runs.update(run.id, attempt=1, phase="training", progress=0.42, eta_seconds=130)
     answer = lead.get()
     assert 'value="0.42"' in answer.text
-    assert "Training 42 % about 2 min left" in lead.read()
+    page = lead.read()
+    assert "Training 42 % about 2 min left" in page
+    assert "End this run for good? It makes no version." in page
+    assert "Runs running button just now" in page
     live = lead.get(f"{PAGE}live").get_json()
     assert live["texts"]["phase"] == "Training"
     assert live["texts"]["left"] == "about 2 min left"
