@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from backend.loop import Loop
-from tests.browser.sample_service import LABEL_CONFIG, UID, start_run
+from tests.browser.sample_service import UID, start_run
+from tests.browser.stages import EMPTY, FAILED, MANY, REJECTED, RIGHT_TO_LEFT, RIGHT_TO_LEFT_TEXT, STAGES
 
 pytestmark = pytest.mark.browser
 
 TEXT = "We ordered the pad thai and the ramen in Boston"
+IDLE_INTERVAL = 6000
+"""Milliseconds after which an open page asks for news while no run is going."""
 expect.set_options(timeout=30_000)  # the machine may be busy with other tests
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+CONTRAST = ("color-contrast",)
+LOOKS: tuple[tuple[Literal["light", "dark"], int, Sequence[str]], ...] = (
+    ("light", 1280, RULES),
+    ("dark", 1280, CONTRAST),
+    ("dark", 360, RULES),
+    ("light", 360, CONTRAST),
+)
+"""Colours change the contrast only, so the other rules are checked once for each width."""
 
 
 @pytest.fixture
@@ -48,58 +59,84 @@ def project_page(url: str, uid: str = UID) -> str:
     return f"{url}/projects/{uid}/"
 
 
-def violations(page: Page) -> list[str]:
-    rules: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
-    return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in rules for node in rule["nodes"]]
+def violations(page: Page, rules: Sequence[str] = RULES) -> list[str]:
+    answer: list[dict[str, Any]] = Axe().run(page, options={"runOnly": list(rules)}).response["violations"]
+    return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in answer for node in rule["nodes"]]
+
+
+def check_looks(page: Page) -> None:
+    """Wide and narrow, light and dark: nothing breaks a rule, and the page is not wider than its window."""
+    for scheme, width, rules in LOOKS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page, rules) == [], (scheme, width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (scheme, width)
 
 
 # Anyone can read it
 
+PATHS = (
+    "", *(f"projects/{uid}/" for uid in STAGES), f"projects/{UID}/", f"projects/{UID}/label-issues",
+    f"projects/{UID}/runs/000000000007", f"projects/{UID}/versions/ner-v5/serve",
+    f"projects/{MANY}/compare?a=ner-v40&b=ner-v41", f"projects/{RIGHT_TO_LEFT}/compare?a=ner-v1&b=ner-v2",
+)  # fmt: skip
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_every_page_is_accessible_and_fits_its_width(
-    width: int, scheme: Any, browser: Browser, shown: tuple[str, Loop]
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_is_accessible_and_fits_its_width_at_each_stage(
+    path: str, shown: tuple[str, Loop], page: Page
 ) -> None:
-    url, loop = shown
-    loop.register_project("8.1795221978", title="Nothing labelled yet", label_config=LABEL_CONFIG)
-    loop.register_project("9.1795221978", title="Pictures", label_config="<View/>")
-    loop.store.projects.note_comparison("9.1795221978", "Label Studio at http://ls refuses the access token.")
-    complaints: list[str] = []
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-    )
+    page.goto(f"{shown[0]}/{path}")
+    check_looks(page)
+
+
+def test_pages_of_errors_are_accessible(browser: Browser, shown: tuple[str, Loop]) -> None:
+    context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
-    watch(page, complaints)
-    paths = ("", "8.1795221978/", "9.1795221978/", f"{UID}/", f"{UID}/label-issues", f"{UID}/runs/000000000007")
-    for path in paths:
-        page.goto(f"{url}/projects/{path}" if path else url)
-        assert violations(page) == [], path
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-    complaints.clear()
-    page.goto(f"{url}/projects/1.1/")  # unknown
-    assert violations(page) == []
+    for path in ("projects/1.1/", "nowhere", f"projects/{UID}/runs/0"):
+        page.goto(f"{shown[0]}/{path}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+        check_looks(page)
     context.close()
-    assert all("404" in complaint for complaint in complaints)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_a_running_project_with_regions_and_a_question_is_accessible(
-    width: int, scheme: Any, own: tuple[str, Loop], page: Page
-) -> None:
+def test_page_without_a_project_is_accessible(empty: str, page: Page) -> None:
+    page.goto(empty)
+    expect(page.get_by_text("No project is connected yet.")).to_be_visible()
+    check_looks(page)
+
+
+def test_a_running_project_with_regions_and_a_question_is_accessible(own: tuple[str, Loop], page: Page) -> None:
     url, loop = own
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)
     start_run(loop)
     page.goto(project_page(url))
     page.fill("#try-text", TEXT)
     page.click("#try-form button")
     page.wait_for_selector("mark")
-    assert violations(page) == []
+    check_looks(page)
     page.click("#open-cancel-now")
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    check_looks(page)
+
+
+@pytest.mark.parametrize(
+    ("uid", "important"),
+    [
+        (REJECTED, ("The last run: ner-v2 was rejected", "Labels that lost most against ner-v1", "Start training")),
+        (FAILED, ("The last run failed", "Log of this run", "Start training")),
+        (EMPTY, ("4 of 10 tasks are labelled.", "The first version is trained")),
+        (MANY, ("The last run: ner-v41 was promoted", "Roll back to ner-v40")),
+    ],
+)
+def test_nothing_important_is_outside_a_narrow_window(
+    uid: str, important: tuple[str, ...], shown: tuple[str, Loop], page: Page
+) -> None:
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(project_page(shown[0], uid))
+    for text in important:
+        box = page.get_by_text(text).first.bounding_box()
+        assert box, text
+        assert box["x"] >= 0, text
+        assert box["x"] + box["width"] <= 380, text
 
 
 # By keyboard
@@ -159,11 +196,13 @@ def test_everything_that_takes_the_focus_shows_it(page: Page, shown: tuple[str, 
 
 def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(own: tuple[str, Loop], page: Page) -> None:
     url, loop = own
+    page.clock.install()
     page.goto(project_page(url))
     page.evaluate("window.stayed = true")
     page.fill("#try-text", "half a sentence")
     run = start_run(loop)
     loop.store.runs.update(run.id, attempt=1, phase="training", progress=0.25, eta_seconds=90)
+    page.clock.fast_forward(IDLE_INTERVAL)
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 0.25)
     expect(page.locator(".running")).to_contain_text("Training 25 % about 2 min left")
     loop.store.runs.update(run.id, attempt=1, phase="evaluating", progress=0.9, eta_seconds=9)
@@ -178,8 +217,10 @@ def test_progress_is_live_and_the_end_of_a_run_renews_the_page_in_place(own: tup
 
 def test_labels_are_counted_while_the_page_is_open(own: tuple[str, Loop], page: Page) -> None:
     url, loop = own
+    page.clock.install()
     page.goto(project_page(url))
     loop.annotations_saved(UID, {5000: 700})
+    page.clock.fast_forward(IDLE_INTERVAL)
     expect(page.locator("[data-text=labelled]")).to_have_text("608")
     expect(page.locator("[data-text=changed]")).to_have_text("8")
 
@@ -198,14 +239,31 @@ def test_regions_have_the_projects_colours(page: Page, shown: tuple[str, Loop]) 
     assert page.locator(".try-result .text").first.inner_text().startswith("🍣🍕 We ordered the pad thai")
 
 
+def test_text_is_read_in_its_own_direction_and_its_characters_are_counted(page: Page, shown: tuple[str, Loop]) -> None:
+    page.goto(project_page(shown[0]))
+    page.fill("#try-text", RIGHT_TO_LEFT_TEXT)
+    expect(page.locator("#try-text")).to_have_css("direction", "rtl")
+    expect(page.locator("#try-limit")).to_have_text(f"{len(RIGHT_TO_LEFT_TEXT)} of at most 10,000 characters.")
+    page.get_by_role("button", name="Show its regions").click()
+    expect(page.locator(".try-result .text").first).to_have_css("direction", "rtl")
+    page.fill("#try-text", "🍣" * 10_001)
+    expect(page.locator("#try-limit")).to_have_text("10,001 of at most 10,000 characters: remove 1.")
+    page.get_by_role("button", name="Show its regions").click()
+    expect(page.get_by_role("alert")).to_have_text("The text has 10,001 characters: paste at most 10,000.")
+
+
 # Without JavaScript
 
 
 def test_everything_works_without_javascript(browser: Browser, own: tuple[str, Loop]) -> None:
     url, loop = own
-    context = browser.new_context(java_script_enabled=False)
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 380, "height": 800})
     page = context.new_page()
     page.goto(project_page(url))
+    page.get_by_role("link", name="Roll back to ner-v5").first.click()
+    page.get_by_role("button", name="Roll back to ner-v5").click()
+    expect(page.get_by_text("ner-v5 serves now; its predictions are being sent to Label Studio.")).to_be_in_viewport()
+    assert loop.store.projects.current_version(UID) == "ner-v5"
     page.click("#open-delete-ner-v4")
     page.get_by_role("button", name="Delete the files").click()
     expect(page.get_by_text("The files of ner-v4 are deleted; its figures stay.")).to_be_visible()
