@@ -124,7 +124,7 @@ def test_a_running_project_with_regions_and_a_question_is_accessible(own: tuple[
         (REJECTED, ("The last run: ner-v2 was rejected", "Labels that lost most against ner-v1", "Start training")),
         (FAILED, ("The last run failed", "Log of this run", "Start training")),
         (EMPTY, ("4 of 10 tasks are labelled.", "The first version is trained")),
-        (MANY, ("The last run: ner-v41 was promoted", "Roll back to ner-v40")),
+        (MANY, ("The last run: ner-v41 was promoted", "Roll back to ner-v40", "Label issues", "Download")),
     ],
 )
 def test_nothing_important_is_outside_a_narrow_window(
