@@ -104,12 +104,12 @@ class LabelStudio(BackendClient):
             for annotation in str(task.annotations_ids or "").split(","):
                 if annotation.strip().isdigit():
                     owners[int(annotation)] = task.id
-        # `annotations_ids` names skipped ones too, so of tasks with both kinds the annotations themselves are read.
+        # `annotations_ids` names skipped ones too: in the few tasks with both kinds, only a list of its own tells them.
         mixed = [submitted, wire.task_filter("cancelled_annotations", "greater", "Number", 0)]
-        pages = self._pages(project_id, mixed, include="id,annotations", size=_PREDICTIONS_PAGE)
-        for task in (task for tasks, _ in pages for task in tasks):
-            rows = wire.rows(task.annotations or ())
-            owners |= {int(row["id"]): task.id for row in rows if not row.get("was_cancelled")}
+        for task in (task for tasks, _ in self._pages(project_id, mixed, include="id") for task in tasks):
+            with self._translated(f"the annotations of task {task.id}"):
+                rows = self._client.annotations.list(task.id)
+            owners |= {int(row.id): task.id for row in rows if row.id is not None and not row.was_cancelled}
         return owners
 
     def _pages(
