@@ -79,7 +79,7 @@ def _facts(overview: Overview) -> list[tuple[str, object]]:
         ("training", _training(overview)),
     ]
     if run := overview.last:
-        ended = f"{run.id} {run.state} {moment(run.finished_at)}"
+        ended = f"{run.id} {describe_state(run)} {moment(run.finished_at)}"
         facts.append(("latest run", f"{ended}: {run.error}" if run.error else ended))
     facts += _region_facts(overview)
     if (latest := overview.latest) and latest is not overview.current:

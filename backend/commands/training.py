@@ -45,6 +45,8 @@ def train(settings: Settings, /, project: str, wait: bool, renamed: tuple[str, .
     run = _wait_for_end(loop, run)
     if run.state == "cancelled":
         raise click.ClickException(f"Run {run.id} was cancelled.")
+    if run.lacks_labels:
+        raise click.ClickException(f"Run {run.id} made no version. {run.error}")
     if run.state != "finished":
         raise click.ClickException(f"Run {run.id} {run.state}: {run.error or 'no reason was recorded'}")
     from backend.evaluation.verdict import describe
@@ -65,7 +67,7 @@ def _wait_for_end(loop: Loop, run: Run) -> Run:
                 bar.show(run.progress, _activity(run))
                 time.sleep(0.5)
                 run = loop.run(run.id)
-            bar.show(1.0 if run.state == "finished" else run.progress, run.state)
+            bar.show(1.0 if run.state == "finished" else run.progress, describe_state(run))
     except KeyboardInterrupt:
         click.echo(f"Run {run.id} continues; `python -m backend cancel {run.id}` ends it.", err=True)
         raise
@@ -128,6 +130,8 @@ def _used(run: Run) -> str:
 
 def describe_state(run: Run) -> str:
     """``"started: training 41 %, about 2 min left"``; the state alone unless the run is started."""
+    if run.lacks_labels:
+        return "too few labels"
     if run.state != "started":
         return run.state
     return f"{run.state}: {run.phase} {run.progress:.0%}{_time_left(run)}".replace("%", " %")

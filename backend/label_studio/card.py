@@ -34,7 +34,7 @@ TITLE_MARK = " ▸ "
 DESCRIPTION_MARK = "▸ Written by the ML backend:"
 
 REASON_LENGTH = 70
-"""Characters of a title that say why training failed."""
+"""Characters of a title that say why a run made no version."""
 
 UPDATE_SECONDS = 5.0
 """How often a card may change: each change makes Label Studio call this service six times."""
@@ -72,9 +72,11 @@ def card_of(current: Version | None, runs: list[Run], newest: Version | None, *,
         title.append(_short(live[0]))
         sentences.insert(0, _in_full(live[0]))
     elif ended and ended.state == "failed":
-        title.append(f"training failed: {few_words(ended.error)}" if ended.error else "training failed")
+        outcome = "too few labels" if ended.lacks_labels else "training failed"
+        title.append(f"{outcome}: {few_words(ended.error)}" if ended.error else outcome)
     if ended and ended.state == "failed":
-        sentences.append(f"The training run of {_moment(ended)} failed: {ended.error or 'no reason was stored'}")
+        outcome = "made no version" if ended.lacks_labels else "failed"
+        sentences.append(f"The training run of {_moment(ended)} {outcome}: {ended.error or 'no reason was stored'}")
     elif ended and ended.state == "cancelled":
         sentences.append(f"The training run of {_moment(ended)} was cancelled.")
     elif newest and (current is None or newest.name != current.name) and (outcome := describe(newest)):

@@ -237,6 +237,11 @@ class Run(Base):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
 
+    @property
+    def lacks_labels(self) -> bool:
+        """Whether it made no version because there are too few labels, which is no failure."""
+        return self.error_kind == TOO_FEW_LABELS
+
 
 class Comparison(Base):
     """The entities of held-out tasks on which a project's versions disagree, as the latest ``run`` has scored them.

@@ -113,7 +113,7 @@ class Runs:
             run = session.scalar(
                 update(Run)
                 .where(Run.id == oldest, Run.state == "queued")
-                .values(state="started", phase="starting", attempt=Run.attempt + 1, error=None)
+                .values(state="started", phase="starting", attempt=Run.attempt + 1, error=None, error_kind=None)
                 .values(progress=0.0, eta_seconds=None, started_at=now)
                 .returning(Run)
             )
@@ -141,11 +141,12 @@ class Runs:
         *,
         attempt: int | None = None,
         error: str | None = None,
+        error_kind: str | None = None,
         version: str | None = None,
     ) -> bool:
         """Give a live run its end state; ``False`` when it has ended already or another ``attempt`` is in progress."""
         with self._database.write() as session:
-            return _end(session, run_id, state, attempt=attempt, error=error, version=version)
+            return _end(session, run_id, state, attempt=attempt, error=error, error_kind=error_kind, version=version)
 
     def publish(self, run_id: str, version: Version, *, attempt: int, **outcome: Unpack[Outcome]) -> bool:
         """Finish a run with the version it made; ``False``, and nothing is written, when this attempt was ended.
@@ -202,6 +203,7 @@ def _end(
     *,
     attempt: int | None = None,
     error: str | None = None,
+    error_kind: str | None = None,
     version: str | None = None,
 ) -> bool:
     live = [Run.id == run_id, Run.state.in_(LIVE)]
@@ -210,9 +212,8 @@ def _end(
     done = {"progress": 1.0} if state == "finished" else {}
     revision = select(Project.revision).where(Project.uid == Run.project).scalar_subquery()
     ended = {"state": state, "phase": state, "eta_seconds": None, "finished_at": time.time(), **done}
-    row = session.scalar(
-        update(Run).where(*live).values(error=error, version=version, revision=revision, **ended).returning(Run.id)
-    )
+    outcome = {"error": error, "error_kind": error_kind, "version": version, "revision": revision}
+    row = session.scalar(update(Run).where(*live).values(**outcome, **ended).returning(Run.id))
     if row is not None:
         release_lease(session, "run", key=run_id)
     return row is not None

@@ -82,9 +82,13 @@ class RunProgress:
         if not self._store.runs.publish(self._run.id, version, attempt=self._run.attempt, **outcome):
             raise RunCancelled(f"Run {self._run.id} was ended before it had published {version.name}.")
 
-    def end(self, state: RunState, *, error: str | None = None, version: str | None = None) -> None:
+    def end(
+        self, state: RunState, *, error: str | None = None, error_kind: str | None = None, version: str | None = None
+    ) -> None:
         """Give the run its end state, unless it has one already."""
-        self._store.runs.end(self._run.id, state, attempt=self._run.attempt, error=error, version=version)
+        self._store.runs.end(
+            self._run.id, state, attempt=self._run.attempt, error=error, error_kind=error_kind, version=version
+        )
 
     def _on_renewal(self) -> None:
         if self._is_orphan():

@@ -27,7 +27,7 @@ from backend.recipe import Recipe
 from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
-from backend.store.models import Project, Run
+from backend.store.models import TOO_FEW_LABELS, Project, Run
 from backend.training.faults import translate_faults
 from backend.training.progress import RunProgress
 from backend.training.snapshot import Snapshot, take_snapshot
@@ -84,6 +84,9 @@ def _run(settings: Settings, run_id: str, other_ranks: OtherRanks | None, lifeli
                 _train_and_publish(settings, store, run, progress, other_ranks)
         except RunCancelled as error:
             log.warning("%s", error)
+        except NotEnoughLabels as error:
+            log.warning("%s", error)
+            progress.end("failed", error=str(error), error_kind=TOO_FEW_LABELS)
         except (BackendError, UnsupportedLabelConfig) as error:
             log.error("%s", error)
             progress.end("failed", error=str(error))

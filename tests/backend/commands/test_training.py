@@ -14,7 +14,7 @@ from backend.evaluation.gate import GateDecision
 from backend.evaluation.verdict import explain
 from backend.loop import Loop
 from backend.store import Store
-from backend.store.models import Run, RunState, Version
+from backend.store.models import TOO_FEW_LABELS, Run, RunState, Version
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
 
@@ -28,9 +28,23 @@ def test_train_queues_a_run(command: Command, registered: str, store: Store) -> 
     assert (run.state, run.reason) == ("queued", "command line")
 
 
-@pytest.mark.parametrize("state", ["finished", "failed"])
+@pytest.mark.parametrize(
+    ("state", "kind", "outcome"),
+    [
+        ("finished", None, ""),
+        ("failed", None, "failed: There are 0 labelled tasks."),
+        ("failed", TOO_FEW_LABELS, "made no version. There are 0 labelled tasks."),
+    ],
+)
 def test_train_waits_for_the_end_of_the_run(
-    state: str, command: Command, registered: str, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+    state: str,
+    kind: str | None,
+    outcome: str,
+    command: Command,
+    registered: str,
+    store: Store,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decision = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
     publish("ner-v1", decision=decision)
@@ -43,7 +57,7 @@ def test_train_waits_for_the_end_of_the_run(
         if state == "finished":
             store.runs.end(run.id, "finished", version="ner-v1")
         else:
-            store.runs.end(run.id, "failed", error="There are 0 labelled tasks.")
+            store.runs.end(run.id, "failed", error="There are 0 labelled tasks.", error_kind=kind)
 
     worker = threading.Thread(target=execute)
     worker.start()
@@ -55,7 +69,7 @@ def test_train_waits_for_the_end_of_the_run(
         assert f"Run {run.id} finished: version ner-v1, {explain(decision)}." in result.output
     else:
         assert result.exit_code == 1
-        assert f"Error: Run {run.id} failed: There are 0 labelled tasks." in result.output
+        assert f"Error: Run {run.id} {outcome}" in result.output
 
 
 def test_cancelled_run_ends_the_wait(command: Command, registered: str, store: Store) -> None:
@@ -108,21 +122,23 @@ def test_no_run_yet(command: Command, registered: str) -> None:
 
 def test_runs_are_listed_with_what_came_of_them(command: Command, publish: Publish, store: Store) -> None:
     publish("ner-v1")
-    outcomes: list[tuple[RunState, str | None, str | None]] = [
-        ("finished", "ner-v1", None),
-        ("failed", None, "No [labels]."),
+    outcomes: list[tuple[RunState, str | None, str | None, str | None]] = [
+        ("finished", "ner-v1", None, None),
+        ("failed", None, "No [labels].", None),
+        ("failed", None, "There are 0 labelled tasks.", TOO_FEW_LABELS),
     ]
-    for state, version, error in outcomes:
+    for state, version, error, kind in outcomes:
         run, _ = store.runs.queue(UID, "button")
         store.runs.claim()
         if version:
             store.runs.update(run.id, attempt=1, conversion=Conversion(Use(120, 118, 412, 380)).to_dict())
-        store.runs.end(run.id, state, version=version, error=error)
+        store.runs.end(run.id, state, version=version, error=error, error_kind=kind)
     waiting, _ = store.runs.queue(UID, "3 changed tasks")
     heading, *rows = (re.split("  +", line) for line in command("runs").output.splitlines())
     assert heading == ["run", "project", "queued", "reason", "state", "took", "regions used", "result"]
     assert [row[3:] for row in rows] == [
         ["3 changed tasks", "queued", "–", "–"],
+        ["button", "too few labels", "0 s", "–", "There are 0 labelled tasks."],
         ["button", "failed", "0 s", "–", "No [labels]."],
         ["button", "finished", "0 s", "380 of 412", "ner-v1"],
     ]

@@ -13,7 +13,7 @@ from backend.label_studio.card import Card, Cards, card_of
 from backend.loop import Loop
 from backend.registry import UNTRAINED
 from backend.store import Store
-from backend.store.models import Decision, Project, Run, Version
+from backend.store.models import TOO_FEW_LABELS, Decision, Project, Run, Version
 from tests.backend.fakes import UID, FakeLabelStudio
 
 Publish = Callable[..., Version]
@@ -27,6 +27,7 @@ PAGE = f"http://localhost:9090/projects/{UID}/"
 END = f"The project's page: {PAGE}"
 SERVES = "ner-v1 serves: F1 0.781 on 84 held-out tasks."
 ENDED = 1795278805.0
+TOO_FEW = "There are 0 labelled tasks: label more tasks, then start training again."
 
 
 def run(state: Any, **columns: Any) -> Run:
@@ -59,6 +60,15 @@ def run(state: Any, **columns: Any) -> Run:
             [run("failed", error="There are no labels.", finished_at=ENDED)],
             "ner-v1 (F1 0.781), training failed: There are no labels",
             [SERVES, "The training run of 2026-11-21 16:33 UTC failed: There are no labels."],
+        ),
+        (
+            None,
+            [run("failed", error=TOO_FEW, error_kind=TOO_FEW_LABELS, finished_at=ENDED)],
+            "no model yet, too few labels: There are 0 labelled tasks",
+            [
+                "No model yet: label some tasks, then press Start Training.",
+                f"The training run of 2026-11-21 16:33 UTC made no version: {TOO_FEW}",
+            ],
         ),
         (
             V1,

@@ -26,7 +26,7 @@ from backend.evaluation.verdict import describe
 from backend.loop import Loop
 from backend.settings import Settings
 from backend.store import Store
-from backend.store.models import Run, Version
+from backend.store.models import TOO_FEW_LABELS, Run, Version
 from backend.training import run as module
 from backend.training.build import BuiltVersion
 from backend.training.split import split, subset_of
@@ -158,7 +158,7 @@ def test_project_without_labels_fails_the_run(studio: FakeLabelStudio, store: St
     store.projects.save(UID)
     store.changes.record(UID, ["1"])
     run = train()
-    assert (run.state, run.documents) == ("failed", 0)
+    assert (run.state, run.error_kind, run.documents) == ("failed", TOO_FEW_LABELS, 0)
     assert run.error == "There are 0 labelled tasks: label more tasks, then start training again."
     assert store.changes.count(UID) == 1
 
@@ -313,7 +313,7 @@ def test_failure_is_written_to_the_run(
 
     build(during=fail)
     run = train()
-    assert (run.state, run.error) == ("failed", sentence)
+    assert (run.state, run.error, run.error_kind) == ("failed", sentence, None)
     assert store.versions.of(UID) == []
     assert store.projects.get(UID).current_version is None
 
