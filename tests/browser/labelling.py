@@ -107,7 +107,7 @@ def open_model_page(page: Page, project: int) -> Locator:
 
 
 def start_training(page: Page) -> None:
-    """⋮ → Start Training, and again in the dialog; wait for its confirmation."""
+    """••• → Start Training, and again in the dialog; wait for its confirmation."""
     page.get_by_label("Machine learning model options").click()
     page.get_by_text("Start Training", exact=True).click()
     page.get_by_role("button", name="Start Training").click()

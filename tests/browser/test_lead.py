@@ -1,4 +1,4 @@
-"""What a project lead does and sees: Settings → Model → ⋮ → Start Training, and downloads of the labels."""
+"""What a project lead does and sees: Settings → Model → ••• → Start Training, and downloads of the labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.site import Site
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio, pytest.mark.timeout(600)]
 
 
-def test_start_training_starts_a_run_and_the_card_tells_how_it_goes_and_how_good_the_version_is(
+def test_start_training_starts_a_run_and_the_card_tells_how_good_its_version_is(
     label_studio_page: Page, site: Site
 ) -> None:
     project = site.new_project(
@@ -36,18 +36,11 @@ def test_start_training_starts_a_run_and_the_card_tells_how_it_goes_and_how_good
     labelling.start_training(label_studio_page)
     [run] = site.loop.runs(project.uid)
     assert run.reason == "Start Training in Label Studio"
-    # Opening the page may take longer than the run: the title is read from Label Studio's API.
-    site.wait("the run in the card's title", lambda: _is_told(site, project.id, "train"))
-
     site.wait("the run's end", lambda: site.loop.run(run.id).state not in LIVE)
     done = site.loop.run(run.id)
     assert (done.state, done.version) == ("finished", "ner-v1"), done.error
     score = Score.from_metrics(site.loop.versions(project.uid)[0].metrics)
     site.wait("the version on the card", lambda: _shows(label_studio_page, project.id, f"ner-v1 ({score.short})"))
-
-
-def _is_told(site: Site, project: int, words: str) -> bool:
-    return any(words in backend.title for backend in site.label_studio.backends(project))
 
 
 def _shows(page: Page, project: int, words: str) -> bool:
