@@ -10,6 +10,7 @@ from backend.loop import Loop
 from backend.store import Store
 from backend.store.models import TOO_FEW_LABELS, Run, Version
 from tests.backend.fakes import UID
+from tests.backend.lossy import WHOLE, note_losses
 from tests.backend.web.dashboard.conftest import PAGE, Lead
 from tests.browser.sample_service import metrics
 
@@ -132,3 +133,20 @@ def test_too_few_labels_is_no_failure(lead: Lead, registered: str, store: Store)
     assert "The last run made no version: there are too few labels just now There are 0 labelled tasks" in page
     assert 'class="last-run too_few_labels"' in text
     assert "The last run" not in lead.read("/")
+
+
+def test_what_a_run_before_could_not_use_is_not_said_of_the_last_one(lead: Lead, registered: str, store: Store) -> None:
+    note_losses(store)
+    failed = ended(store, "failed", error="The disk is full.")
+    text = lead.get().text
+    block = text[text.index('class="last-run failed"') :].split("</div>")[0]
+    assert f"runs/{failed.id}" in block
+    assert "34 of 412 regions are not used" not in block
+    assert "34 of 412 regions are not used" in text
+
+
+def test_regions_that_a_run_before_used_are_not_said_of_the_last_one(lead: Lead, registered: str, store: Store) -> None:
+    note_losses(store, WHOLE)
+    assert "All 412 regions of 120 labelled tasks are used." in lead.read()
+    ended(store, "failed", error="The disk is full.")
+    assert "All 412 regions" not in lead.read()
