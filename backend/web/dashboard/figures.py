@@ -14,6 +14,9 @@ from backend.web.dashboard.charts import Bar
 _INTENSITY_STEPS = (0.005, 0.05, 0.15, 0.35, 0.65)
 """Shares of a row at which a cell's intensity rises by one."""
 
+_MAX_COLUMNS = 12
+"""Labels of a confusion matrix; with more, only the list of mistakes is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -34,12 +37,18 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
-    """Entities of ``label`` that were predicted as another label, and how many."""
+class Mistake:
+    """A kind of mistake and how often it was made: ``count`` of the ``of`` regions that people marked as ``given``.
 
-    label: str
-    predicted: str
+    ``outcome`` says what the version did, as a verb phrase; where it is ``"marked as"``, ``predicted`` is the label. A
+    region that only the version marked has no ``given``, and ``of`` is then 0.
+    """
+
+    given: str | None
+    outcome: str
+    predicted: str | None
     count: int
+    of: int = 0
 
 
 def score_of(version: Version) -> Score:
@@ -65,9 +74,9 @@ def label_rows(metrics: Mapping[str, Any]) -> list[LabelScore]:
 
 
 def matrix(metrics: Mapping[str, Any]) -> Matrix | None:
-    """The confusion matrix; ``None`` where it was not recorded or there are no labels."""
+    """The confusion matrix; ``None`` where it was not recorded, and without labels or with more than fit a page."""
     confusion, labels = metrics.get("confusion"), tuple(metrics.get("per_label") or {})
-    if not confusion or not labels:
+    if not confusion or not 0 < len(labels) <= _MAX_COLUMNS:
         return None
     rows = tuple((label, _cells(confusion, label, labels)) for label in labels)
     spurious = tuple(Cell(confusion["spurious"].get(label, 0)) for label in labels)
@@ -83,16 +92,22 @@ def _cells(confusion: Mapping[str, Any], label: str, labels: Sequence[str]) -> t
     return tuple(Cell(count, _intensity(count / total), column == diagonal) for column, count in enumerate(counts))
 
 
-def worst_confusion(metrics: Mapping[str, Any]) -> Confusion | None:
-    """The pair of labels that is confused most often."""
-    predicted = (metrics.get("confusion") or {}).get("found_as") or {}
-    confusions = [
-        Confusion(label, other, count)
-        for label, row in predicted.items()
-        for other, count in row.items()
-        if other != label and count
+def mistakes(metrics: Mapping[str, Any]) -> list[Mistake]:
+    """All kinds of mistakes on the held-out tasks, the most frequent first."""
+    confusion = metrics.get("confusion")
+    if not confusion:
+        return []
+    regions = {label: row["support"] for label, row in (metrics.get("per_label") or {}).items()}
+    kinds = [
+        Mistake(label, "marked as", predicted, count, regions.get(label, 0))
+        for label, row in confusion["found_as"].items()
+        for predicted, count in row.items()
+        if predicted != label
     ]
-    return max(confusions, key=lambda confusion: confusion.count, default=None)
+    for outcome, counts in (("marked with other boundaries", confusion["boundaries"]), ("missed", confusion["missed"])):
+        kinds += [Mistake(label, outcome, None, count, regions.get(label, 0)) for label, count in counts.items()]
+    kinds += [Mistake(None, "marked as", label, count) for label, count in confusion["spurious"].items()]
+    return sorted((kind for kind in kinds if kind.count), key=lambda kind: -kind.count)
 
 
 def _intensity(share: float) -> int:

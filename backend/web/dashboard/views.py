@@ -95,7 +95,8 @@ def label_issues(uid: str) -> str:
     """All labels that are probably mistakes."""
     loop = current_loop()
     issues = _label_issues(loop, uid, limit=None)
-    return render_template("dashboard/label_issues.html", **page_context(loop, uid), **issues)
+    accepted = loop.store.reviews.accepted(uid)
+    return render_template("dashboard/label_issues.html", **page_context(loop, uid), **issues, accepted=accepted)
 
 
 @dashboard.get("/projects/<uid>/suspects")
@@ -119,7 +120,7 @@ def _quality(loop: Loop, project: Project, versions: Sequence[Version]) -> dict[
         "forecast": forecast,
         "label_rows": figures.label_rows(metrics),
         "matrix": figures.matrix(metrics),
-        "confusion": figures.worst_confusion(metrics),
+        "mistakes": figures.mistakes(metrics),
         "score_of": figures.score_of,
     }
 

@@ -7,7 +7,7 @@ from backend.evaluation.learning_curve import Point, forecast
 from backend.store.models import Version
 from backend.web.dashboard import formatting
 from backend.web.dashboard.charts import Bar, bar, learning_chart, versions_chart
-from backend.web.dashboard.figures import bars, label_rows, matrix, score_of, worst_confusion
+from backend.web.dashboard.figures import Mistake, bars, label_rows, matrix, mistakes, score_of
 
 GOLD = [["B-Dish", "I-Dish", "O"], ["B-Price", "O", "B-Dish"], ["O", "B-Hours", "O"]]
 PREDICTED = [["B-Dish", "O", "O"], ["B-Dish", "O", "B-Dish"], ["B-Price", "O", "O"]]
@@ -36,9 +36,22 @@ def test_matrix_counts_what_each_entity_was_predicted_as() -> None:
     assert table == {"Dish": [1, 0, 0, 1, 0], "Hours": [0, 0, 0, 0, 1], "Price": [1, 0, 0, 0, 0]}
     assert [cell.count for cell in confusion_matrix.spurious] == [0, 0, 1]
     assert [cell.correct for cell in confusion_matrix.rows[1][1]] == [False, True, False, False, False]
-    confusion = worst_confusion(METRICS)
-    assert confusion is not None
-    assert (confusion.label, confusion.predicted, confusion.count) == ("Price", "Dish", 1)
+
+
+def test_matrix_of_many_labels_is_not_drawn() -> None:
+    gold = [[f"B-L{number}"] for number in range(13)]
+    assert matrix(score(gold[:12], gold[:12]).to_dict()) is not None
+    assert matrix(score(gold, gold).to_dict()) is None
+
+
+def test_mistakes_are_listed_by_kind_the_most_frequent_first() -> None:
+    metrics = score([*GOLD, ["B-Hours"]], [*PREDICTED, ["O"]]).to_dict()
+    assert mistakes(metrics) == [
+        Mistake("Hours", "missed", None, 2, 2),
+        Mistake("Price", "marked as", "Dish", 1, 1),
+        Mistake("Dish", "marked with other boundaries", None, 1, 2),
+        Mistake(None, "marked as", "Price", 1),
+    ]
 
 
 def test_metrics_of_older_releases_may_hold_less() -> None:
@@ -49,7 +62,7 @@ def test_metrics_of_older_releases_may_hold_less() -> None:
         {"confusion": None, "per_label": METRICS["per_label"]},
     ):
         assert matrix(metrics) is None
-        assert worst_confusion(metrics) is None
+        assert mistakes(metrics) == []
     assert label_rows({"f1": 0.5}) == []
     assert score_of(version(f1=0.5)).interval is None
 

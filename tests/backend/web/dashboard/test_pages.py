@@ -313,7 +313,7 @@ def test_figures_of_the_current_version(lead: Lead, publish: Callable[..., Versi
     page = lead.read()
     assert "ner-v1: 0.600, 95 % 0.529 to 0.671. ner-v2: 0.800" in page
     assert "Labels of ner-v2, the weakest first" in page
-    assert "Most often confused: Dish predicted as Cuisine, 4×." in page
+    assert "Marked by people By the model Times Dish marked as Cuisine 4 of" in page
     assert "three different numbers of tasks" in page
 
 
@@ -399,12 +399,12 @@ def test_label_issues_link_to_their_tasks(
     review(
         store,
         *(issue(str(task)) for task in range(10)),
-        issue("99", given=None, kind="missing", score=0.99),
+        issue("99", given=None, kind="missing", score=0.99, before="we ate ", after=" there", annotator="Ann"),
     )
     answer = lead.get()
     assert 'href="http://localhost:8080/projects/7/data?task=99"' in answer.text
     page = lead.read()
-    assert "sushi nothing missing Dish 0.97 99 %" in page
+    assert "Missing 99 % we ate sushi there Not marked by Ann . The model: Dish 0.97 Task 99" in page
     assert "All 11 label issues" in page
     assert lead.get(f"{PAGE}label-issues").text.count("data?task=") == 11
     loop.tasks_changed(UID, ["99"])
@@ -419,7 +419,14 @@ def test_state_of_the_review_is_shown(
     loop.settings = make_settings()
     begun = store.reviews.begin(UID)
     assert begun
-    assert "being reviewed now" in lead.read()
+    store.reviews.note_progress(begun.id, 0.414)
+    assert "being reviewed now. 41 %" in lead.read()
+    live = lead.get(f"{PAGE}live").get_json()
+    assert (live["texts"]["review"], live["review"]) == ("41 %", 0.414)
+    store.reviews.release(begun.id)
+    assert "was interrupted, and goes on when a worker is free" in lead.read()
+    begun = store.reviews.begin(UID)
+    assert begun
     store.reviews.fail(begun.id, "It needs 20 labelled tasks.")
     assert "It needs 20 labelled tasks." in lead.read()
     review(store)
