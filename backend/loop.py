@@ -268,9 +268,9 @@ class Loop:
         self.store.projects.get(uid)
         return self.store.reviews.label_issues(uid, limit=limit)
 
-    def accept_label(self, uid: str, key: str) -> LabelIssue | None:
+    def accept_label(self, uid: str, key: str, *, accepted: bool = True) -> LabelIssue | None:
         """The label of this issue (`LabelIssue.key`) is right until its task changes; ``None`` if there is no such."""
-        return self.store.reviews.accept(uid, key)
+        return self.store.reviews.accept(uid, key, accepted=accepted)
 
     def review(self, uid: str) -> Review | None:
         """The latest review of a project's labels, in progress or ended; ``None`` before the first."""

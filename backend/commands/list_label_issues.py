@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--push", "pushes", is_flag=True, help="Mark them all in Label Studio, in a tab of their own.")
 @click.option("--now", "review_now", is_flag=True, help="Search now: this takes as long as one or two training runs.")
-@click.option("--accept", "accepted", multiple=True, metavar="ID", help="The label of this issue is right.")
+@click.option(
+    "--accept", "accepted", multiple=True, metavar="ID", help="The label of this issue is right: list it no more."
+)
 @click.pass_obj
 def label_issues(
     settings: Settings,
@@ -52,7 +54,7 @@ def label_issues(
     if as_json:
         show_json(_fields(loop, uid, issue) for issue in issues)
     elif issues:
-        headings = ("id", "score", "task", "mistake", "text", "given", "the model's view", "link")
+        headings = ("id", "score", "task", "mistake", "text", "given", "by", "the model's view", "link")
         show_table(headings, (_row(loop, uid, issue) for issue in issues))
     if sentence:
         click.echo(sentence, err=as_json or bool(issues))
@@ -137,8 +139,9 @@ def _row(loop: Loop, uid: str, issue: LabelIssue) -> tuple[str, ...]:
         f"{issue.score:.2f}",
         issue.task,
         issue.kind,
-        issue.text,
+        f"{issue.before}[{issue.text}]{issue.after}",
         issue.given or "–",
+        issue.annotator or "–",
         issue.view,
         loop.task_url(uid, issue.task),
     )

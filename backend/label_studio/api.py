@@ -129,6 +129,10 @@ class Annotations(Projects, Protocol):
         """Every task with an annotation, in the format of Label Studio's JSON export."""
         ...
 
+    def users(self) -> dict[int, str]:
+        """The names, or else the e-mail addresses, of the users that the access token may see, by id."""
+        ...
+
 
 class PredictionStore(Projects, Protocol):
     """The pre-labels that Label Studio stores."""

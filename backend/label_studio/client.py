@@ -73,6 +73,12 @@ class LabelStudio(BackendClient):
             tasks: list[dict[str, Any]] = json.loads(b"".join(chunks))
         return tasks
 
+    def users(self) -> dict[int, str]:
+        with self._translated("the users"):
+            users = self._client.users.list()
+        names = {user.id: wire.full_name(user.dict()) for user in users if user.id is not None}
+        return {user_id: name for user_id, name in names.items() if name}
+
     def unlabelled_tasks(self, project_id: int) -> list[UnlabelledTask]:
         return [task for page in self.unlabelled_pages(project_id) for task in page.tasks]
 

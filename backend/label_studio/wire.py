@@ -21,6 +21,12 @@ def names(joined: Any) -> frozenset[str]:
     return frozenset(name.strip() for name in joined.split(",")) if isinstance(joined, str) else frozenset(joined or ())
 
 
+def full_name(user: Mapping[str, Any]) -> str:
+    """The first and last name of a user, else the e-mail address or the user name."""
+    name = " ".join(str(user[part]) for part in ("first_name", "last_name") if user.get(part))
+    return name or str(user.get("email") or user.get("username") or "")
+
+
 # Queries of the Data Manager
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 MIN_TASKS = 50
 """A model trained on fewer labelled tasks is not good enough to doubt an annotator."""
+
+_CONTEXT = 120
+"""Characters of the text before and after the marked words of a label issue."""
 
 _NICENESS = 19
 """Annotators' requests and training runs share the cores with this process and have priority."""
@@ -118,7 +121,8 @@ def _find_and_store(
     documents = [tag_document(document, labels=labels) for document in snapshot.documents]
     emissions = cross_validate(documents, labels=labels, recipe=recipe, progress=progress)
     candidates = find_label_issues(documents, emissions, labels=labels)
-    label_issues = [_label_issue(candidate, review) for candidate in candidates]
+    texts = {(document.id, document.text_name): document.text for document in documents}
+    label_issues = [_label_issue(candidate, review, texts, snapshot.annotators) for candidate in candidates]
     if not store.reviews.finish(review.id, label_issues, tasks=tasks, revision=snapshot.revision):
         raise RunCancelled(f"Review {review.id} was taken over by another process before its end.")
     log.info("project %s: %s label issues in %s labelled tasks", project.uid, len(label_issues), tasks)
@@ -136,7 +140,13 @@ def _check_number(conversion: Conversion) -> None:
         raise NotEnoughLabels(f"{needs}, and there are {tasks}: label more.")
 
 
-def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
+def _label_issue(
+    candidate: IssueCandidate,
+    review: Review,
+    texts: Mapping[tuple[str, str], str],
+    annotators: Mapping[str, tuple[str, ...]],
+) -> LabelIssue:
+    before, after = _context(texts[candidate.document, candidate.text_name], candidate.start, candidate.end)
     return LabelIssue(
         project=review.project,
         task=candidate.document,
@@ -147,10 +157,24 @@ def _label_issue(candidate: IssueCandidate, review: Review) -> LabelIssue:
         given=candidate.given.label if candidate.given else None,
         kind=candidate.kind,
         view=_storable(candidate.view),
+        before=_storable(before),
+        after=_storable(after),
+        annotator=_storable(next(iter(annotators.get(candidate.document, ())), "")),
         found=[asdict(span) for span in candidate.predicted],
         score=candidate.score,
         run=review.run,
     )
+
+
+def _context(text: str, start: int, end: int) -> tuple[str, str]:
+    """The text before and after a region in its line, at most `_CONTEXT` characters each, cut between words."""
+    before = text[:start].rpartition("\n")[2]
+    after = text[end:].partition("\n")[0]
+    if len(before) > _CONTEXT:
+        before = f"… {before[-_CONTEXT:].partition(' ')[2] or before[-_CONTEXT:]}"
+    if len(after) > _CONTEXT:
+        after = f"{after[:_CONTEXT].rpartition(' ')[0] or after[:_CONTEXT]} …"
+    return before, after
 
 
 def _storable(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.conversion import Conversion
+from backend.label_studio.annotators import AnnotatorNames, read_annotator_names
 from backend.label_studio.api import Annotations
 from backend.label_studio.identity import same_project
 from backend.store import Store
@@ -24,12 +25,14 @@ class Snapshot:
 
     They contain all changes up to ``revision``, and perhaps later ones. ``reports`` count, for each set of the split,
     the tasks and regions that were read and those that could not be, and name them; ``report`` is their sum.
+    ``annotators`` are the names of those who labelled each task, by task id; whose annotation counts comes first.
     """
 
     config: LabelConfig
     documents: list[Document]
     revision: int
     reports: dict[Subset, ConversionReport]
+    annotators: dict[str, tuple[str, ...]]
 
     @property
     def report(self) -> ConversionReport:
@@ -70,20 +73,29 @@ def take_snapshot(
     revision = store.projects.get(uid).revision  # before the tasks are fetched: later changes are for the next run
     progress(0.5)
     config = LabelConfig.from_xml(remote.label_config).with_renamed(store.projects.get(uid).renamed_labels)
+    names = read_annotator_names(label_studio)
     tasks = label_studio.labelled_tasks(remote.id)
-    snapshot = read_snapshot(tasks, config, revision=revision, load=open_loader(config))
+    snapshot = read_snapshot(tasks, config, revision=revision, load=open_loader(config), names=names)
     log.info("%s", snapshot.report.summary())
     return snapshot
 
 
 def read_snapshot(
-    tasks: Iterable[dict[str, Any]], config: LabelConfig, *, revision: int, load: LoadText | None = None
+    tasks: Iterable[dict[str, Any]],
+    config: LabelConfig,
+    *,
+    revision: int,
+    load: LoadText | None = None,
+    names: AnnotatorNames | None = None,
 ) -> Snapshot:
     """Read labelled tasks, in order, with a report for each set of the split; ``load`` reads texts at addresses."""
     reports: dict[Subset, ConversionReport] = {name: ConversionReport() for name in ("train", "validation", "test")}
-    documents = [
-        document
-        for task in tasks
-        for document in iter_documents([task], config, reports[subset_of(str(task.get("id")))], load=load)
-    ]
-    return Snapshot(config, documents, revision, reports)
+    names = names or AnnotatorNames({})
+    documents: list[Document] = []
+    annotators: dict[str, tuple[str, ...]] = {}
+    for task in tasks:
+        task_id = str(task.get("id"))
+        documents += iter_documents([task], config, reports[subset_of(task_id)], load=load)
+        if people := names.of(task):
+            annotators[task_id] = people
+    return Snapshot(config, documents, revision, reports, annotators)

@@ -108,9 +108,10 @@ class FakeLabelStudio:
     """One project of Label Studio, in memory; implements `LabelStudioAPI`.
 
     ``down`` is raised by every call. Tasks in ``gone`` refuse a prediction; ``twice`` are the tasks that were sent a
-    second prediction of a version. A region has the label that ``labels`` gives its task, else Dish. Pages have
-    ``page`` tasks. ``credentials`` are keyed by URL. ``refused`` has the error with which a method answers.
-    ``deletions`` are the ids of predictions deleted one at a time, and the versions deleted in one request.
+    second prediction of a version. A region has the label that ``labels`` gives its task, else Dish, and is by the user
+    whom ``authors`` gives; ``names`` are those of users. Pages have ``page`` tasks. ``credentials`` are keyed by URL.
+    ``refused`` has the error with which a method answers. ``deletions`` are the ids of predictions deleted one at a
+    time, and the versions deleted in one request.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -119,6 +120,8 @@ class FakeLabelStudio:
         self.texts = {number: f"sushi number {number}" for number in range(1, tasks + 1)}
         self.owners: dict[int, int] = {}
         self.labels: dict[int, str] = {}
+        self.authors: dict[int, int] = {}
+        self.names: dict[int, str] = {}
         self.stored: dict[tuple[int, str], Prediction] = {}
         self.shown = ""
         self.gone: set[int] = set()
@@ -163,10 +166,17 @@ class FakeLabelStudio:
             {
                 "id": task,
                 "data": {"text": self.texts[task]},
-                "annotations": [_first_word(number, self.texts[task], self.labels.get(task, "Dish"))],
+                "annotations": [
+                    _first_word(number, self.texts[task], self.labels.get(task, "Dish"))
+                    | {"completed_by": self.authors.get(task)}
+                ],
             }
             for number, task in self.owners.items()
         ]
+
+    def users(self) -> dict[int, str]:
+        self._answer("users")
+        return dict(self.names)
 
     def unlabelled_tasks(self, project_id: int) -> list[UnlabelledTask]:
         self._answer()

@@ -184,18 +184,21 @@ def _failed(uid: str, now: float) -> Iterator[Run]:
 
 def _label_issues(uid: str) -> Iterator[LabelIssue]:
     issues = (
-        ("214", "Boston", "Dish", "wrong label", "Location 0.98", 0.98),
-        ("61", "cheap", None, "missing", "Price 0.96", 0.96),
-        ("388", "a quiet", "Cuisine", "should not be marked", "not an entity 0.95", 0.95),
-        ("97", "lobster", "Dish", "wrong boundaries", "“lobster roll” instead of “lobster”", 0.91),
-        ("502", "Mexican", "Dish", "wrong label", "Cuisine 0.88", 0.87),
-        ("43", "after nine", None, "missing", "Hours 0.81", 0.79),
-    )
+        ("214", "find me a table near ", "Boston", " common", "Dish", "wrong label", "Location 0.98", 0.98),
+        ("61", "where can i eat ", "cheap", "", None, "missing", "Price 0.96", 0.96),
+        ("388", "is there ", "a quiet", " place with thai food", "Cuisine", "should not be marked",
+         "not an entity 0.95", 0.95),
+        ("97", "who makes the best ", "lobster", " roll downtown", "Dish", "wrong boundaries",
+         "“lobster roll” instead of “lobster”", 0.91),
+        ("502", "", "Mexican", " restaurants that deliver", "Dish", "wrong label", "Cuisine 0.88", 0.87),
+        ("43", "any diner that is open ", "after nine", " on sundays", None, "missing", "Hours 0.81", 0.79),
+    )  # fmt: skip
     for number in range(3):
-        for task, text, given, kind, view, score in issues:
+        for task, before, text, after, given, kind, view, score in issues:
             yield LabelIssue(
                 project=uid, task=str(int(task) + number), start=0, end=len(text), text=text, given=given, kind=kind,
-                view=view, found=[], score=score - number / 20, run="7",
+                view=view, found=[], score=score - number / 20, run="7", before=before, after=after,
+                annotator=("Ann Lee", "user 2", "")[number],
             )  # fmt: skip
 
 

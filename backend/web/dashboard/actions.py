@@ -94,10 +94,33 @@ def delete(uid: str, name: str) -> Response:
     return _perform(uid, remove, "versions")
 
 
-def _perform(uid: str, action: Callable[[Loop], str], section: str = "") -> Response:
-    """Do what the button says and show the project's page where it has the sentence that ``action`` returns.
+@dashboard.post("/projects/<uid>/label-issues/<key>/accept")
+def accept_label(uid: str, key: str) -> Response:
+    """The label of an issue is right; with ``accepted=no``, that is taken back."""
+    accepted, on_list = request.form.get("accepted") != "no", request.form.get("on") == "list"
 
-    The sentence stands at the head of the page, or before ``section``.
+    def accept(loop: Loop) -> str:
+        issue = loop.accept_label(uid, key, accepted=accepted)
+        if issue is None:
+            raise Conflict(
+                "This label issue is not listed any more: its task has changed, or a later review dropped it."
+            )
+        where = f"“{short(issue.text)}” in task {issue.task}"
+        if not accepted:
+            return f"{where} is a label issue again."
+        return f"{where} is right as it is: it is not listed again until the task changes."
+
+    if on_list:
+        return _perform(uid, accept, page="dashboard.label_issues")
+    return _perform(uid, accept, "label-issues")
+
+
+def _perform(
+    uid: str, action: Callable[[Loop], str], section: str = "", *, page: str = "dashboard.project"
+) -> Response:
+    """Do what the button says and show the page where it has the sentence that ``action`` returns.
+
+    The sentence stands at the head of the ``page``, or before ``section``.
     """
     loop = current_loop()
     loop.store.projects.get(uid)  # an unknown project has no page to go back to: its error is answered directly
@@ -105,4 +128,4 @@ def _perform(uid: str, action: Callable[[Loop], str], section: str = "") -> Resp
         flash(action(loop), f"done {section}".strip())
     except (BackendError, UnsupportedLabelConfig) as error:
         flash(str(error), f"failed {section}".strip())
-    return redirect(url_for("dashboard.project", uid=uid, _anchor="message"), 303)
+    return redirect(url_for(page, uid=uid, _anchor="message"), 303)

@@ -107,6 +107,12 @@ class Summary:
         return min(1.0, self.overview.changed / self.changes_for_run) if self.changes_for_run else 0.0
 
     @property
+    def review_percent(self) -> str:
+        """``"41 %"`` of the review in progress; empty where none is."""
+        review = self.overview.review
+        return f"{100 * (review.progress or 0):.0f} %" if review and self.overview.reviewing else ""
+
+    @property
     def first_steps_done(self) -> int:
         """Steps of "What comes next" that are done while no version serves: labelling (1), the first version (2)."""
         overview = self.overview
@@ -122,6 +128,7 @@ class Summary:
             run and (run.id, run.state), overview.last and overview.last.id, overview.project.current_version,
             overview.versions, overview.label_issues, overview.labelled > 0, self.syncing, self.first_steps_done,
             [(alert.title, alert.text) for alert in self.alerts],
+            overview.reviewing, overview.review and overview.review.ended_at,
             self.last_run and self.last_run.title, self.losses, overview.read and overview.read.id, overview.mappings,
         ]  # fmt: skip
         return {
@@ -133,8 +140,10 @@ class Summary:
                 "next": self.next_run,
                 "phase": phase(run) if run else "",
                 "left": formatting.left(run.eta_seconds) if run else "",
+                "review": self.review_percent,
                 "percent": f"{100 * run.progress:.0f} %" if run and run.state == "started" else "",
             },
+            "review": overview.review.progress if overview.review and overview.reviewing else None,
             "progress": run.progress if run and run.state == "started" else None,
             "share": self.share_of_changes,
         }

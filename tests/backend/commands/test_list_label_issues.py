@@ -15,6 +15,7 @@ from backend.training import review
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID, FakeLabelStudio
 
+AROUND: dict[str, Any] = {"before": "we ate ", "after": " there", "annotator": "Ann"}
 LINK = "http://localhost:8080/projects/7/data?task=3"
 
 
@@ -88,12 +89,13 @@ def test_review_with_too_few_labels_has_not_failed(label_issues: Command, store:
 
 
 def test_each_issue_is_a_line_with_its_link(label_issues: Command, store: Store) -> None:
-    finish_review(store, issue("4", 0.6, given=None, kind="missing"), issue())
+    finish_review(store, issue("4", 0.6, given=None, kind="missing"), issue(**AROUND))
     done = label_issues()
     heading, first, second = done.stdout.splitlines()
-    assert heading.split() == ["id", "score", "task", "mistake", "text", "given", "the", "model's", "view", "link"]
-    assert first.split() == [issue().key, "0.99", "3", "wrong", "label", "sushi", "Dish", "Cuisine", "0.97", LINK]
-    assert second.split()[1:6] == ["0.60", "4", "missing", "sushi", "–"]
+    assert " ".join(heading.split()) == "id score task mistake text given by the model's view link"
+    sentence = ["we", "ate", "[sushi]", "there", "Dish", "Ann", "Cuisine", "0.97"]
+    assert first.split() == [issue().key, "0.99", "3", "wrong", "label", *sentence, LINK]
+    assert second.split()[1:7] == ["0.60", "4", "missing", "[sushi]", "–", "–"]
     assert done.stderr == ""
 
 

@@ -100,6 +100,34 @@ def test_label_issues_are_stored_with_the_models_view(
     assert row(store).ended_at is not None
 
 
+def test_label_issue_has_the_text_around_it_and_who_labelled_the_task(
+    settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None]
+) -> None:
+    studio.authors, studio.names = {7: 1, 9: 2}, {1: "Ann Lee"}
+    studio.texts[9] = "sushi " + "word " * 30 + "\nand another line"
+    cross_validated("7", "9", "11")
+    reviewed(settings, store, review, studio)
+    issues = {issue.task: issue for issue in store.reviews.label_issues(UID)}
+    assert (issues["7"].before, issues["7"].after) == ("", " number 7")
+    assert issues["9"].after == " " + "word " * 22 + "word …"
+    assert [issues[task].annotator for task in ("7", "9", "11")] == ["Ann Lee", "user 2", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after"),
+    [
+        ("we ate MARK there", "we ate ", " there"),
+        ("MARK", "", ""),
+        ("one line\nwe ate MARK there\nthird", "we ate ", " there"),
+        ("long " * 30 + "MARK" + " long" * 30, "… " + "long " * 23, " long" * 23 + " …"),
+        ("x" * 200 + "MARK", "… " + "x" * 120, ""),
+    ],
+)
+def test_text_around_is_cut_between_words(text: str, before: str, after: str) -> None:
+    start = text.index("MARK")
+    assert module._context(text, start, start + 4) == (before, after)
+
+
 def test_progress_is_passed_on_and_the_lease_is_renewed(
     settings: Settings, store: Store, review: Review, studio: FakeLabelStudio, cross_validated: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,

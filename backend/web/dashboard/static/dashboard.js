@@ -20,8 +20,10 @@ async function update() {
   });
   const bar = document.getElementById("progress");
   if (bar && live.progress !== null) bar.value = live.progress;
+  const review = document.getElementById("review-progress");
+  if (review && live.review !== null) review.value = live.review;
   forEach("#share .filled", (rectangle) => rectangle.setAttribute("width", `${100 * live.share}%`));
-  return bar !== null;
+  return bar !== null || review !== null;
 }
 
 // Sections without data-part (Try it) and open questions stay as they are: somebody is typing or reading there.

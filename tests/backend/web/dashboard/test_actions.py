@@ -9,13 +9,13 @@ from backend.evaluation.gate import GateDecision
 from backend.loop import Loop
 from backend.settings import Settings
 from backend.store import Store
-from backend.store.models import Version
+from backend.store.models import LabelIssue, Version
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, event, saved
 from tests.backend.web.dashboard.conftest import PAGE, Lead
 from tests.browser.sample_service import metrics
 
 ACTIONS = ("train", "runs/0/cancel", "versions/ner-v1/promote", "versions/ner-v1/pin", "versions/ner-v1/delete", "try",
-           "export/conll", "report", "labels/map", "labels/unmap")  # fmt: skip
+           "export/conll", "report", "labels/map", "labels/unmap", "label-issues/0/accept")  # fmt: skip
 
 
 # Forgery
@@ -235,3 +235,40 @@ def test_the_message_stands_where_the_page_is_opened(
     text = lead.get().text
     assert text.count('id="message"') == 1
     assert text.index(after) < text.index('id="message"') < text.index(before)
+
+
+# Label issues
+
+
+def list_issues(store: Store, *tasks: str) -> list[LabelIssue]:
+    begun = store.reviews.begin(UID)
+    assert begun
+    issues = [
+        LabelIssue(
+            project=UID, task=task, start=0, end=5, text="sushi", given="Dish", kind="wrong label", view="", found=[],
+            score=0.9,
+        )
+        for task in tasks
+    ]  # fmt: skip
+    assert store.reviews.finish(begun.id, issues, tasks=60, revision=0)
+    return store.reviews.label_issues(UID)
+
+
+def test_label_that_is_right_is_listed_no_more(lead: Lead, publish: Callable[..., Version], store: Store) -> None:
+    publish()
+    first, _ = list_issues(store, "3", "4")
+    said = lead.press(f"label-issues/{first.key}/accept")
+    assert said == "“sushi” in task 3 is right as it is: it is not listed again until the task changes."
+    assert [issue.task for issue in store.reviews.label_issues(UID)] == ["4"]
+    assert "not listed any more" in lead.press("label-issues/00000000/accept")
+
+
+def test_label_that_is_right_can_be_listed_again(lead: Lead, publish: Callable[..., Version], store: Store) -> None:
+    publish()
+    [issue] = list_issues(store, "3")
+    answer = lead.post(f"label-issues/{issue.key}/accept", on="list")
+    assert answer.location == f"{PAGE}label-issues#message"
+    assert "1 label that you said is right" in lead.read(answer.location)
+    lead.post(f"label-issues/{issue.key}/accept", on="list", accepted="no")
+    assert store.reviews.count(UID) == 1
+    assert "you said" not in lead.read(answer.location)
