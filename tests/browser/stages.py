@@ -6,9 +6,20 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from backend.evaluation.comparison import Entity, to_rows
 from backend.loop import Loop
 from backend.scores import MIN_DOCUMENTS
-from backend.store.models import TOO_FEW_LABELS, Decision, LabelIssue, Project, Promotion, Review, Run, Version
+from backend.store.models import (
+    TOO_FEW_LABELS,
+    Comparison,
+    Decision,
+    LabelIssue,
+    Project,
+    Promotion,
+    Review,
+    Run,
+    Version,
+)
 from label_config import generate
 from tests.backend.lossy import LOSSY
 from tests.browser.sample_service import LABEL_CONFIG, metrics, start_run
@@ -43,6 +54,7 @@ def write_stages(loop: Loop) -> None:
         *_versions(REJECTED, 2, now, rejected=True),
         *_versions(MANY, 41, now, labels=LONG_LABELS),
         *_versions(RIGHT_TO_LEFT, 2, now, labels=(ARABIC, "מקום")),
+        *(_comparison(uid, label) for uid, label in ((REJECTED, "Dish"), (RIGHT_TO_LEFT, ARABIC))),
         Review(project=RIGHT_TO_LEFT, id="right", run="0" * 12, tasks=60, ended_at=now),
         LabelIssue(
             project=RIGHT_TO_LEFT, task="4", start=6, end=11, text="פלאפל", given="מקום", kind="wrong label",
@@ -68,6 +80,29 @@ def _run(uid: str, state: str, now: float, *, number: int = 1, **columns: Any) -
         id=f"{uid}-{number}", project=uid, reason="10 changed tasks", state=state, phase=state, attempt=1, revision=0,
         queued_at=now - 300, started_at=now - 290, finished_at=now - 200, **columns,
     )  # fmt: skip
+
+
+def _comparison(uid: str, label: str) -> Comparison:
+    """Regions on which the two versions of a project differ, in the same text."""
+    text = RIGHT_TO_LEFT_TEXT
+    entities = [
+        Entity(
+            str(start),
+            "",
+            start,
+            start + 5,
+            label,
+            given,
+            [holder],
+            text[:start],
+            text[start : start + 5],
+            text[start + 5 :],
+        )
+        for start, given, holder in ((6, True, 0), (12, True, 1), (20, False, 0), (33, False, 1))
+    ]
+    return Comparison(
+        project=uid, run=f"{uid}-2", versions=["ner-v1", "ner-v2"], entities=to_rows(entities), left_out=7
+    )
 
 
 def _versions(
