@@ -47,7 +47,7 @@ class Changes:
 
 @dashboard.get("/projects/<uid>/compare")
 def compare(uid: str) -> str:
-    """Compare version ``b`` with version ``a``, by default the newest other version with the one that serves."""
+    """Compare version ``b`` with version ``a``."""
     loop = current_loop()
     context = page_context(loop, uid)
     versions: list[Version] = context["versions"]
@@ -68,13 +68,16 @@ def compare(uid: str) -> str:
 
 
 def _chosen(uid: str, versions: Sequence[Version], current: str | None) -> tuple[Version | None, Version | None]:
+    """The versions that the address names; else the one that serves and the newest other one, the older one first."""
     by_name = {version.name: version for version in versions}
-    for name in filter(None, (request.args.get("a"), request.args.get("b"))):
+    named = [request.args.get(field) for field in ("a", "b")]
+    for name in filter(None, named):
         if name not in by_name:
             raise UnknownVersion(uid, name, list(by_name))
-    names = list(by_name)
-    a = request.args.get("a") or current or next(iter(names[1:]), None)
-    b = request.args.get("b") or next((name for name in names if name != a), None)
+    names = [name for name in dict.fromkeys([current, *by_name]) if name in by_name]
+    newer, older = sorted([*names[:2], None, None][:2], key=lambda name: -by_name[name].number if name else 1)
+    a = named[0] or next((name for name in (older, newer) if name != named[1]), None)
+    b = named[1] or next((name for name in (newer, older) if name != a), None)
     return by_name.get(a or ""), by_name.get(b or "")
 
 

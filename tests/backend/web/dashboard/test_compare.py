@@ -57,8 +57,13 @@ def test_two_versions_are_compared_by_label_and_by_region(lead: Lead, compared: 
     assert "3 more regions on which versions of this project differ were not stored." in page
 
 
-def test_the_serving_version_and_the_newest_other_one_are_compared_first(lead: Lead, compared: Loop) -> None:
-    assert lead.read(f"{PAGE}compare") == lead.read(f"{PAGE}compare?a=ner-v1&b=ner-v2")
+@pytest.mark.parametrize("serving", ["ner-v1", "ner-v2"])
+def test_the_serving_version_and_the_newest_other_one_are_compared_first(
+    lead: Lead, compared: Loop, serving: str
+) -> None:
+    compared.promote(UID, serving, actor="dashboard")
+    for query in ("", "?a=ner-v1", "?b=ner-v2"):
+        assert lead.read(f"{PAGE}compare{query}") == lead.read(f"{PAGE}compare?a=ner-v1&b=ner-v2")
 
 
 @pytest.mark.parametrize(
