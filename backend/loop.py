@@ -174,7 +174,7 @@ class Loop:
         if self.store.runs.latest(project=uid, states=LIVE, limit=1):
             return
         if tasks_until_run(self.store, uid, self.settings) == 0:
-            self.train(uid, reason=f"{self.store.changes.count(uid)} changed tasks")
+            self.train(uid, reason=f"{self.store.changes.count(uid)} changed tasks", automatic=True)
 
     # Training
 
@@ -195,15 +195,17 @@ class Loop:
         for uid in self.store.start_requests.take_due():
             self.train(uid, reason=BUTTON)
 
-    def train(self, uid: str, *, reason: str, overrides: Mapping[str, Any] | None = None) -> Run:
-        """Queue a training run, or return the one that is queued already.
+    def train(
+        self, uid: str, *, reason: str, overrides: Mapping[str, Any] | None = None, automatic: bool = False
+    ) -> Run:
+        """Queue a training run, or return the one that is queued already; ``automatic``: no person asked for it.
 
         ``overrides`` change the recipe for this run alone (`backend.recipe.Overrides`); `InvalidRequest` where they
         are not usable, `Conflict` where a run without them is queued already.
         """
         self.store.projects.get(uid)
         overrides = parse_overrides(overrides or {}).to_dict()
-        run, new = self.store.runs.queue(uid, reason, overrides)
+        run, new = self.store.runs.queue(uid, reason, overrides, automatic=automatic)
         if overrides and not new:
             raise Conflict(f"Run {run.id} is queued already, without these parameters: cancel it, or wait for its end.")
         if new:
@@ -280,10 +282,6 @@ class Loop:
     def task_url(self, uid: str, task: str) -> str:
         """Where Label Studio shows a task."""
         return f"{self.settings.label_studio_shown}/projects/{self.store.projects.get(uid).id}/data?task={task}"
-
-    def sync_lease(self, uid: str) -> Lease:
-        """The lease that a process needs to bring a project's predictions to Label Studio."""
-        return Lease(self.store.leases, "sync", uid)
 
     def preannotate(
         self, uid: str, label_studio: PredictionStore, lease: Lease, *, on_progress: OnProgress = lambda _: None

@@ -59,15 +59,20 @@ class Worker:
         """Execute queued runs until none is left, then reviews that are due; return at once if another thread does so.
 
         A review is ended within two seconds after a run is queued, and started again when there is nothing to train.
+        One that is overdue is executed before runs that no person has asked for, which do not end it; after it the next
+        run is executed, so that neither waits for more than one of the other kind.
         """
         self._loop.queue_requested_runs()
         if not self._training.acquire(blocking=False):
             return
         try:
             while not self._processes.stopping.is_set():
+                reviewed = self._review_next(overdue=True)
+                if self._processes.stopping.is_set():
+                    break
                 if run := self._store.runs.claim():
                     self._execute(run)
-                elif not self._review_next():
+                elif not (reviewed or self._review_next()):
                     break
         finally:
             self._training.release()
@@ -93,33 +98,40 @@ class Worker:
             self._loop.prune(run.project)
             self._loop.train_if_due(run.project)
 
-    def _review_next(self) -> bool:
-        """Review the labels of a project that was trained since its last review; ``False`` where no review is due."""
-        if not self._loop.settings.label_issues or self._is_training():
+    def _review_next(self, *, overdue: bool = False) -> bool:
+        """Review the labels of a project that was trained since its last review; ``False`` where no review is due.
+
+        An ``overdue`` review (`Reviews.claim`) gives way to runs that people have asked for, and to no other.
+        """
+        if not self._loop.settings.label_issues or self._is_training(by_people=overdue):
             return False
-        review = self._store.reviews.claim()
+        review = self._store.reviews.claim(overdue=overdue)
         if review is None:
             return False
-        log.info("review %s of project %s starts", review.id, review.project)
+        log.info("review %s of project %s starts%s", review.id, review.project, ": it is overdue" if overdue else "")
         death = self._reviews.run(
             review.id,
             environment=self._loop.settings.environment(),
             log_file=self._loop.registry.log_file(review.project, "review"),
-            should_continue=lambda: not self._is_training(review.project),
+            should_continue=lambda: not self._is_training(review.project, by_people=overdue),
         )
-        if self._reviews.stopping.is_set() or self._is_training(review.project):
+        if self._reviews.stopping.is_set() or self._is_training(review.project, by_people=overdue):
             self._store.reviews.release(review.id)
         elif death:
             log.warning("review %s of project %s: %s", review.id, review.project, death)
             self._store.reviews.fail(review.id, death)
         return True
 
-    def _is_training(self, uid: str | None = None) -> bool:
-        """Whether any run is queued, or one of this project is in progress on any machine."""
+    def _is_training(self, uid: str | None = None, *, by_people: bool = False) -> bool:
+        """Whether any run is queued, or one of this project is in progress on any machine.
+
+        ``by_people``: only runs that a person has asked for.
+        """
+        latest = self._store.runs.latest
         try:
             return bool(
-                self._store.runs.latest(states=("queued",), limit=1)
-                or (uid and self._store.runs.latest(project=uid, states=LIVE, limit=1))
+                latest(states=("queued",), by_people=by_people, limit=1)
+                or (uid and latest(project=uid, states=LIVE, by_people=by_people, limit=1))
             )
         except SQLAlchemyError as error:  # a database that is away for a moment ends no review
             log.warning("project %s: %s", uid, error)
@@ -159,7 +171,7 @@ class Worker:
         Then delete those of old versions, for `DELETION_SECONDS` at a time: other processes may need the lease.
         """
         finished = True
-        with self._loop.sync_lease(uid) as lease:
+        with self._store.sync_lease(uid) as lease:
             try:
                 if lease.acquire():
                     self._sync_while_pending(uid, lease)

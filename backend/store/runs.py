@@ -39,14 +39,25 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def queue(self, uid: str, reason: str, overrides: Mapping[str, Any] | None = None) -> tuple[Run, bool]:
-        """Queue a run for a project, or return the one that is queued already; the flag tells whether it is new."""
+    def queue(
+        self, uid: str, reason: str, overrides: Mapping[str, Any] | None = None, *, automatic: bool = False
+    ) -> tuple[Run, bool]:
+        """Queue a run for a project, or return the one that is queued already; the flag tells whether it is new.
+
+        An automatic run that is queued is a person's from then on, if one asks for it.
+        """
         while True:
             waiting = self._waiting(uid)
+            if waiting and waiting.automatic and not automatic:
+                waiting = self._ask_for(waiting)
             if waiting:
                 return waiting, False
             run = Run(
-                id=secrets.token_hex(6), project=uid, reason=reason, overrides=dict(overrides) if overrides else None
+                id=secrets.token_hex(6),
+                project=uid,
+                reason=reason,
+                automatic=automatic,
+                overrides=dict(overrides) if overrides else None,
             )
             try:
                 with self._database.write() as session:
@@ -60,6 +71,12 @@ class Runs:
     def _waiting(self, uid: str) -> Run | None:
         with self._database.read() as session:
             return session.scalar(select(Run).where(Run.project == uid, Run.state == "queued"))
+
+    def _ask_for(self, run: Run) -> Run | None:
+        """Note that a person has asked for a queued run; ``None`` where it is not queued any more."""
+        queued = (Run.id == run.id, Run.state == "queued")
+        with self._database.write() as session:
+            return session.scalar(update(Run).where(*queued).values(automatic=False).returning(Run))
 
     def get(self, run_id: str) -> Run:
         with self._database.read() as session:
@@ -79,13 +96,17 @@ class Runs:
             raise InvalidRequest(f"Several training runs begin with {prefix!r}: give more of the id.")
         return runs[0]
 
-    def latest(self, *, project: str | None = None, states: Sequence[str] = (), limit: int = 50) -> list[Run]:
-        """The latest runs, newest first."""
+    def latest(
+        self, *, project: str | None = None, states: Sequence[str] = (), by_people: bool = False, limit: int = 50
+    ) -> list[Run]:
+        """The latest runs, newest first; ``by_people``: only those that a person has asked for."""
         query = select(Run).order_by(Run.queued_at.desc(), Run.id).limit(limit)
         if project:
             query = query.where(Run.project == project)
         if states:
             query = query.where(Run.state.in_(states))
+        if by_people:
+            query = query.where(~Run.automatic)
         with self._database.read() as session:
             return list(session.scalars(query))
 

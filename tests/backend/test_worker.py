@@ -364,6 +364,60 @@ def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, m
     assert seen == ["run", "run", "review", "review"]
 
 
+def test_overdue_reviews_and_automatic_runs_take_turns(
+    reviewing: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.store.reviews.OVERDUE_SECONDS", -60.0)
+    monkeypatch.setattr(loop, "train_if_due", lambda uid: None)
+    store.projects.save(OTHER)
+    finish_run(loop, OTHER)
+    seen: list[str] = []
+
+    def run_process(self: object, id: str, **_: object) -> None:
+        seen.append("run" if id in {run.id for run in store.runs.latest()} else "review")
+        if seen[-1] == "run":
+            store.runs.end(id, "failed")
+        else:
+            store.reviews.finish(id, [], tasks=60, revision=0)
+
+    monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
+    for uid in (UID, OTHER):
+        loop.train(uid, reason="3 changed tasks", automatic=True)
+    reviewing.train_queued_runs()
+    assert seen == ["review", "run", "review", "run"]
+
+
+@pytest.mark.parametrize(("automatic", "ends"), [(True, False), (False, True)])
+def test_overdue_review_gives_way_to_people_only(
+    automatic: bool, ends: bool, reviewing: Worker, loop: Loop, store: Store, run_process: Script, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("backend.store.reviews.OVERDUE_SECONDS", -60.0)
+    run_process(f"[ $2 = backend.training.run ] && exit 0; touch {tmp_path}/going; exec sleep 60")
+    thread = threading.Thread(target=reviewing.train_queued_runs)
+    thread.start()
+    wait_for((tmp_path / "going").exists)
+    polled = threading.Event()
+    is_training = reviewing._is_training
+
+    def poll(uid: str | None = None, *, by_people: bool = False) -> bool:
+        answer = is_training(uid, by_people=by_people)
+        polled.set()
+        return answer
+
+    run = loop.train(UID, reason="run", automatic=automatic)
+    monkeypatch.setattr(reviewing, "_is_training", poll)
+    assert polled.wait(10)
+    if ends:
+        wait_for(lambda: store.runs.get(run.id).state == "started")
+    else:
+        assert store.reviews.in_progress(UID)
+        assert store.runs.get(run.id).state == "queued"
+    reviewing.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 def test_no_review_starts_while_a_run_waits_for_another_worker(
     reviewing: Worker, loop: Loop, store: Store, run_process: Script
 ) -> None:
@@ -917,7 +971,7 @@ def test_long_deletion_gives_the_lease_back_and_goes_on(
     worker.sync_predictions(UID)
     assert stored(studio) == {"ner-v1", "ner-v2"}
     assert queue.later == [module.DELETION_PAUSE]
-    with loop.sync_lease(UID) as lease:
+    with loop.store.sync_lease(UID) as lease:
         assert lease.acquire()
 
 

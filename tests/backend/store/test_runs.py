@@ -23,6 +23,16 @@ def claimed(store: Store, uid: str = UID) -> Run:
     return run
 
 
+def test_automatic_run_that_a_person_asks_for_is_a_persons(any_store: Store) -> None:
+    queued, _ = any_store.runs.queue(UID, "3 changed tasks", automatic=True)
+    assert queued.automatic
+    assert any_store.runs.latest(by_people=True) == []
+    assert any_store.runs.queue(UID, "4 changed tasks", automatic=True)[0].automatic
+    asked, new = any_store.runs.queue(UID, "button")
+    assert (asked.id, asked.automatic, new) == (queued.id, False, False)
+    assert [run.id for run in any_store.runs.latest(by_people=True)] == [queued.id]
+
+
 def test_one_run_waits_per_project(any_store: Store) -> None:
     first, new = any_store.runs.queue(UID, "button")
     again, newer = any_store.runs.queue(UID, "threshold")
