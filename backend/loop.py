@@ -195,16 +195,14 @@ class Loop:
         for uid in self.store.start_requests.take_due():
             self.train(uid, reason=BUTTON)
 
-    def train(
-        self, uid: str, *, reason: str, overrides: Mapping[str, Any] | None = None, automatic: bool = False
-    ) -> Run:
+    def train(self, uid: str, *, reason: str, overrides: Mapping[str, Any] = {}, automatic: bool = False) -> Run:
         """Queue a training run, or return the one that is queued already; ``automatic``: no person asked for it.
 
         ``overrides`` change the recipe for this run alone (`backend.recipe.Overrides`); `InvalidRequest` where they
         are not usable, `Conflict` where a run without them is queued already.
         """
         self.store.projects.get(uid)
-        overrides = parse_overrides(overrides or {}).to_dict()
+        overrides = parse_overrides(overrides).to_dict()
         run, new = self.store.runs.queue(uid, reason, overrides, automatic=automatic)
         if overrides and not new:
             raise Conflict(f"Run {run.id} is queued already, without these parameters: cancel it, or wait for its end.")
@@ -291,6 +289,10 @@ class Loop:
         return preannotate_project(
             self.store, self.registry, label_studio, uid, lease, load=load, on_progress=on_progress
         )
+
+    def sync_lease(self, uid: str) -> Lease:
+        """The lease that a process needs to bring a project's predictions to Label Studio."""
+        return Lease(self.store.leases, "sync", uid)
 
     def request_sync(self, uid: str) -> None:
         """Ask a worker to bring the current version's predictions to Label Studio."""

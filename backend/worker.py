@@ -171,7 +171,7 @@ class Worker:
         Then delete those of old versions, for `DELETION_SECONDS` at a time: other processes may need the lease.
         """
         finished = True
-        with self._store.sync_lease(uid) as lease:
+        with self._loop.sync_lease(uid) as lease:
             try:
                 if lease.acquire():
                     self._sync_while_pending(uid, lease)

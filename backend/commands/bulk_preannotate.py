@@ -75,7 +75,7 @@ class _Progress:
 def _sync(loop: Loop, label_studio: LabelStudioAPI, uid: str, progress: _Progress) -> tuple[str, SyncResult]:
     from backend.errors import Conflict
 
-    with loop.store.sync_lease(uid) as lease, Bar("Pre-annotation") as bar:
+    with loop.sync_lease(uid) as lease, Bar("Pre-annotation") as bar:
 
         def on_progress(result: SyncResult) -> None:
             progress.stored = result.stored

@@ -13,7 +13,7 @@ from backend.store.changes import Changes
 from backend.store.comparisons import Comparisons
 from backend.store.data_state import DataStates
 from backend.store.database import Database
-from backend.store.lease import Lease, Leases
+from backend.store.lease import Leases
 from backend.store.projects import Projects
 from backend.store.reviews import Reviews
 from backend.store.runs import Runs
@@ -40,10 +40,6 @@ class Store:
         self.secrets = Secrets(self._database)
         self.start_requests = StartRequests(self._database)
         self.versions = Versions(self._database)
-
-    def sync_lease(self, uid: str) -> Lease:
-        """The lease that a process needs to bring a project's predictions to Label Studio."""
-        return Lease(self.leases, "sync", uid)
 
     @property
     def engine(self) -> Engine:

@@ -971,7 +971,7 @@ def test_long_deletion_gives_the_lease_back_and_goes_on(
     worker.sync_predictions(UID)
     assert stored(studio) == {"ner-v1", "ner-v2"}
     assert queue.later == [module.DELETION_PAUSE]
-    with loop.store.sync_lease(UID) as lease:
+    with loop.sync_lease(UID) as lease:
         assert lease.acquire()
 
 
