@@ -48,7 +48,8 @@ class Score:
 
     ``f1`` is in [0, 1]; it is ``None`` while the score is unknown: no held-out task has a region, or fewer than
     `MIN_DOCUMENTS` tasks are held out. ``documents`` is the number of held-out tasks, ``regions`` that of the regions
-    people marked in them; both are ``None`` in metrics of early releases, which did not record them.
+    people marked in them; both are ``None`` in metrics of early releases, which did not record them: these scores are
+    unknown too, until a run scores the version again.
     """
 
     f1: float | None = None
@@ -60,7 +61,7 @@ class Score:
     def from_metrics(cls, metrics: Mapping[str, Any]) -> Score:
         """Read a version's ``metrics``: what `Metrics.to_dict` returns, or ``{}`` where nothing was held out."""
         f1, documents, regions = metrics.get("f1"), metrics.get("documents"), metrics.get("support")
-        if f1 is None or regions == 0 or (documents is not None and are_too_few(documents)):
+        if f1 is None or regions == 0 or documents is None or are_too_few(documents):
             return cls(documents=documents if metrics else 0, regions=regions if metrics else 0)
         bounds = (metrics.get("intervals") or {}).get("f1")
         return cls(f1, (bounds[0], bounds[1]) if bounds else None, documents, regions)
@@ -81,14 +82,15 @@ class Score:
         if self.f1 is None:
             return f"F1 unknown: {self.unknown}"
         interval = f" (95 %: {shown_interval(self.interval)})" if self.interval else ""
-        tasks = "" if self.documents is None else f" on {held_out_tasks(self.documents)}"
-        return f"{self.short}{interval}{tasks}"
+        return f"{self.short}{interval} on {held_out_tasks(self.documents or 0)}"
 
     @property
     def unknown(self) -> str | None:
         """Why the score is unknown, and how many held-out tasks are missing; ``None`` if it is known."""
         if self.f1 is not None:
             return None
+        if self.documents is None and self.regions != 0:
+            return "an early release did not record the number of held-out tasks"
         if not self.missing:
             return "no held-out task has regions"
         if not self.documents:

@@ -18,7 +18,7 @@ from backend.commands.output import fields_of, moment, show_json, show_table
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.store.models import Version
+    from backend.store.models import Decision, Version
 
 
 @click.command()
@@ -61,7 +61,7 @@ def version_fields(version: Version) -> dict[str, Any]:
     from backend.scores import Score, known_metrics
 
     score = Score.from_metrics(version.metrics)
-    decision = fields_of(version.decision, without=("version_id",)) if version.decision else None
+    decision = _decision_fields(version.decision) if version.decision else None
     promotions = [fields_of(row, without=("id", "project", "version")) for row in version.promotions]
     return fields_of(version) | {
         "metrics": known_metrics(version.metrics),
@@ -71,6 +71,14 @@ def version_fields(version: Version) -> dict[str, Any]:
         "decision": decision,
         "promotions": promotions,
     }
+
+
+def _decision_fields(decision: Decision) -> dict[str, Any]:
+    """What the gate decided; F1s of too few held-out tasks are ``None``, as in `known_metrics`."""
+    from backend.scores import are_too_few
+
+    unknown = dict.fromkeys(("f1", "current_f1")) if are_too_few(decision.documents or 0) else {}
+    return fields_of(decision, without=("version_id",)) | unknown
 
 
 def _files(version: Version) -> str:

@@ -11,6 +11,7 @@ from backend.commands.common import any_project_option, json_option, open_loop, 
 from backend.commands.model_versions import version_fields
 from backend.commands.output import fields_of, iso, moment, plain, show_facts, show_json, show_table
 from backend.commands.training import describe_state
+from backend.scores import shown
 from backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _f1(overview: Overview) -> str:
     if overview.current is None:
         return "–"
     score = overview.score
-    return f"unknown: {score.unknown}" if score.f1 is None else f"{score.f1:.3f}"
+    return f"unknown: {score.unknown}" if score.f1 is None else shown(score.f1)
 
 
 def _facts(overview: Overview) -> list[tuple[str, object]]:

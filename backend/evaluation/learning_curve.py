@@ -2,7 +2,8 @@
 
 The model is F1 = a − b · n^−c for n tasks, an inverse power law (Figueroa et al. 2012, doi:10.1186/1472-6947-12-8),
 fitted by weighted least squares. The fit is repeated on resampled points, moved at random within their standard errors:
-a number is given only if most of these fits agree on it.
+a number is given only if most of these fits agree on it. That the curve has flattened is said only of a project with
+many labelled tasks and a precise score, if nearly all fits agree: a wrong "stop labelling" costs more than none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,14 @@ POINT = 0.01
 MAX_EXTRAPOLATION = 3.0
 """The forecast reaches at most to this multiple of the tasks labelled so far."""
 
+MIN_TASKS_FLAT = 500
+"""Labelled tasks from which on a curve may be called flat: below, F1 still grows in nearly all projects."""
+
+MAX_ERROR_FLAT = 0.015
+"""Largest standard error of the newest F1 with which a curve may be called flat; otherwise it could hide the growth."""
+
 _AGREEING_SHARE = 0.8
+_AGREEING_SHARE_FLAT = 0.95
 _SPREAD = (0.1, 0.9)
 _RESAMPLES = 400
 _SEED = 42
@@ -129,16 +137,21 @@ def _forecast(points: Sequence[Point], now: int) -> Forecast:
         more, bounds = _rounded(needed[0]), (_rounded(low), _rounded(high))
         plausible = f"{bounds[0]:,} to {bounds[1]:,} are plausible"
         return Forecast(f"About {more:,} more tasks raise F1 by one point ({plausible}).", more, bounds, line)
-    if (~within).mean() >= _AGREEING_SHARE:
+    if (~within).mean() >= _AGREEING_SHARE_FLAT and now >= MIN_TASKS_FLAT and _newest_error(points) <= MAX_ERROR_FLAT:
         return Forecast(
             f"The curve has flattened: one more point of F1 would take more than {_rounded(most):,} further tasks. "
             "Correcting label issues, or labelling more of the weakest label, may help more.",
             line=line,
         )
     return Forecast(
-        "The scores are too uncertain for a forecast; with more held-out tasks their intervals become narrower.",
+        "The scores are too uncertain to tell how much more labels would help; with more held-out tasks their "
+        "intervals become narrower. Keep labelling.",
         line=line,
     )
+
+
+def _newest_error(points: Sequence[Point]) -> float:
+    return max(points, key=lambda point: point.documents).error
 
 
 def _resampled_fits(points: Sequence[Point]) -> Floats:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from backend.conversion import lost_share, unknown_label_sentence
 from backend.evaluation.gate import MIN_HELD_OUT_SHARE, REJECTING_SHARE, GateDecision
-from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks
+from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks, shown
 from backend.store.models import GATE, Decision, Version
 
 _NAMED_LABELS = 3
@@ -120,7 +120,7 @@ def _resamples(decision: GateDecision | Decision) -> str:
 
 def _figures(decision: GateDecision | Decision, current: str) -> str:
     on = f"on the same {held_out_tasks(decision.documents or 0)}"
-    return f"F1 {decision.f1:.3f} against {decision.current_f1:.3f} of {current} {on}"
+    return f"F1 {shown(decision.f1)} against {shown(decision.current_f1)} of {current} {on}"
 
 
 def _worse(decision: GateDecision | Decision) -> str:

@@ -11,8 +11,18 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from backend.conversion import Conversion, count
-from backend.evaluation.evaluate import LabelMetrics, Metrics
-from backend.scores import MIN_DOCUMENTS_OF_LABEL, Interval, Score, held_out_tasks
+from backend.evaluation.evaluate import Metrics
+from backend.scores import (
+    MIN_DOCUMENTS_OF_LABEL,
+    Interval,
+    LabelScore,
+    Score,
+    held_out_tasks,
+    label_scores,
+    rounded,
+    shown,
+    shown_interval,
+)
 from backend.training.base_model.embedded import PACKAGE
 
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
@@ -79,7 +89,7 @@ def _results(test: Metrics) -> list[EvalResult]:
             dataset_name=f"Label Studio project ({held_out_tasks(test.documents)})",
             dataset_split="test",
             metric_type=metric,
-            metric_value=round(getattr(test, metric), 4),
+            metric_value=rounded(getattr(test, metric)),
         )
         for metric in ("precision", "recall", "f1")
     ]
@@ -156,32 +166,31 @@ def _score(metrics: Metrics | None) -> Score:
 def _sentence(metrics: Metrics, score: Score) -> str:
     intervals = metrics.intervals
     if score.f1 is None or intervals is None:
-        return f"{score.sentence}. The scores of single labels are from too few tasks to rely on them."
+        return f"{score.sentence}."
     if intervals.precision is None or intervals.recall is None or intervals.f1 is None:
         return f"{score.sentence}; fewer than {MIN_DOCUMENTS_OF_LABEL} of them have regions, too few for an interval."
     return (
-        f"{score.sentence}; precision {metrics.precision:.3f} (95 %: {_range(intervals.precision)}), "
-        f"recall {metrics.recall:.3f} (95 %: {_range(intervals.recall)})."
+        f"{score.sentence}; precision {shown(metrics.precision)} (95 %: {shown_interval(intervals.precision)}), "
+        f"recall {shown(metrics.recall)} (95 %: {shown_interval(intervals.recall)})."
     )
 
 
 def _table(metrics: Metrics, score: Score) -> Iterator[_Row]:
-    intervals = metrics.intervals
-    if score.f1 is None:
-        yield _Row("all", "unknown", "unknown", "unknown", _range(None), metrics.support)
-    else:
-        yield _row("all", metrics, intervals.f1 if intervals else None)
-    for label, row in metrics.per_label.items():
-        yield _row(_code(label).replace("|", "\\|"), row, intervals.per_label[label] if intervals else None)
+    """Scores of all labels together and of each; those that are unknown are counts."""
+    known = score.f1 is not None
+    precision, recall = (shown(figure if known else None) for figure in (metrics.precision, metrics.recall))
+    yield _Row("all", precision, recall, shown(score.f1), _range(score.interval), metrics.support)
+    for label, row in label_scores(metrics.to_dict()).items():
+        yield _label_row(_code(label).replace("|", "\\|"), row)
 
 
-def _row(name: str, scores: LabelMetrics | Metrics, interval: Interval | None) -> _Row:
-    precision, recall, f1 = (f"{figure:.3f}" for figure in (scores.precision, scores.recall, scores.f1))
-    return _Row(name, precision, recall, f1, _range(interval), scores.support)
+def _label_row(name: str, row: LabelScore) -> _Row:
+    f1 = row.counts if row.f1 is None else shown(row.f1)
+    return _Row(name, shown(row.precision), shown(row.recall), f1, _range(row.interval), row.regions)
 
 
 def _range(interval: Interval | None) -> str:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "too few tasks"
+    return shown_interval(interval) or "too few tasks"
 
 
 def _frequent_mistakes(test: Metrics) -> list[str]:

@@ -15,11 +15,11 @@ UNKNOWN: list[tuple[dict[str, Any], str, int]] = [
     ({"f1": 1.0, "support": 3, "documents": 2}, "only 2 held-out tasks, 28 more are needed", 28),
     ({"f1": 0.5, "support": 3, "documents": 1}, "only 1 held-out task, 29 more are needed", 29),
     ({"f1": 0.5, "support": 60, "documents": 29, "intervals": None}, "only 29 held-out tasks, 1 more is needed", 1),
+    ({"f1": 0.5}, "an early release did not record the number of held-out tasks", 0),
+    ({"f1": 0.5, "support": 60}, "an early release did not record the number of held-out tasks", 0),
 ]
 
 KNOWN: list[tuple[dict[str, Any], str]] = [
-    # metrics of early releases: neither the number of documents nor intervals
-    ({"f1": 0.5}, "F1 0.500"),
     ({"f1": 0.5, "support": 90, "documents": 30}, "F1 0.500 on 30 held-out tasks"),
     ({"f1": 0.5, "support": 9, "documents": 30, "intervals": {"f1": None}}, "F1 0.500 on 30 held-out tasks"),
     (

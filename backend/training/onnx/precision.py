@@ -13,7 +13,7 @@ import numpy as np
 from backend.evaluation.evaluate import Metrics, evaluate
 from backend.inference.session import int8_is_exact
 from backend.inference.tagger import INT8_FILE, ONNX_FILE, Precision, Tagger, read_encoder
-from backend.scores import MIN_DOCUMENTS, held_out_tasks
+from backend.scores import are_too_few, held_out_tasks, shown
 from backend.training.onnx.quantize import QUANTIZATION_CONFIGS, Inputs, QuantizationConfig, calibrate, quantize
 from backend.training.split import Split
 from converters.document import Document
@@ -110,7 +110,7 @@ def _decide(
 ) -> PrecisionDecision:
     """``int8`` and ``fp32`` are metrics on the held-out documents, ``compared`` those of int8 against fp32."""
     agreement = compared.f1 if compared else 0.0
-    reasons = [f"F1 {agreement:.4f} with the predictions of fp32 as gold, {AGREEMENT} is required"]
+    reasons = [f"F1 {shown(agreement)} with the predictions of fp32 as gold, {AGREEMENT} is required"]
     publish = agreement >= AGREEMENT
     if int8 and fp32:
         publish = publish and int8.f1 >= fp32.f1 - F1_LOSS
@@ -127,11 +127,11 @@ def _decide(
 
 
 def _comparison(int8: Metrics, fp32: Metrics) -> str:
-    """The F1 of both; only their difference on so few documents that F1 counts as unknown."""
-    if int8.documents >= MIN_DOCUMENTS:
-        return f"F1 {int8.f1:.4f} against {fp32.f1:.4f} in fp32, a loss of {F1_LOSS} is allowed"
-    lost = f"{max(fp32.f1 - int8.f1, 0.0):.4f} of F1 lost against fp32 on only {held_out_tasks(int8.documents)}"
-    return f"{lost}, a loss of {F1_LOSS} is allowed"
+    """The F1 of both and their exact difference; only this on so few documents that F1 counts as unknown."""
+    lost = f"{max(fp32.f1 - int8.f1, 0.0):.4f} of F1 lost against fp32 ({F1_LOSS} is allowed)"
+    if are_too_few(int8.documents):
+        return f"{lost} on only {held_out_tasks(int8.documents)}"
+    return f"F1 {shown(int8.f1)} against {shown(fp32.f1)} in fp32, {lost}"
 
 
 def _with_predictions(tagger: Tagger, documents: Sequence[TaggedDocument]) -> list[TaggedDocument]:

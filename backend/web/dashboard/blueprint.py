@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from backend.evaluation.verdict import describe
 from backend.loop import Loop
+from backend.scores import shown, shown_interval
 from backend.web.dashboard import charts, formatting
 from backend.web.failures import sentence_and_status
 
@@ -96,4 +97,5 @@ def _page(sentence: str, status: int) -> Response:
 
 @dashboard.context_processor
 def _template_globals() -> dict[str, object]:
-    return {"formatting": formatting, "bar": charts.bar, "describe": describe, "now": time.time}
+    scores = {"shown": shown, "shown_interval": shown_interval}
+    return {"formatting": formatting, "bar": charts.bar, "describe": describe, "now": time.time, **scores}

@@ -14,7 +14,7 @@ import svg
 from markupsafe import Markup, escape
 
 from backend.evaluation.learning_curve import Forecast, Point
-from backend.scores import Interval
+from backend.scores import Interval, shown
 from backend.web.dashboard import formatting
 
 _HEIGHT = 240
@@ -47,7 +47,7 @@ def versions_chart(bars: Sequence[Bar], *, title: str) -> Markup:
     for index, bar in enumerate(latest):
         x = _LEFT + step * (index + 0.5)
         classes = ["current"] if bar.current else []
-        tooltip = f"{bar.version}: F1 {formatting.score(bar.f1)}"
+        tooltip = f"{bar.version}: F1 {shown(bar.f1)}"
         elements += _dot(x, bar.f1, bar.interval, scale, classes, tooltip)
         if (len(latest) - 1 - index) % label_every == 0:
             elements.append(_text(x, _HEIGHT - 8, bar.version.removeprefix("ner-"), ["tick", *classes]))
@@ -74,7 +74,7 @@ def learning_chart(points: Sequence[Point], forecast: Forecast, *, title: str) -
         if 0 < tick <= max_tasks * 0.97:
             elements.append(_text(x(tick), _HEIGHT - 8, f"{tick:,.0f}", ["tick"]))
     for point in points:
-        tooltip = f"{point.version}: {formatting.count(point.documents, 'task')}, F1 {formatting.score(point.f1)}"
+        tooltip = f"{point.version}: {formatting.count(point.documents, 'task')}, F1 {shown(point.f1)}"
         elements += _dot(x(point.documents), point.f1, point.interval, scale, [], tooltip)
     return _render(elements, title)
 

@@ -66,13 +66,3 @@ def iso(timestamp: float) -> str:
 def left(seconds: float | None) -> str:
     """``"about 2 min left"``; empty where no estimate exists."""
     return "" if seconds is None else f"about {duration(seconds)} left"
-
-
-def score(value: float | None) -> str:
-    """``"0.871"``, or ``"unknown"``."""
-    return "unknown" if value is None else f"{value:.3f}"
-
-
-def interval(bounds: list[float] | tuple[float, float] | None) -> str:
-    """``"0.843 to 0.899"``; empty for an unknown interval."""
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else ""

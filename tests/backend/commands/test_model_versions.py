@@ -18,7 +18,7 @@ Publish = Callable[..., Version]
 
 def test_versions_show_what_serves_and_why(command: Command, publish: Publish, store: Store) -> None:
     promoted = GateDecision(promote=True, rule="no_current_version", documents=84, f1=0.5)
-    publish("ner-v1", metrics={"f1": 0.5}, decision=promoted)
+    publish("ner-v1", metrics={"f1": 0.5, "documents": 84}, decision=promoted)
     rejected = GateDecision(promote=False, rule="few_documents", documents=12, tolerance=0.1, share_worse=0.97)
     publish("ner-v2", metrics={}, current=False, decision=rejected)
     result = command("versions", "--project", "7")
@@ -28,7 +28,8 @@ def test_versions_show_what_serves_and_why(command: Command, publish: Publish, s
     assert (second[:3], second[4:]) == (
         ["", "7", "ner-v2"], [Score.from_metrics({}).sentence, explain(rejected), "kept"]
     )  # fmt: skip
-    assert (first[:3], first[4:]) == (["*", "7", "ner-v1"], ["F1 0.500", explain(promoted), "kept"])
+    assert first[:3] == ["*", "7", "ner-v1"]
+    assert first[4:] == ["F1 0.500 on 84 held-out tasks", explain(promoted), "kept"]
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", first[3])
 
 

@@ -32,7 +32,7 @@ def test_new_project(command: Command, registered: str) -> None:
 
 
 def test_project_that_trains_and_serves(command: Command, publish: Publish, store: Store) -> None:
-    publish("ner-v1", metrics={"f1": 0.5})
+    publish("ner-v1", metrics={"f1": 0.5, "documents": 84})
     store.annotations.remember(UID, {1: 1, 2: 2})
     store.changes.record(UID, ["1", "2"])
     run, _ = store.runs.queue(UID, "button")
@@ -64,7 +64,7 @@ def test_one_project_in_full(command: Command, publish: Publish, store: Store) -
 
 
 def test_everything_as_json(command: Command, publish: Publish, store: Store) -> None:
-    publish("ner-v1", metrics={"f1": 0.5})
+    publish("ner-v1", metrics={"f1": 0.5, "documents": 84})
     run, _ = store.runs.queue(UID, "button")
     fields: dict[str, Any]
     [fields] = json.loads(command("status", "--json").stdout)

@@ -59,6 +59,33 @@ def test_flat_curve_gives_no_number() -> None:
     assert result.line
 
 
+@pytest.mark.parametrize(
+    ("sizes", "half"),
+    [
+        pytest.param((20, 40, 80), 0.002, id="young project"),
+        pytest.param((100, 200, 499), 0.002, id="one task short"),
+        pytest.param((100, 200, 900), 0.04, id="wide intervals"),
+    ],
+)
+def test_young_or_imprecise_curve_is_not_called_flat(sizes: tuple[int, ...], half: float) -> None:
+    result = forecast(curve(*sizes, a=0.8, b=0.0001, c=0.5, half=half))
+    assert result.more is None
+    assert "flattened" not in result.sentence
+    assert result.sentence.endswith("Keep labelling.")
+
+
+def test_curve_that_still_grows_is_hardly_ever_called_flat() -> None:
+    """500 further tasks raise F1 by two points here, and the scores vary by as much."""
+    generator = random.Random(7)
+    truth = curve(100, 200, 400, 600, a=0.88, b=3, c=0.6)
+    flat = 0
+    for _ in range(40):
+        measured = [(point, point.f1 + generator.gauss(0, 0.015)) for point in truth]
+        result = forecast([Point(point.version, point.documents, f1, (f1 - 0.03, f1 + 0.03)) for point, f1 in measured])
+        flat += "flattened" in result.sentence
+    assert flat <= 1
+
+
 def test_scores_that_vary_too_much_give_no_number() -> None:
     varying = [Point(f"v{n}", n, f1, (f1 - 0.02, f1 + 0.02)) for n, f1 in [(20, 0.5), (60, 0.3), (100, 0.8)]]
     result = forecast(varying)
@@ -94,7 +121,7 @@ def test_points_are_the_versions_with_a_known_score_and_the_labels_of_the_newest
         version("ner-v5", run="unknown", f1=0.7),
         version("ner-v4", run=None, f1=0.7),
         version("ner-v3", run="b", f1=1.0, support=0),
-        version("ner-v2", run="b", f1=0.6, intervals=None),
+        version("ner-v2", run="b", f1=0.6, documents=40, intervals=None),
         version("ner-v1", run="a", f1=0.9, labels=("Dish", "Price")),
         version("ner-v0", run="a", f1=1.0, scored_in="a"),
     ]

@@ -189,7 +189,7 @@ def test_card_follows_a_run_and_a_rollback(
     assert shown(studio)[0] == "NER ▸ no model yet, training 50 %"
     store.runs.end(current_run[0], "finished", version="ner-v1")
     for name in ("ner-v1", "ner-v2"):
-        publish(name, run=current_run[0], metrics={"f1": 0.5})
+        publish(name, run=current_run[0], metrics={"f1": 0.5, "documents": 84})
         studio.ml_backends = [replace(studio.ml_backends[0], model_version=name)]
         cards.update()
         assert shown(studio)[0] == f"NER ▸ {name} (F1 0.500)"

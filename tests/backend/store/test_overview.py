@@ -41,7 +41,7 @@ def test_labels_count_by_task_and_a_live_run_is_shown(loop: Loop, store: Store) 
 
 
 def test_current_version_and_its_score(loop: Loop, publish: Callable[..., Version]) -> None:
-    publish("ner-v1", metrics={"f1": 0.5})
+    publish("ner-v1", metrics={"f1": 0.5, "documents": 84})
     state = loop.overview(UID)
     assert state.current is not None
     assert (state.current.name, state.score.f1, state.versions) == ("ner-v1", 0.5, 1)

@@ -84,8 +84,8 @@ def test_known_scores_are_in_the_model_index() -> None:
     assert result["dataset"]["name"] == "Label Studio project (40 held-out tasks)"
     assert {row["type"]: row["value"] for row in result["metrics"]} == {
         "precision": 1.0,
-        "recall": 0.9875,
-        "f1": 0.9937,
+        "recall": 0.988,
+        "f1": 0.994,
     }
 
 
@@ -107,13 +107,19 @@ def test_unknown_score_is_said_to_be_unknown(test: Metrics | None, reason: str) 
     assert not re.search(r"F1 \d|\| all \| \d", text)
 
 
-def test_labels_of_few_tasks_are_a_table_below_a_warning() -> None:
-    test = section(card(metrics(12)), "Test")
-    assert (
-        "F1 unknown: only 12 held-out tasks, 18 more are needed. The scores of single labels are from too few" in test
-    )
+def test_labels_of_few_tasks_are_counts() -> None:
+    missed = ["B-Dish", "I-Dish", "O", "B-Dish"]
+    test = section(card(metrics(12, missed)), "Test")
+    assert test.startswith("F1 unknown: only 12 held-out tasks, 18 more are needed.")
     assert "| all | unknown | unknown | unknown | too few tasks | 24 |" in test
-    assert "| `Dish` | 1.000 | 1.000 | 1.000 | too few tasks | 12 |" in test
+    assert "| `Dish` | unknown | unknown | found 12 of 12, 1 wrong | too few tasks | 12 |" in test
+    assert "| `Place` | unknown | unknown | found 11 of 12 | too few tasks | 12 |" in test
+    assert not re.search(r"\d\.\d{2}", test)
+
+
+def test_label_of_few_tasks_among_many_is_a_count() -> None:
+    text = card(score([["B-Dish"]] * 38 + [["B-Place"]] * 2, [["B-Dish"]] * 40))
+    assert "| `Place` | unknown | unknown | found 0 of 2 | too few tasks | 2 |" in section(text, "Test")
 
 
 @pytest.mark.parametrize("test", [None, score([["O"]] * 40, [["B-Dish"]] * 40)])
