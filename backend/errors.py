@@ -4,7 +4,8 @@
 
     BackendError
     ├── InvalidRequest            400  the caller sent something unusable
-    │   └── UnusableMapping            an old label cannot be read as the new one
+    │   ├── UnusableMapping            an old label cannot be read as the new one
+    │   └── UnusableModel              a model that was trained elsewhere cannot be imported
     ├── TextUnavailable           400  a text that a task names by its address cannot be read
     ├── NotFound                  404
     │   ├── UnknownProject
@@ -47,6 +48,10 @@ class InvalidRequest(BackendError):
 
 
 class UnusableMapping(InvalidRequest):
+    pass
+
+
+class UnusableModel(InvalidRequest):
     pass
 
 

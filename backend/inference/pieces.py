@@ -15,6 +15,11 @@ _LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTE
 """They are not characters, so the tokenizer rejects them."""
 
 
+def without_surrogates(text: str) -> str:
+    """The text with lone surrogates replaced, character by character."""
+    return text if text.isascii() else text.translate(_LONE_SURROGATES)
+
+
 class WordPieces:
     """A tokenizer for single words, with a cache.
 
@@ -41,7 +46,7 @@ class WordPieces:
         return [cache[word] for word in words]
 
     def _tokenize(self, words: Sequence[str]) -> list[Pieces]:
-        clean = [word if word.isascii() else word.translate(_LONE_SURROGATES) for word in words]
+        clean = list(map(without_surrogates, words))
         encoding = self._tokenizer.encode(clean, is_pretokenized=True, add_special_tokens=False)
         pieces: list[list[int]] = [[] for _ in words]
         for piece, word in zip(encoding.ids, encoding.word_ids, strict=True):

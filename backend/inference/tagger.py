@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -17,14 +17,14 @@ from tokenizers import Tokenizer
 from backend.errors import ModelError
 from backend.inference.batches import length_sorted
 from backend.inference.bulk import bulk_threads, is_bulk, parts
-from backend.inference.decode import Floats, Ints, Mask, Viterbi, gather_all, restrict, tag_mask
-from backend.inference.entities import EntityFinder, prediction_scores, region_scores
+from backend.inference.decode import Floats, Ints, Mask, gather_all, restrict
+from backend.inference.decoders import BioDecoder, Decoder
+from backend.inference.entities import prediction_scores, region_scores
+from backend.inference.imported import IMPORTED_FILE, Imported, PieceEncoder, RunDecoder, average, trim
 from backend.inference.micro_batching import MicroBatcher
 from backend.inference.session import Device, OnnxSession, cuda_available, int8_is_exact
-from backend.inference.windows import Window, WindowEncoder
-from converters.bio import starts, transitions
+from backend.inference.windows import EncodedTexts, Window, WindowEncoder
 from converters.document import Span, Word
-from converters.words import words
 
 ONNX_FILE = Path("onnx") / "model.onnx"
 
@@ -71,16 +71,13 @@ class Tagger:
 
     labels: tuple[str, ...]
 
-    def __init__(self, encoder: WindowEncoder, session: OnnxSession, tags: Sequence[str]) -> None:
+    def __init__(self, encoder: TextEncoder, session: OnnxSession, decoder: Decoder) -> None:
         self._encoder = encoder
         self._session = session
+        self._decoder = decoder
+        self.labels = decoder.labels
         self._budget = _GPU_BATCH_PIECES if session.on_gpu else _BATCH_PIECES
         self._micro_batcher = MicroBatcher(session.log_probabilities, budget=self._budget)
-        self._tags = tuple(tags)
-        self._outside = self._tags.index("O")
-        self._viterbi = Viterbi(transitions(list(tags)), starts(list(tags)))
-        self._entities = EntityFinder(tags)
-        self.labels = tuple(dict.fromkeys(tag[2:] for tag in tags if tag != "O"))
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1, device: Device = "auto", precision: Precision = "auto") -> Tagger:
@@ -91,14 +88,15 @@ class Tagger:
         `OnnxSession`. On the CPU the int8 file is used where the version has one, unless ``precision`` is ``fp32``; a
         GPU computes in fp32.
         """
-        config = _read_json(folder / "config.json")
-        tags = _tags(folder, config)
+        imported = _read_imported(folder)
+        tags = imported.tags if imported else _bio_tags(folder)
         session = _open_session(folder, threads=threads, device=device, precision=precision)
         if session.width not in (None, len(tags)):
             raise ModelError(
-                f"The model in {folder} is damaged: it scores {session.width} tags, config.json names {len(tags)}."
+                f"The model in {folder} is damaged: it scores {session.width} tags, its files name {len(tags)}."
             )
-        return cls(read_encoder(folder), session, tags)
+        decoder = RunDecoder(imported) if imported else BioDecoder(tags)
+        return cls(_text_encoder(folder, imported), session, decoder)
 
     def tag(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> list[Tagging]:
         """Tag any texts; returns one `Tagging` for each, in order.
@@ -143,66 +141,78 @@ class Tagger:
         """The tags that each text may have, of shape (texts, tags); ``None`` where every text may have every tag."""
         distinct = {id(offered): offered for offered in labels}
         rows = {key: row for row, key in enumerate(distinct)}
-        masks = np.array([tag_mask(self._tags, offered) for offered in distinct.values()]).reshape(-1, len(self._tags))
+        masks = np.array([self._decoder.mask(offered) for offered in distinct.values()])
         return None if masks.all() else masks[[rows[id(offered)] for offered in labels]]
 
     def _prepare(self, texts: Sequence[str], allowed: Mask | None) -> _Part:
         """Split texts into words and windows: everything before the model."""
-        text_words = [words(text) for text in texts]
-        windows = self._encoder.encode([[word.text for word in sequence] for sequence in text_words])
-        groups = length_sorted([len(window.input_ids) for window in windows], budget=self._budget)
-        return _Part(text_words, [[windows[index] for index in group] for group in groups], allowed)
+        encoded = self._encoder.encode_texts(texts)
+        groups = length_sorted([len(window.input_ids) for window in encoded.windows], budget=self._budget)
+        return _Part(encoded, [[encoded.windows[index] for index in group] for group in groups], allowed)
 
     def _finish(self, part: _Part, scores: Iterable[list[Floats]]) -> list[Tagging]:
         """Make spans and scores, for all texts at once: everything after the model."""
-        sizes = np.array([len(sequence) for sequence in part.words], dtype=np.int64)
         emissions = gather_all(
             [(window.text, window.words) for batch in part.batches for window in batch],
             [window_scores for batch in scores for window_scores in batch],
-            sizes=sizes,
-            outside=self._outside,
-            tags=len(self._tags),
+            sizes=part.encoded.sizes,
+            outside=self._decoder.outside,
+            tags=self._decoder.width,
         )
+        sizes = part.encoded.sizes
+        if part.encoded.pieces is not None:
+            emissions = average(emissions, part.encoded.pieces)
+            sizes = np.array(list(map(len, part.encoded.words)), dtype=np.int64)
         if part.allowed is not None:
             emissions = restrict(emissions, np.repeat(part.allowed, sizes, axis=0))
-        tags = self._viterbi.best_tags(emissions, sizes)
+        tags = self._decoder.best_tags(emissions, sizes)
         chosen = emissions[np.arange(len(tags)), tags]
-        spans, counts = self._spans(list(chain.from_iterable(part.words)), tags, chosen, np.cumsum(sizes))
-        return [
-            Tagging(tuple(islice(spans, count)), score)
-            for count, score in zip(counts, prediction_scores(chosen, sizes).tolist(), strict=True)
-        ]
+        spans, counts = self._spans(part.encoded.words, tags, chosen, sizes)
+        of_texts = [tuple(islice(spans, count)) for count in counts]
+        if part.encoded.untrimmed is not None:
+            of_texts = list(map(trim, part.encoded.untrimmed, of_texts))
+        return list(map(Tagging, of_texts, prediction_scores(chosen, sizes).tolist()))
 
     def _spans(
-        self, all_words: Sequence[Word], tags: Ints, chosen: Floats, ends: Ints
+        self, text_words: Sequence[Sequence[Word]], tags: Ints, chosen: Floats, sizes: Ints
     ) -> tuple[Iterator[Span], list[int]]:
         """The spans of all texts, one after the other, and the number of spans in each text."""
-        first, after = self._entities.find(tags)
-        labels = self._entities.labels
-        columns = first.tolist(), after.tolist(), tags[first].tolist(), region_scores(chosen, first, after).tolist()
+        first, after, labels = self._decoder.regions(tags, sizes)
+        all_words = list(chain.from_iterable(text_words))
+        columns = first.tolist(), after.tolist(), labels, region_scores(chosen, first, after).tolist()
         spans = (
-            Span(all_words[start].start, all_words[end - 1].end, labels[tag], score)
-            for start, end, tag, score in zip(*columns, strict=True)
+            Span(all_words[start].start, all_words[end - 1].end, label, score)
+            for start, end, label, score in zip(*columns, strict=True)
         )
-        return spans, np.diff(np.searchsorted(first, ends), prepend=0).tolist()
+        return spans, np.diff(np.searchsorted(first, np.cumsum(sizes)), prepend=0).tolist()
 
 
 class _Part(NamedTuple):
-    """A part of a request: the words of each text, their windows in batches, and the tags it may have, or ``None``."""
+    """A part of a request: its texts as the model gets them, in batches of windows; and the tags each text may have."""
 
-    words: list[list[Word]]
+    encoded: EncodedTexts
     batches: list[list[Window]]
     allowed: Mask | None
 
 
+class TextEncoder(Protocol):
+    """What turns texts into a model's input."""
+
+    def encode_texts(self, texts: Sequence[str]) -> EncodedTexts: ...
+
+
 def read_encoder(folder: Path) -> WindowEncoder:
-    """The encoder for a version's tokenizer and its model's maximum length; raises `ModelError`."""
+    """The encoder of words for a version's tokenizer and its model's maximum length; raises `ModelError`."""
     tokenizer = _read_tokenizer(folder / "tokenizer.json")
-    length = _max_length(_read_json(folder / "config.json"), _read_json(folder / "tokenizer_config.json"))
     try:
-        return WindowEncoder(tokenizer, max_length=length)
+        return WindowEncoder(tokenizer, max_length=_max_length(folder))
     except ValueError as error:
         raise ModelError(f"The tokenizer in {folder} cannot be used: {error}.") from error
+
+
+def _text_encoder(folder: Path, imported: Imported | None) -> TextEncoder:
+    words = read_encoder(folder)
+    return PieceEncoder(_read_tokenizer(folder / "tokenizer.json"), imported, words) if imported else words
 
 
 def _open_session(folder: Path, *, threads: int, device: Device, precision: Precision) -> OnnxSession:
@@ -245,8 +255,15 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _tags(folder: Path, config: dict[str, object]) -> list[str]:
-    names = config.get("id2label")
+def _read_imported(folder: Path) -> Imported | None:
+    try:
+        return Imported.read(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The model file {folder / IMPORTED_FILE} is damaged: {error}.") from error
+
+
+def _bio_tags(folder: Path) -> list[str]:
+    names = _read_json(folder / "config.json").get("id2label")
     try:
         by_id = {int(key): str(name) for key, name in names.items()}  # type: ignore[attr-defined]
         tags = [by_id[index] for index in range(len(by_id))]
@@ -260,7 +277,8 @@ def _tags(folder: Path, config: dict[str, object]) -> list[str]:
     return tags
 
 
-def _max_length(*configs: dict[str, object]) -> int:
+def _max_length(folder: Path) -> int:
     """The smallest length in the model's files, at most `MAX_LENGTH`."""
+    configs = _read_json(folder / "config.json"), _read_json(folder / "tokenizer_config.json")
     lengths = [config.get(key) for config in configs for key in ("model_max_length", "max_position_embeddings")]
     return min([MAX_LENGTH, *(length for length in lengths if isinstance(length, int) and length > 0)])

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from backend.inference.pieces import WordPieces
+from converters.document import Word
+from converters.words import words as split_words
 
 Ints = NDArray[np.int64]
 
@@ -40,6 +42,22 @@ class Window:
     positions: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedTexts:
+    """Texts as a model gets them: their words, and the windows of all.
+
+    ``sizes`` is the number of words of each text that the windows decide. Where they decide pieces instead, it is that
+    of the pieces, and ``pieces`` has the number of pieces of each word. ``untrimmed`` are the texts, if words may begin
+    or end with spaces.
+    """
+
+    words: list[list[Word]]
+    windows: list[Window]
+    sizes: Ints
+    pieces: Ints | None = None
+    untrimmed: Sequence[str] | None = None
+
+
 class WindowEncoder:
     """Encodes lists of words into windows of at most ``max_length`` pieces.
 
@@ -53,6 +71,12 @@ class WindowEncoder:
         if self._capacity < 1:
             raise ValueError(f"a maximum length of {max_length} leaves no room besides the special tokens")
 
+    def encode_texts(self, texts: Sequence[str]) -> EncodedTexts:
+        """Split texts into words, and these into windows."""
+        words = [split_words(text) for text in texts]
+        windows = self.encode([[word.text for word in sequence] for sequence in words])
+        return EncodedTexts(words, windows, np.array([len(sequence) for sequence in words], dtype=np.int64))
+
     def encode(self, texts: Sequence[Sequence[str]]) -> list[Window]:
         """Cut texts, given as lists of words, into windows; the windows of a text are consecutive and in order.
 
@@ -63,10 +87,14 @@ class WindowEncoder:
         counts = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
         ids = np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=int(counts.sum()))
         sizes = np.array([len(words) for words in texts], dtype=np.int64)
+        return self.encode_pieces(ids, counts, sizes)
+
+    def encode_pieces(self, ids: Ints, counts: Ints, sizes: Ints) -> list[Window]:
+        """The same for concatenated texts: piece ids, the number of pieces per word, the number of words per text."""
         return list(self._windows(ids, counts, sizes))
 
     def _windows(self, ids: Ints, counts: Ints, sizes: Ints) -> Iterator[Window]:
-        """Windows of concatenated texts: piece ids, the number of pieces per word, the number of words per text.
+        """Windows of concatenated texts.
 
         Everything is computed for all texts at once and then split: most texts are a single window of about ten words,
         and small arrays for each of them would cost more than tokenizing them.

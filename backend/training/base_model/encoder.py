@@ -46,7 +46,7 @@ def load_classifier(
             model, tokenizer = embedded.load(tags) if name == EMBEDDED else _open(name, tags)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise BaseModelUnavailable(f"BASELINE_MODEL_NAME={name} has no fast tokenizer (tokenizer.json): {hub.REMEDY}.")
-    _adapt(tokenizer, model)
+    adapt(tokenizer, model)
     return model, tokenizer
 
 
@@ -136,7 +136,7 @@ def _is_byte_level(tokenizer: object) -> bool:
     return "ByteLevel" in json.dumps(json.loads(tokenizer.backend_tokenizer.to_str())["pre_tokenizer"])
 
 
-def _adapt(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
+def adapt(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
     """Set the tokenizer to the model's maximum length and inputs, so that its saved files have them too."""
     tokenizer.model_max_length = min(MAX_LENGTH, tokenizer.model_max_length, _positions(model))
     tokenizer.backend_tokenizer.no_truncation()

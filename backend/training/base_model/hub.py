@@ -42,16 +42,18 @@ class _Download(threading.Thread):
             self.folder = Path(folder)
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, *, subject: str | None = None, remedy: str = REMEDY) -> Path:
     """Folder with the files of the hub's model ``name``, downloaded unless the local cache has them.
 
     Raises `BaseModelUnavailable` when the model does not exist or is not accessible, the hub cannot be reached, or
-    nothing has been received for `STALL_SECONDS`. A slow download is not interrupted.
+    nothing has been received for `STALL_SECONDS`. A slow download is not interrupted. ``subject`` and ``remedy`` are the
+    beginning and the end of its sentence.
     """
+    subject = subject or f"BASELINE_MODEL_NAME={name}"
     try:
         validate_repo_id(name)
     except HFValidationError as error:
-        raise _unavailable(name, "it is neither a folder here nor a valid model name") from error
+        raise _unavailable(subject, remedy, "it is neither a folder here nor a valid model name") from error
     download = _Download(name)
     download.start()
     progress, since = _progress(name), time.monotonic()
@@ -61,9 +63,9 @@ def fetch(name: str) -> Path:
         if current != progress:
             progress, since = current, time.monotonic()
         elif download.is_alive() and time.monotonic() - since > STALL_SECONDS:
-            raise _unavailable(name, f"nothing received for {STALL_SECONDS:.0f} s")
+            raise _unavailable(subject, remedy, f"nothing received for {STALL_SECONDS:.0f} s")
     if download.folder is None:
-        raise _unavailable(name, _reason(download.error)) from download.error
+        raise _unavailable(subject, remedy, _reason(download.error)) from download.error
     return download.folder
 
 
@@ -87,7 +89,7 @@ def _reason(error: Exception | None) -> str:
     return f"{type(cause).__name__}: {lines[0]}" if lines else type(cause).__name__
 
 
-def _unavailable(name: str, reason: str) -> BaseModelUnavailable:
+def _unavailable(subject: str, remedy: str, reason: str) -> BaseModelUnavailable:
     return BaseModelUnavailable(
-        f"BASELINE_MODEL_NAME={name} cannot be downloaded from {constants.ENDPOINT} ({reason.rstrip('.')}): {REMEDY}."
+        f"{subject} cannot be downloaded from {constants.ENDPOINT} ({reason.rstrip('.')}): {remedy}."
     )

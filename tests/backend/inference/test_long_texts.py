@@ -16,6 +16,7 @@ from tokenizers.processors import TemplateProcessing
 
 from backend.errors import ModelError
 from backend.inference.bulk import is_bulk
+from backend.inference.decoders import BioDecoder
 from backend.inference.tagger import Tagger
 from backend.inference.windows import Window, WindowEncoder
 from converters.bio import tag_set
@@ -73,7 +74,7 @@ def make_tagger(session: NearSighted, *, max_length: int = MAX_LENGTH) -> Tagger
     special = [("[CLS]", 1), ("[SEP]", 2)]
     tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=special)
     encoder = WindowEncoder(tokenizer, max_length=max_length)
-    return Tagger(encoder, session, tag_set(["Dish", "Cuisine"]))  # type: ignore[arg-type]
+    return Tagger(encoder, session, BioDecoder(tag_set(["Dish", "Cuisine"])))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 100])

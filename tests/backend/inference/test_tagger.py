@@ -21,7 +21,7 @@ from backend.inference.session import log_softmax
 from backend.inference.tagger import INT8_FILE, Precision, Tagger
 from backend.inference.windows import WindowEncoder
 from backend.training.base_model.encoder import quiet
-from converters.bio import starts, tags_to_spans, transitions
+from converters.bio import starts, tag_set, tags_to_spans, transitions
 from converters.document import Document
 from converters.words import words
 from tests import samples
@@ -93,13 +93,14 @@ def test_texts_are_tagged_alike_alone_and_together(tagger: Tagger, sample_docume
 def test_text_is_decoded_with_the_labels_it_offers(
     offered: tuple[str, ...], tagger: Tagger, sample_documents: list[Document]
 ) -> None:
-    allowed = [number for number, tag in enumerate(tagger._tags) if tag == "O" or tag[2:] in offered]
-    tags = [tagger._tags[number] for number in allowed]
+    all_tags = tag_set(tagger.labels)
+    allowed = [number for number, tag in enumerate(all_tags) if tag == "O" or tag[2:] in offered]
+    tags = [all_tags[number] for number in allowed]
     viterbi = Viterbi(transitions(tags), starts(tags))
     texts = [document.text for document in sample_documents[:21]]
     taggings = tagger.tag(texts, [offered] * len(texts))
     for text, tagging in zip(texts, taggings, strict=True):
-        [scores] = tagger._session.log_probabilities(tagger._encoder.encode([[word.text for word in words(text)]]))
+        [scores] = tagger._session.log_probabilities(tagger._encoder.encode_texts([text]).windows)
         [best] = viterbi.decode([log_softmax(scores[:, allowed])])
         expected = tags_to_spans(words(text), [tags[tag] for tag in best])
         assert [(span.start, span.end, span.label) for span in tagging.spans] == [
@@ -124,7 +125,7 @@ def test_labels_that_leave_nothing_out_change_nothing(tagger: Tagger, sample_doc
 
 def test_entity_is_found_wherever_a_window_ends(tagger: Tagger, version_folder: Path) -> None:
     tokenizer = Tokenizer.from_file(str(version_folder / "tokenizer.json"))
-    short = Tagger(WindowEncoder(tokenizer, max_length=64), tagger._session, tagger._tags)
+    short = Tagger(WindowEncoder(tokenizer, max_length=64), tagger._session, tagger._decoder)
     sentence = "We ordered the chicken tikka masala and the tacos al pastor ."
     texts = ["so " * before + sentence + " so" * 70 for before in range(140)]
     for text, tagging in zip(texts, short.tag(texts), strict=True):
@@ -149,7 +150,7 @@ def test_served_tags_are_those_of_the_trained_network(version_folder: Path, samp
     viterbi = Viterbi(transitions(tags), starts(tags))
     for document in sample_documents[:15]:
         text = document.text
-        (window,) = tagger._encoder.encode([[word.text for word in words(text)]])
+        (window,) = tagger._encoder.encode_texts([text]).windows
         ids = torch.tensor(window.input_ids)[None]
         with torch.no_grad():
             scores = model(input_ids=ids).logits[0].log_softmax(-1).numpy()[window.positions]
