@@ -10,6 +10,7 @@ from backend.commands.common import CommandGroup
 from backend.commands.connecting import connect
 from backend.commands.demo import demo
 from backend.commands.export_labels import export
+from backend.commands.importing import import_model
 from backend.commands.label_names import labels
 from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
@@ -40,7 +41,7 @@ def cli(ctx: click.Context) -> None:
 _COMMANDS: tuple[click.Command, ...] = (
     serve, work, connect, check,
     status, runs, log, versions, labels, label_issues,
-    train, cancel, promote, pin, unpin,
+    train, cancel, promote, pin, unpin, import_model,
     preannotate, export,
     demo,
 )  # fmt: skip

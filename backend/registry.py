@@ -7,7 +7,9 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -29,6 +31,9 @@ _PROJECT_UID = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
 _VERSION_NAME = re.compile(r"ner-v[1-9][0-9]{0,8}")
 
 _LOG_BYTES = 64 * 1024
+
+_IMPORT_SECONDS = 86_400.0
+"""The folder of an import that is older was left by a crash."""
 
 UNTRAINED = "untrained"
 """The model version that Label Studio is told while a project has none."""
@@ -96,6 +101,19 @@ class Registry:
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
+    @contextmanager
+    def importing(self) -> Iterator[Path]:
+        """An empty folder for a version that no run makes, as `staging`; what crashes leave is removed a day later."""
+        imports = self.model_dir / ".importing"
+        imports.mkdir(parents=True, exist_ok=True)
+        for left in imports.iterdir():
+            if time.time() - left.stat().st_mtime > _IMPORT_SECONDS:
+                _remove(left)
+        with tempfile.TemporaryDirectory(dir=imports) as own:
+            folder = Path(own) / "version"
+            folder.mkdir()
+            yield folder
+
     def clear_staging(self) -> None:
         """Remove what dead processes have left behind: all but the files of runs in progress, on any machine."""
         try:
@@ -122,7 +140,7 @@ class Registry:
         name: str,
         staged: Path,
         *,
-        run: str,
+        run: str | None,
         labels: tuple[str, ...],
         metrics: dict[str, Any],
         scored_in: str | None = None,
@@ -131,8 +149,8 @@ class Registry:
     ) -> Version:
         """Move a complete folder into place and make it a version (not yet the current one).
 
-        ``write_row`` writes the version's row where more is written in the same transaction; if it raises a
-        `BackendError`, the folder is removed again.
+        ``run`` is ``None`` for an imported model. ``write_row`` writes the version's row where more is written in the
+        same transaction; if it raises a `BackendError`, the folder is removed again.
         """
         target = self.folder(uid, name)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         "distilbert/distilbert-base-uncased",
         description="Encoder that a first version starts from: a Hugging Face name, a local folder, or `embedded`.",
     )
+    initial_model_name: str | None = Field(
+        None,
+        description="Token classifier that serves a new project until the first run: a Hugging Face name or a local "
+        "folder; `connect` imports it as `import-model` does.",
+    )
     start_training_each_n_updates: int = Field(
         10, ge=0, description="Changed tasks that start a training run; 0: only the button and `train` start one."
     )

@@ -6,7 +6,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from huey.consumer import Consumer
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,10 @@ from backend.settings import Settings
 from backend.store.lease import Lease
 from backend.store.models import LIVE, Project, Run
 from backend.training.process import RunProcesses
+
+if TYPE_CHECKING:
+    from backend.inference.imported import Aggregation
+    from backend.training.import_model import ImportedVersion
 
 log = logging.getLogger(__name__)
 
@@ -254,6 +259,30 @@ def review_now(loop: Loop, uid: str, *, on_progress: Callable[[float], None]) ->
         run_review(loop.settings, loop.store, review, progress=on_progress)
     finally:
         loop.store.reviews.release(review.id)
+
+
+def import_now(
+    loop: Loop,
+    uid: str,
+    source: str,
+    *,
+    given: Mapping[str, str],
+    aggregation: Aggregation,
+    on_progress: Callable[[str, float], None],
+) -> ImportedVersion:
+    """Make a version of a model that was trained elsewhere, in this process (`import_model`)."""
+    from backend.training.import_model import import_model, read_project
+
+    settings = loop.settings
+    on_progress("reading the project", 0.0)
+    texts = read_project(loop.store, uid, open_label_studio(settings, loop.store.projects.get(uid)), settings)
+    imported = import_model(
+        loop.registry, loop.store, uid, source, texts, given=given, aggregation=aggregation,
+        tolerance=settings.promotion_tolerance, precision=settings.precision, progress=on_progress,
+    )  # fmt: skip
+    if imported.promoted:
+        loop.queue.wake_sync(uid)
+    return imported
 
 
 def work(settings: Settings) -> None:

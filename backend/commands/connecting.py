@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backend.commands.common import open_label_studio, project_number, project_option
+from backend.commands.common import open_label_studio, open_loop, project_number, project_option
 from backend.commands.output import plain
+from backend.errors import BackendError
 from backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,23 @@ def connect(settings: Settings, project: str, url: str | None, keep_order: bool)
             f"Label Studio {release} cannot delete the predictions of one version (1.12 and newer can): those of old "
             "versions stay there, and `label-issues --push` does not work."
         )
+    _import_initial_model(settings, connection.project)
     click.echo(f"Check everything: python -m backend check --project {connection.project.id}")
+
+
+def _import_initial_model(settings: Settings, project: RemoteProject) -> None:
+    """Import INITIAL_MODEL_NAME if no version serves; the project stays connected where that fails."""
+    from backend.commands.importing import import_and_tell
+
+    if settings.initial_model_name is None:
+        return
+    loop = open_loop(settings)
+    if loop.store.projects.get(project.uid).current_version:
+        return
+    try:
+        import_and_tell(loop, project.uid, settings.initial_model_name)
+    except BackendError as error:
+        click.echo(f"INITIAL_MODEL_NAME is not imported: {error}", err=True)
 
 
 def _other_backend(settings: Settings, project: RemoteProject, other: RemoteBackend) -> str:

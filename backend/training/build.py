@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -108,11 +108,24 @@ def build_version(
         "conversion": conversion.to_dict() if conversion else None,
         **decision.to_dict(),
         "seconds": timer.seconds,
-        "libraries": {library: version(library) for library in _LIBRARIES} | {"python": platform.python_version()},
+        "libraries": library_versions(),
     }
     _write_files(folder, tagged, info, validation=validation, test=test)
     progress("evaluating", 1.0)
     return BuiltVersion(folder, tuple(labels), subsets.test, predicted, test, info)
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of what a model depends on, by name, for ``metrics.json``."""
+    return {library: version(library) for library in _LIBRARIES} | {"python": platform.python_version()}
+
+
+def write_info(folder: Path, info: Mapping[str, Any], card: str) -> None:
+    """Write ``metrics.json`` and the model card of a version."""
+    text = json.dumps(info, ensure_ascii=False, indent=2) + "\n"
+    # A label or a text may contain a lone surrogate, which has no UTF-8 form.
+    (folder / METRICS_FILE).write_text(text, encoding="utf-8", errors="backslashreplace")
+    (folder / CARD_FILE).write_text(card, encoding="utf-8", errors="backslashreplace")
 
 
 def _losses(documents: Sequence[TaggedDocument]) -> dict[str, int]:
@@ -151,13 +164,9 @@ def _write_files(
         "test": test.to_dict() if test else None,
         "validation": validation.to_dict() if validation else None,
     }
-    text = json.dumps(scores | info, ensure_ascii=False, indent=2) + "\n"
-    # A label or a text may contain a lone surrogate, which has no UTF-8 form.
-    (folder / METRICS_FILE).write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_info(folder, scores | info, model_card(info, validation=validation, test=test))
     with (folder / SNAPSHOT_FILE).open("w", encoding="utf-8", newline="\n") as stream:
         write_tagged(documents, stream)
-    card = model_card(info, validation=validation, test=test)
-    (folder / CARD_FILE).write_text(card, encoding="utf-8", errors="backslashreplace")
 
 
 class _PhaseTimer:

@@ -26,6 +26,7 @@ from backend.scores import (
 from backend.training.base_model.embedded import PACKAGE
 
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+_IMPORTED_TEMPLATE = Path(__file__).with_name("imported_card.md.jinja")
 
 _MOST_MISTAKES = 6
 """Kinds of mistakes that a card names, the most frequent ones."""
@@ -57,6 +58,27 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
         seconds=sum(info["seconds"].values()),
         code=_code,
         count=count,
+    )
+    return str(card)
+
+
+def imported_model_card(info: Mapping[str, Any], *, test: Metrics | None) -> str:
+    """Write the model card of a version that was imported; ``info`` as for `model_card`, with ``imported``."""
+    source = info["imported"]["source"]
+    metadata = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="token-classification",
+        tags=["token-classification", "named-entity-recognition", "label-studio", "onnx"],
+        base_model=_base_model(source),
+        model_name=None,
+    )
+    card = ModelCard.from_template(
+        metadata,
+        template_path=str(_IMPORTED_TEMPLATE),
+        info=info,
+        source=_code(source),
+        test=_Evaluation.of(test),
+        cell=lambda text: _code(text).replace("|", "\\|"),
     )
     return str(card)
 

@@ -186,7 +186,10 @@ def _naming_losses(conversion: Conversion) -> Iterator[None]:
 
 
 def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
-    """Folder of the current version, from which training continues; ``None`` if its base model is another one."""
+    """Folder of the current version, from which training continues; ``None`` if its base model is another one.
+
+    An imported version has none: training continues from it.
+    """
     if not recipe.warm_start or project.current_version is None:
         return None
     folder = registry.folder(project.uid, project.current_version)
@@ -195,7 +198,7 @@ def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
     except (OSError, ValueError) as error:
         log.warning("training starts from the base model: %s cannot be read: %s", folder, error)
         return None
-    return folder if metrics["recipe"]["base"] == recipe.base else None
+    return folder if "imported" in metrics or metrics["recipe"]["base"] == recipe.base else None
 
 
 def _decide(

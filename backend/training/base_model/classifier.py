@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from backend.errors import BaseModelUnavailable, UnusableModel
+from backend.errors import UnusableModel
 from backend.inference.imported import UnusableTags, read_tags
 from backend.training.base_model import hub
 from backend.training.base_model.encoder import adapt, quiet
@@ -80,15 +80,14 @@ def _config(name: str, folder: Path) -> PreTrainedConfig:
     architectures = config.architectures or []
     if architectures and not any(kind.endswith("ForTokenClassification") for kind in architectures):
         raise UnusableModel(
-            f"{name} is a {' / '.join(architectures)}, not a token classifier: import a model for named entities, or set "
-            f"BASELINE_MODEL_NAME={name} to train from it."
+            f"{name} is a {' / '.join(architectures)}, not a token classifier: import a model for named entities, or "
+            f"set BASELINE_MODEL_NAME={name} to train from it."
         )
     return config
 
 
 def _tags(name: str, config: PreTrainedConfig) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
-    names = config.id2label or {}
-    tags = tuple(str(names[index]) for index in sorted(names))
+    tags = tuple(name for _, name in sorted((int(index), str(name)) for index, name in (config.id2label or {}).items()))
     try:
         scheme, read = read_tags(tags)
     except UnusableTags as error:
@@ -97,9 +96,7 @@ def _tags(name: str, config: PreTrainedConfig) -> tuple[tuple[str, ...], str, tu
             "config.json, in a copy of its folder."
         ) from error
     if len(set(tags)) < len(tags):
-        raise UnusableModel(
-            f"{name} has the same tag twice: mend `id2label` of its config.json in a copy of its folder."
-        )
+        raise UnusableModel(f"{name} has a tag twice: mend `id2label` of its config.json in a copy of its folder.")
     return tags, scheme, tuple(dict.fromkeys(tag.type for tag in read if tag.type != "O"))
 
 
@@ -121,8 +118,8 @@ def _model(name: str, folder: Path, config: PreTrainedConfig) -> PreTrainedModel
         ) from error
     if missing := sorted(loading["missing_keys"]):
         raise UnusableModel(
-            f"{name} lacks weights of a token classifier ({', '.join(missing[:3])}): import a model for named entities, "
-            f"or set BASELINE_MODEL_NAME={name} to train from it."
+            f"{name} lacks weights of a token classifier ({', '.join(missing[:3])}): import a model for named "
+            f"entities, or set BASELINE_MODEL_NAME={name} to train from it."
         )
     return model.eval()
 

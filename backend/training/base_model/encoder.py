@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from backend.errors import BaseModelUnavailable
+from backend.inference.imported import Imported
 from backend.inference.tagger import MAX_LENGTH
 from backend.training.base_model import embedded, hub
 from converters.bio import tag_set
@@ -34,9 +35,9 @@ def load_classifier(
 
     Without ``start`` it is the encoder ``name`` (``embedded``, a local folder or a name on the Hugging Face hub) with a
     new head. With ``start``, the folder of an earlier version, it is that version; its head keeps the rows of the tags
-    it has and gets new rows for the others. Weights are read from safetensors only and no code of a repository is run.
-    New weights come from torch's global random generator. Raises `BaseModelUnavailable`, within about a minute if the
-    hub cannot be reached.
+    it has and gets new rows for the others; of an imported version it keeps those of mapped labels. Weights are read
+    from safetensors only and no code of a repository is run. New weights come from torch's global random generator.
+    Raises `BaseModelUnavailable`, within about a minute if the hub cannot be reached.
     """
     tags = tag_set(labels)
     with quiet():
@@ -77,9 +78,9 @@ def quiet() -> Iterator[None]:
 def _from_version(version: Path, tags: Sequence[str]) -> tuple[PreTrainedModel, object]:
     model, tokenizer = _from_pretrained(version, tags)
     earlier = AutoModelForTokenClassification.from_pretrained(version, use_safetensors=True, local_files_only=True)
-    ids = earlier.config.label2id
-    shared = [(row, ids[tag]) for row, tag in enumerate(tags) if tag in ids]
-    rows, earlier_rows = [row for row, _ in shared], [row for _, row in shared]
+    imported, ids = Imported.read(version), earlier.config.label2id
+    shared = imported.head_rows(tags) if imported else {row: ids[tag] for row, tag in enumerate(tags) if tag in ids}
+    rows, earlier_rows = list(shared), list(shared.values())
     head = _head(model)
     head.reset_parameters()
     with torch.no_grad():

@@ -46,8 +46,8 @@ def fetch(name: str, *, subject: str | None = None, remedy: str = REMEDY) -> Pat
     """Folder with the files of the hub's model ``name``, downloaded unless the local cache has them.
 
     Raises `BaseModelUnavailable` when the model does not exist or is not accessible, the hub cannot be reached, or
-    nothing has been received for `STALL_SECONDS`. A slow download is not interrupted. ``subject`` and ``remedy`` are the
-    beginning and the end of its sentence.
+    nothing has been received for `STALL_SECONDS`. A slow download is not interrupted. ``subject`` and ``remedy`` are
+    the beginning and the end of its sentence.
     """
     subject = subject or f"BASELINE_MODEL_NAME={name}"
     try:

@@ -56,8 +56,8 @@ def _byte_level(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )  # fmt: skip
     tokenizer.train_from_iterator(texts, trainer)
-    ids = [(token, tokenizer.token_to_id(token)) for token in ("</s>", "<s>")]
-    tokenizer.post_processor = processors.RobertaProcessing(*ids, trim_offsets=True, add_prefix_space=False)
+    last, first = ((token, tokenizer.token_to_id(token) or 0) for token in ("</s>", "<s>"))
+    tokenizer.post_processor = processors.RobertaProcessing(last, first, trim_offsets=True, add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     return _with_roberta_tokens(tokenizer)
 
@@ -91,36 +91,26 @@ def _with_roberta_tokens(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
 def make_model(
     family: str, tokenizer: PreTrainedTokenizerFast, tags: Sequence[str], *, seed: int = 1
 ) -> PreTrainedModel:
-    """A model of a family with random weights, large enough in the head for all tags to occur."""
-    names = {"id2label": dict(enumerate(tags)), "label2id": {tag: row for row, tag in enumerate(tags)}}
+    """A model of a family with random weights, large enough for all tags to occur."""
     torch.manual_seed(seed)
-    vocabulary, padding = len(tokenizer), tokenizer.pad_token_id
+    names = {"id2label": dict(enumerate(tags)), "label2id": {tag: row for row, tag in enumerate(tags)}}
+    shape = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, **_SIZE, **names}
     model: PreTrainedModel
     if family == "WordPiece":
-        model = BertForTokenClassification(
-            BertConfig(vocab_size=vocabulary, pad_token_id=padding, max_position_embeddings=128, **_SIZE, **names)
-        )
+        model = BertForTokenClassification(BertConfig(max_position_embeddings=128, **shape))
+    elif family == "byte-level BPE":
+        config = RobertaConfig(max_position_embeddings=130, type_vocab_size=1, **shape)
+        model = RobertaForTokenClassification(config)
     else:
-        config, kind = (
-            (RobertaConfig, RobertaForTokenClassification)
-            if family == "byte-level BPE"
-            else (XLMRobertaConfig, XLMRobertaForTokenClassification)
-        )
-        model = kind(
-            config(
-                vocab_size=vocabulary,
-                pad_token_id=padding,
-                max_position_embeddings=130,
-                type_vocab_size=1,
-                **_SIZE,
-                **names,
-            )
+        model = XLMRobertaForTokenClassification(
+            XLMRobertaConfig(max_position_embeddings=130, type_vocab_size=1, **shape)
         )
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(8)
-    return model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
 
 
 def save_classifier(
