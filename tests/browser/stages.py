@@ -22,7 +22,7 @@ from backend.store.models import (
 )
 from label_config import generate
 from tests.backend.lossy import LOSSY
-from tests.browser.sample_service import LABEL_CONFIG, metrics, start_run
+from tests.browser.sample_service import LABEL_CONFIG, data_state, metrics, note_counts, start_run
 
 LONG_LABELS = tuple(f"Label {number:02} with the name of a department in a large organisation" for number in range(25))
 HEBREW, ARABIC = "שאלות על מסעדות", "مطعم"
@@ -70,6 +70,12 @@ def write_stages(loop: Loop) -> None:
         rejected.conversion = replace(LOSSY, unknown_labels={}).to_dict()
     for uid in STAGES:
         loop.store.projects.note_comparison(uid, _NOT_REACHED if uid == UNSUPPORTED else None)
+    for uid, tasks, skipped in ((FIRST_RUN, 20_000, 3), (MANY, 12_345, 6789), (RIGHT_TO_LEFT, 70, 0), (TOO_FEW, 0, 0)):
+        note_counts(loop, uid, tasks=tasks, skipped=skipped)
+    names = ("A person with a name that is as long as that of a department " * 2, "Éva Kovács", "user 3")
+    loop.store.data_states.save(MANY, "run", data_state(LONG_LABELS, names))
+    loop.store.data_states.save(FAILED, "run", data_state(("Dish", "Location"), ()))
+    loop.store.data_states.save(RIGHT_TO_LEFT, "run", data_state((ARABIC, "מקום"), ("דוד לוי", "محمد علي")))
     loop.annotations_saved(EMPTY, {100 + task: task for task in range(4)})
     run = start_run(loop, FIRST_RUN)
     loop.store.runs.update(run.id, attempt=1, phase="training", progress=0.4, eta_seconds=90)
