@@ -15,10 +15,10 @@ from backend.training.split import subset_of
 from converters.tagged import TaggedDocument
 
 MAX_EXAMPLES = 20
-"""Empty tasks, duplicate texts and mixed words that are kept, and tasks of a duplicate text."""
+"""Tasks without text or without a region, duplicate texts and mixed words that are kept."""
 
-MAX_TASKS_OF_USE = 5
-"""Tasks that are kept of the same words with the same label."""
+MAX_TASKS = 5
+"""Tasks that are kept of a duplicate text, and of the same words with the same label."""
 
 MAX_ANNOTATORS = 50
 
@@ -42,9 +42,9 @@ def data_state(documents: Iterable[TaggedDocument], annotators: Mapping[str, Seq
         more_annotators=max(0, len(names) - MAX_ANNOTATORS),
         shared=sum(len(people) > 1 for people in annotators.values()),
         empty=len(counts.empty),
-        empty_tasks=_tasks(counts.empty),
+        empty_tasks=_tasks(counts.empty, MAX_EXAMPLES),
         unmarked=len(counts.unmarked),
-        unmarked_tasks=_tasks(counts.unmarked),
+        unmarked_tasks=_tasks(counts.unmarked, MAX_EXAMPLES),
         **counts.duplicates(),
         **counts.mixed(),
     )
@@ -145,10 +145,10 @@ class _Counts:
 
 def _uses(words: _Words) -> list[LabelUse]:
     by_frequency = sorted(words.tasks.items(), key=lambda row: -len(row[1]))
-    return [LabelUse(label, len(tasks), _tasks(tasks, MAX_TASKS_OF_USE)) for label, tasks in by_frequency]
+    return [LabelUse(label, len(tasks), _tasks(tasks)) for label, tasks in by_frequency]
 
 
-def _tasks(tasks: Iterable[str], limit: int = MAX_EXAMPLES) -> list[str]:
+def _tasks(tasks: Iterable[str], limit: int = MAX_TASKS) -> list[str]:
     return [encodable(task) for task in list(dict.fromkeys(tasks))[:limit]]
 
 
