@@ -22,6 +22,7 @@ from backend.store.models import (
 )
 from label_config import generate
 from tests.backend.lossy import LOSSY
+from tests.browser.faulty_data import with_faults
 from tests.browser.sample_service import LABEL_CONFIG, data_state, metrics, note_counts, start_run
 
 LONG_LABELS = tuple(f"Label {number:02} with the name of a department in a large organisation" for number in range(25))
@@ -73,9 +74,11 @@ def write_stages(loop: Loop) -> None:
     for uid, tasks, skipped in ((FIRST_RUN, 20_000, 3), (MANY, 12_345, 6789), (RIGHT_TO_LEFT, 70, 0), (TOO_FEW, 0, 0)):
         note_counts(loop, uid, tasks=tasks, skipped=skipped)
     names = ("A person with a name that is as long as that of a department " * 2, "Éva Kovács", "user 3")
-    loop.store.data_states.save(MANY, "run", data_state(LONG_LABELS, names))
+    texts = ("A_word_" * 9, "rome", "the table by the window in the room upstairs…", "5 stars")
+    loop.store.data_states.save(MANY, "run", with_faults(data_state(LONG_LABELS, names), LONG_LABELS, texts))
     loop.store.data_states.save(FAILED, "run", data_state(("Dish", "Location"), ()))
-    loop.store.data_states.save(RIGHT_TO_LEFT, "run", data_state((ARABIC, "מקום"), ("דוד לוי", "محمد علي")))
+    labels, state = (ARABIC, "מקום"), data_state((ARABIC, "מקום"), ("דוד לוי", "محمد علي"))
+    loop.store.data_states.save(RIGHT_TO_LEFT, "run", with_faults(state, labels, (RIGHT_TO_LEFT_TEXT, "cheesecake")))
     loop.annotations_saved(EMPTY, {100 + task: task for task in range(4)})
     run = start_run(loop, FIRST_RUN)
     loop.store.runs.update(run.id, attempt=1, phase="training", progress=0.4, eta_seconds=90)

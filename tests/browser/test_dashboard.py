@@ -90,6 +90,17 @@ def test_every_page_is_accessible_and_fits_its_width_at_each_stage(
     check_looks(page)
 
 
+@pytest.mark.parametrize("uid", [MANY, RIGHT_TO_LEFT])
+def test_unfolded_lists_of_faulty_data_are_accessible(uid: str, shown: tuple[str, Loop], page: Page) -> None:
+    page.goto(project_page(shown[0], uid))
+    summaries = page.locator("#data summary")
+    expect(summaries).to_have_text(["15 more (57 in all)", "15 more (312 in all)"])
+    for summary in summaries.all():
+        summary.click()
+    expect(page.locator(".faults > li").last).to_be_visible()
+    check_looks(page)
+
+
 def test_pages_of_errors_are_accessible(browser: Browser, shown: tuple[str, Loop]) -> None:
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
@@ -130,6 +141,8 @@ def test_a_running_project_with_regions_and_a_question_is_accessible(own: tuple[
                 "The last run: ner-v41 was promoted",
                 "How far are we",
                 "5,556 left",
+                "A_word_A_word_",
+                "1,240 labelled tasks",
                 "Label 24 with the name",
                 "Roll back to ner-v40",
                 "Label issues",
