@@ -10,6 +10,8 @@ from backend.commands.common import CommandGroup
 from backend.commands.connecting import connect
 from backend.commands.demo import demo
 from backend.commands.export_labels import export
+from backend.commands.files import evaluate, tag
+from backend.commands.fit import fit
 from backend.commands.label_names import labels
 from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
@@ -42,6 +44,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     status, runs, log, versions, labels, label_issues,
     train, cancel, promote, pin, unpin,
     preannotate, export,
+    fit, evaluate, tag,
     demo,
 )  # fmt: skip
 

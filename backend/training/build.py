@@ -66,6 +66,8 @@ def build_version(
     start: Path | None = None,
     other_ranks: OtherRanks | None = None,
     conversion: Conversion | None = None,
+    subsets: Split | None = None,
+    source: str | None = None,
 ) -> BuiltVersion:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
@@ -74,13 +76,17 @@ def build_version(
     the scores are those of the precision that is served. ``progress`` is called with a phase of `PHASES` and the
     fraction of it that is done; an exception it raises ends the run. Besides the model, ``folder`` gets
     ``metrics.json``, the documents as ``snapshot.conll`` and a model card, which say with ``conversion`` what became of
-    the regions that were drawn. After a failure its content is incomplete.
+    the regions that were drawn. After a failure its content is incomplete. ``subsets`` are the sets, if given;
+    ``documents`` are then not read. ``source`` says on the card where the documents come from if not from a project.
     Raises `TrainingError`.
     """
     timer = _PhaseTimer()
     progress("preparing", 0.0)
-    tagged = [tag_document(document, labels=labels) for document in documents]
-    subsets = split(tagged)
+    if subsets is None:
+        tagged = [tag_document(document, labels=labels) for document in documents]
+        subsets = split(tagged)
+    else:
+        tagged = [*subsets.train, *subsets.validation, *subsets.test]
     folder.mkdir(parents=True, exist_ok=True)
     progress("preparing", 1.0)
     with timer.phase("training"):
@@ -101,6 +107,7 @@ def build_version(
         test = score_documents(subsets.test, predicted)
     info = {
         "name": name,
+        "source": source,
         "labels": list(labels),
         "recipe": asdict(recipe),
         "training": trained,

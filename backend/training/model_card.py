@@ -63,11 +63,17 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
 
 def _metadata(info: Mapping[str, Any], test: Metrics | None) -> ModelCardData:
     """For the head of the file. A score that is unknown has no entry in the model index."""
-    results = _results(test) if test and _score(test).f1 is not None else None
+    results = _results(info, test) if test and _score(test).f1 is not None else None
+    origin = [] if info.get("source") else ["label-studio"]
     return ModelCardData(
         library_name="transformers",
         pipeline_tag="token-classification",
-        tags=["token-classification", "named-entity-recognition", "label-studio", "onnx"],
+        tags=[
+            "token-classification",
+            "named-entity-recognition",
+            *origin,
+            "onnx",
+        ],
         base_model=_base_model(info["recipe"]["base"]),
         model_name=info["name"] if results else None,
         eval_results=results,
@@ -81,12 +87,13 @@ def _base_model(base: str) -> str | None:
     return None if base.startswith((".", "/", "~")) else base
 
 
-def _results(test: Metrics) -> list[EvalResult]:
+def _results(info: Mapping[str, Any], test: Metrics) -> list[EvalResult]:
+    data = "Files" if info.get("source") else "Label Studio project"
     return [
         EvalResult(
             task_type="token-classification",
             dataset_type="private",
-            dataset_name=f"Label Studio project ({held_out_tasks(test.documents)})",
+            dataset_name=f"{data} ({held_out_tasks(test.documents)})",
             dataset_split="test",
             metric_type=metric,
             metric_value=rounded(getattr(test, metric)),
