@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+import shlex
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backend.commands.corpus_options import corpus_options, open_corpus
+from backend.commands.files import corpus_options, open_corpus
 from backend.commands.progress_bar import Bar
-from backend.conversion import count
-from backend.errors import Conflict
+from backend.errors import BackendError, Conflict, error_of_kind
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.training.split import Split
+    from backend.recipe import Recipe
+    from backend.training.split import Split, Subset
     from converters.corpus import Corpus
 
 
@@ -73,22 +75,28 @@ def fit(
         test=given["test"].documents if given["test"] else None,
         labels=corpus.labels,
     )
-    _describe(corpus, given, subsets)
+    files: dict[Subset, str] = {"train": train, "validation": validation or train, "test": test or train}
+    _describe(corpus, given, subsets, train)
     job = FilesJob(
         subsets=subsets,
         labels=corpus.labels,
         recipe=recipe,
         precision=settings.precision,
         name=folder.name,
-        source=_source([train, validation, test]),
+        files={name: Path(file).name for name, file in files.items()},
     )
-    with Bar("Training", total=1.0) as bar, closing(build_in_process(job, folder)) as phases:
+    with (
+        _ended_by_signals(),
+        _named_by_options(base_model),
+        Bar("Training", total=1.0) as bar,
+        closing(build_in_process(job, folder)) as phases,
+    ):
         for phase, fraction in phases:
             bar.show(shares(phase, fraction), phase)
-    _show_result(folder)
+    _show_result(output)
 
 
-def _recipe(settings: Settings, base_model: str | None, overrides: dict[str, Any]) -> Any:
+def _recipe(settings: Settings, base_model: str | None, overrides: dict[str, Any]) -> Recipe:
     from dataclasses import replace
 
     from backend.recipe import Recipe
@@ -99,39 +107,64 @@ def _recipe(settings: Settings, base_model: str | None, overrides: dict[str, Any
 
 def _free_folder(output: str) -> Path:
     folder = Path(output).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Conflict(f"{output} exists and is not an empty folder: choose another --output, or remove it.")
+    if folder.exists() and not folder.is_dir():
+        raise Conflict(f"{output} is a file: choose another --output.")
+    if folder.exists() and any(folder.iterdir()):
+        raise Conflict(f"{output} is not empty: choose another --output, or remove it.")
     return folder
 
 
-def _source(files: Sequence[str | None]) -> str:
-    return f"the files {', '.join(f'`{Path(file).name}`' for file in files if file)}"
-
-
-def _describe(corpus: Corpus, given: dict[str, Corpus | None], subsets: Split) -> None:
+def _describe(corpus: Corpus, given: Mapping[str, Corpus | None], subsets: Split, train: str) -> None:
     click.echo(f"Labels: {', '.join(corpus.labels)}.", err=True)
     sizes = {name: len({document.id for document in getattr(subsets, name)}) for name in ("train", *given)}
-    parts = [f"{count(size, 'text')} for {name}" for name, size in sizes.items()]
-    click.echo(f"{', '.join(parts)}.", err=True)
+    click.echo(f"Texts: {', '.join(f'{size:,} for {_PURPOSES[name]}' for name, size in sizes.items())}.", err=True)
     held_out = [name for name, other in given.items() if other is None]
     if held_out:
-        click.echo(f"Held out of the training file for {' and '.join(held_out)}: a tenth each, chosen by id.", err=True)
+        a_tenth = "a tenth" + (" for each" if len(held_out) > 1 else "")
+        click.echo(f"Those for {' and '.join(held_out)} are held out of {train}: {a_tenth}, chosen by id.", err=True)
     outcome = {"validation": "are not scored", "test": "count as missed"}
     for name, other in given.items():
         missing = sorted(set(other.labels) - set(corpus.labels)) if other else []
         if missing:
-            click.echo(
-                f"Labels of {name} that the training file lacks {outcome[name]}: {', '.join(missing)}.", err=True
-            )
+            says = f"{train} lacks these labels of the {name} file, so their regions {outcome[name]}"
+            click.echo(f"{says}: {', '.join(missing)}.", err=True)
 
 
-def _show_result(folder: Path) -> None:
+_PURPOSES = {"train": "training", "validation": "validation", "test": "test"}
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Inside the block SIGTERM and SIGHUP do what Ctrl+C does, so that the training process and its files go too."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _named_by_options(base_model: str | None) -> Iterator[None]:
+    """Messages of training name settings: this names the options that are used in their place."""
+    options = {"TRAIN_BATCH_SIZE": "--batch-size", " or lower KEEP_VERSIONS": ""}
+    if base_model:
+        options |= {"BASELINE_MODEL_NAME=": "--base-model ", "BASELINE_MODEL_NAME": "--base-model"}
+    try:
+        yield
+    except BackendError as error:
+        sentence = str(error)
+        for setting, option in options.items():
+            sentence = sentence.replace(setting, option)
+        raise error_of_kind(type(error).__name__, sentence) from None
+
+
+def _show_result(output: str) -> None:
     import json
 
-    from backend.scores import Score
+    from backend.scores import TEXT, Score
 
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((Path(output) / "metrics.json").read_text(encoding="utf-8"))
     for name in ("validation", "test"):
-        score = Score.from_metrics(metrics[name] or {})
-        click.echo(f"{name.capitalize()}: {score.sentence.replace('held-out task', 'text')}.")
-    click.echo(f"Written to {folder}. Try it: python -m backend tag {folder} 'some text'")
+        click.echo(f"{name.capitalize()}: {Score.from_metrics(metrics[name] or {}, unit=TEXT).sentence}.")
+    click.echo(f"{output} is complete. Try it: python -m backend tag {shlex.quote(output)} 'some text'")

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.model_card import model_card
 from backend.training.onnx.export import export
 from backend.training.onnx.precision import decide_precision
-from backend.training.split import Split, split
+from backend.training.split import Split, Subset, split
 from converters.conll import write_tagged
 from converters.document import Document
 from converters.tagged import OTHER_LABEL, TaggedDocument, tag_document
@@ -67,7 +67,7 @@ def build_version(
     other_ranks: OtherRanks | None = None,
     conversion: Conversion | None = None,
     subsets: Split | None = None,
-    source: str | None = None,
+    files: Mapping[Subset, str] | None = None,
 ) -> BuiltVersion:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
@@ -76,9 +76,8 @@ def build_version(
     the scores are those of the precision that is served. ``progress`` is called with a phase of `PHASES` and the
     fraction of it that is done; an exception it raises ends the run. Besides the model, ``folder`` gets
     ``metrics.json``, the documents as ``snapshot.conll`` and a model card, which say with ``conversion`` what became of
-    the regions that were drawn. After a failure its content is incomplete. ``subsets`` are the sets, if given;
-    ``documents`` are then not read. ``source`` says on the card where the documents come from if not from a project.
-    Raises `TrainingError`.
+    the regions that were drawn. After a failure its content is incomplete. Where documents come from files, ``subsets``
+    are the sets, in place of ``documents``, and ``files`` names their files on the card. Raises `TrainingError`.
     """
     timer = _PhaseTimer()
     progress("preparing", 0.0)
@@ -107,7 +106,7 @@ def build_version(
         test = score_documents(subsets.test, predicted)
     info = {
         "name": name,
-        "source": source,
+        "files": dict(files) if files else None,
         "labels": list(labels),
         "recipe": asdict(recipe),
         "training": trained,

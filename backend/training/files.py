@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -26,14 +27,14 @@ from converters.tagged import tag_document
 
 @dataclass(frozen=True, slots=True)
 class FilesJob:
-    """A version to train: its sets, labels and recipe, and in words where the documents come from."""
+    """A version to train: its sets, labels and recipe, and the names of the files that the sets come from."""
 
     subsets: Split
     labels: tuple[str, ...]
     recipe: Recipe
     precision: Precision
     name: str
-    source: str
+    files: Mapping[Subset, str]
 
 
 def make_sets(
@@ -119,6 +120,8 @@ def _messages(receiver: Connection) -> Iterator[tuple[str, float]]:
 
 
 def _build(job: FilesJob, folder: Path, sender: Connection) -> None:
+    # Faults log their traceback, which belongs in the log of a run; here the command shows their sentence.
+    logging.getLogger("backend").addHandler(logging.NullHandler())
     try:
         from backend.training.build import build_version
 
@@ -132,7 +135,7 @@ def _build(job: FilesJob, folder: Path, sender: Connection) -> None:
                 progress=lambda phase, fraction: sender.send(("progress", (phase, fraction))),
                 precision=job.precision,
                 subsets=job.subsets,
-                source=job.source,
+                files=job.files,
             )
         sender.send(("done", None))
     except BrokenPipeError:  # the command was killed
