@@ -53,6 +53,10 @@ class WindowEncoder:
         if self._capacity < 1:
             raise ValueError(f"a maximum length of {max_length} leaves no room besides the special tokens")
 
+    def count_pieces(self, words: Sequence[str]) -> list[int]:
+        """The number of pieces of each word; 0 where the tokenizer keeps nothing of it."""
+        return list(map(len, self._pieces.look_up([word[:_MAX_WORD_CHARS] for word in words])))
+
     def encode(self, texts: Sequence[Sequence[str]]) -> list[Window]:
         """Cut texts, given as lists of words, into windows; the windows of a text are consecutive and in order.
 

@@ -285,7 +285,7 @@ def test_run_on_a_full_disk_fails_with_the_remedy_and_leaves_the_current_version
     run = train()
     assert run.state == "failed"
     assert re.fullmatch(
-        rf"The worker may not write files as large as a model below {settings.model_dir}, where \d+\.\d GB are free: "
+        rf"Training may not write files as large as a model below {settings.model_dir}, where \d+\.\d GB are free: "
         r"raise its limit on file sizes \(`ulimit -f`\), then start training again\.",
         run.error or "",
     )
@@ -301,7 +301,7 @@ def test_run_on_a_full_disk_fails_with_the_remedy_and_leaves_the_current_version
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes."),
             "Memory ran out during training: lower TRAIN_BATCH_SIZE, choose a smaller BASELINE_MODEL_NAME, "
-            "or give the worker more memory.",
+            "or give training more memory.",
         ),
     ],
 )
