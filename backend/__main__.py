@@ -9,13 +9,16 @@ from backend.commands.checking import check
 from backend.commands.common import CommandGroup
 from backend.commands.connecting import connect
 from backend.commands.demo import demo
+from backend.commands.evaluate_files import evaluate
 from backend.commands.export_labels import export
+from backend.commands.fit import fit
 from backend.commands.importing import import_model
 from backend.commands.label_names import labels
 from backend.commands.list_label_issues import label_issues
 from backend.commands.model_versions import pin, promote, unpin, versions
 from backend.commands.serve import serve, work
 from backend.commands.status import status
+from backend.commands.tag_texts import tag
 from backend.commands.training import cancel, log, runs, train
 from backend.logs import configure_logging
 from backend.settings import load_settings
@@ -43,6 +46,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     status, runs, log, versions, labels, label_issues,
     train, cancel, promote, pin, unpin, import_model,
     preannotate, export,
+    fit, evaluate, tag,
     demo,
 )  # fmt: skip
 

@@ -130,10 +130,10 @@ class Conversion:
             losses=tuple(kind for kind in kinds if kind.problem not in repaired),
             repairs=tuple(kind for kind in kinds if kind.problem in repaired),
             unknown_labels={
-                _encodable(label): number for label, number in report.unknown_labels.most_common(MAX_UNKNOWN_LABELS)
+                encodable(label): number for label, number in report.unknown_labels.most_common(MAX_UNKNOWN_LABELS)
             },
             misplaced_labels=tuple(
-                MisplacedLabel(_encodable(label), text, regions, renamed.get(label))
+                MisplacedLabel(encodable(label), text, regions, renamed.get(label))
                 for (label, text), regions in misplaced
             ),
             offered={text.name: text.labels for text in config.texts if text.name in on},
@@ -269,11 +269,11 @@ def _renamed(config: LabelConfig) -> dict[str, str]:
 
 
 def _kind(report: ConversionReport, problem: Problem) -> Kind:
-    examples = tuple(Example(_encodable(issue.task), _encodable(issue.detail)) for issue in report.examples(problem))
+    examples = tuple(Example(encodable(issue.task), encodable(issue.detail)) for issue in report.examples(problem))
     return Kind(problem.value, problem.words, report.problems()[problem], examples)
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text with lone surrogates, which JSON may hold and UTF-8 may not, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 

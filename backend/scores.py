@@ -15,6 +15,10 @@ MIN_DOCUMENTS = 30
 MIN_DOCUMENTS_OF_LABEL = 10
 """Held-out tasks with a label that its F1 needs: then at least 90 of 100 intervals contain the true value."""
 
+HELD_OUT_TASK = "held-out task"
+TEXT = "text"
+"""What a document is called in sentences about scores: a task of a project, or a text of a file."""
+
 _FIGURES = ("f1", "precision", "recall")
 
 _DECIMALS = 3
@@ -49,22 +53,23 @@ class Score:
     ``f1`` is in [0, 1]; it is ``None`` while the score is unknown: no held-out task has a region, or fewer than
     `MIN_DOCUMENTS` tasks are held out. ``documents`` is the number of held-out tasks, ``regions`` that of the regions
     people marked in them; both are ``None`` in metrics of early releases, which did not record them: these scores are
-    unknown too, until a run scores the version again.
+    unknown too, until a run scores the version again. ``unit`` is what sentences call a document.
     """
 
     f1: float | None = None
     interval: Interval | None = None
     documents: int | None = None
     regions: int | None = None
+    unit: str = HELD_OUT_TASK
 
     @classmethod
-    def from_metrics(cls, metrics: Mapping[str, Any]) -> Score:
+    def from_metrics(cls, metrics: Mapping[str, Any], *, unit: str = HELD_OUT_TASK) -> Score:
         """Read a version's ``metrics``: what `Metrics.to_dict` returns, or ``{}`` where nothing was held out."""
         f1, documents, regions = metrics.get("f1"), metrics.get("documents"), metrics.get("support")
         if f1 is None or regions == 0 or documents is None or are_too_few(documents):
-            return cls(documents=documents if metrics else 0, regions=regions if metrics else 0)
+            return cls(documents=documents if metrics else 0, regions=regions if metrics else 0, unit=unit)
         bounds = (metrics.get("intervals") or {}).get("f1")
-        return cls(f1, (bounds[0], bounds[1]) if bounds else None, documents, regions)
+        return cls(f1, (bounds[0], bounds[1]) if bounds else None, documents, regions, unit)
 
     @property
     def missing(self) -> int:
@@ -82,7 +87,7 @@ class Score:
         if self.f1 is None:
             return f"F1 unknown: {self.unknown}"
         interval = f" (95 %: {shown_interval(self.interval)})" if self.interval else ""
-        return f"{self.short}{interval} on {held_out_tasks(self.documents or 0)}"
+        return f"{self.short}{interval} on {held_out_tasks(self.documents or 0, self.unit)}"
 
     @property
     def unknown(self) -> str | None:
@@ -92,11 +97,12 @@ class Score:
         if self.documents is None and self.regions != 0:
             return "an early release did not record the number of held-out tasks"
         if not self.missing:
-            return "no held-out task has regions"
+            return f"no {self.unit} has regions"
         if not self.documents:
-            return f"no task is held out yet, {MIN_DOCUMENTS} are needed"
+            nothing = "no task is held out yet" if self.unit == HELD_OUT_TASK else f"no {self.unit} is in this set"
+            return f"{nothing}, {MIN_DOCUMENTS} are needed"
         more = f"{self.missing} more {'is' if self.missing == 1 else 'are'} needed"
-        return f"only {held_out_tasks(self.documents)}, {more}"
+        return f"only {held_out_tasks(self.documents, self.unit)}, {more}"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: ``f1``, ``interval``, ``documents``, ``regions``, and ``unknown``, the reason or ``None``."""
@@ -176,6 +182,6 @@ def are_too_few(documents: int) -> bool:
     return documents < MIN_DOCUMENTS
 
 
-def held_out_tasks(number: int) -> str:
-    """``"1 held-out task"``, ``"84 held-out tasks"``."""
-    return f"{number:,} held-out task" + "s" * (number != 1)
+def held_out_tasks(number: int, unit: str = HELD_OUT_TASK) -> str:
+    """``"1 held-out task"``, ``"84 held-out tasks"``; with another ``unit`` ``"84 texts"``."""
+    return f"{number:,} {unit}" + "s" * (number != 1)

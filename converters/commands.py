@@ -77,9 +77,9 @@ def label_studio_to_conll(
             targets = {old: label_config.target_of(old, new) for old, new in given}
             label_config = label_config.with_renamed(targets)
         else:
-            labels = _inferred(file).labels if any(len(pairs(mapping)) > 1 for mapping in mappings) else ()
+            labels = inferred_config(file).labels if any(len(pairs(mapping)) > 1 for mapping in mappings) else ()
             given = split_pairs(mappings, lambda old, _: old in labels)
-            label_config = _inferred(file, dict(given))
+            label_config = inferred_config(file, dict(given))
         conversion = Conversion(label_config, how or Reading())
         _convert(file, target, conversion)
     return ConllWritten(conversion.written, conversion.report, notes(given, conversion.report))
@@ -92,7 +92,8 @@ def _is_mapping(config: LabelConfig, old: str, new: str) -> bool:
         return False
 
 
-def _inferred(file: str, renamed: Mapping[str, str] | None = None) -> LabelConfig:
+def inferred_config(file: str, renamed: Mapping[str, str] | None = None) -> LabelConfig:
+    """Infer the labelling configuration from an export; raises ``ValueError`` where it is none, or not clear."""
     contents: Counter[str] = Counter()
     with reading(file) as stream:
         _check_json(stream)

@@ -122,6 +122,13 @@ def _sidecar(source: ConllFile) -> str | None:
 
 
 @contextmanager
+def conll_documents(source: ConllFile, stats: Stats) -> Iterator[Iterator[Document]]:
+    """The documents of a CoNLL file, which ``stats`` counts, with the exact texts of its sidecar if there is one."""
+    with _documents(source, _sidecar(source), stats) as documents:
+        yield documents
+
+
+@contextmanager
 def _rereadable(source: ConllFile) -> Iterator[ConllFile]:
     with rereadable(source.name) as name:
         yield replace(source, name=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -188,10 +188,11 @@ def _pair(interval: Interval | None) -> list[float] | None:
 
 
 def _tags_on(words: Sequence[Word], spans: Sequence[Span]) -> list[str]:
-    """BIO tags of predicted spans, whose boundaries are boundaries of ``words``."""
+    """BIO tags of predicted spans. One that ends inside a word covers all of it, as those of an imported model may."""
     tags = ["O"] * len(words)
-    starts = [word.start for word in words]
+    starts, ends = [word.start for word in words], [word.end for word in words]
     for span in spans:
-        first, end = bisect_left(starts, span.start), bisect_left(starts, span.end)
-        tags[first:end] = [f"B-{span.label}"] + [f"I-{span.label}"] * (end - first - 1)
+        first, end = bisect_right(ends, span.start), bisect_left(starts, span.end)
+        if first < end:
+            tags[first:end] = [f"B-{span.label}"] + [f"I-{span.label}"] * (end - first - 1)
     return tags

@@ -203,6 +203,10 @@ class PieceEncoder:
         windows = self._windows.encode_pieces(ids, np.ones_like(ids), sizes)
         return EncodedTexts(words, windows, sizes, pieces=counts, untrimmed=texts)
 
+    def count_pieces(self, words: Sequence[str]) -> list[int]:
+        """The number of pieces of each word, tokenized alone."""
+        return self._windows.count_pieces(words)
+
     def _encodings(self, texts: Sequence[str]) -> Iterator[Encoding]:
         yield from self._tokenizer.encode_batch(list(map(without_surrogates, texts)), add_special_tokens=False)
 

@@ -120,6 +120,10 @@ class Tagger:
             part = self._prepare(texts, allowed)
             yield self._finish(part, map(self._micro_batcher, part.batches))
 
+    def count_pieces(self, words: Sequence[str]) -> list[int]:
+        """The number of word pieces that the model's tokenizer makes of each word."""
+        return self._encoder.count_pieces(words)
+
     def _tag_bulk(self, texts: Sequence[str], allowed: Mask | None) -> Iterator[list[Tagging]]:
         threads = bulk_threads()
         waiting: deque[tuple[_Part, list[Future[list[Floats]]]]] = deque()
@@ -199,6 +203,8 @@ class TextEncoder(Protocol):
     """What turns texts into a model's input."""
 
     def encode_texts(self, texts: Sequence[str]) -> EncodedTexts: ...
+
+    def count_pieces(self, words: Sequence[str]) -> list[int]: ...
 
 
 def read_encoder(folder: Path) -> WindowEncoder:

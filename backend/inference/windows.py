@@ -71,6 +71,10 @@ class WindowEncoder:
         if self._capacity < 1:
             raise ValueError(f"a maximum length of {max_length} leaves no room besides the special tokens")
 
+    def count_pieces(self, words: Sequence[str]) -> list[int]:
+        """The number of pieces of each word; 0 where the tokenizer keeps nothing of it."""
+        return list(map(len, self._pieces.look_up([word[:_MAX_WORD_CHARS] for word in words])))
+
     def encode_texts(self, texts: Sequence[str]) -> EncodedTexts:
         """Split texts into words, and these into windows."""
         words = [split_words(text) for text in texts]

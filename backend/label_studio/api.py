@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class RemoteProject:
-    """A project as Label Studio describes it; ``annotations`` does not count skipped tasks.
+    """A project as Label Studio describes it: ``annotations`` were submitted, ``skips`` are those that skip a task.
 
     ``shows_predictions``: annotators see predictions when they open a task; ``by_uncertainty``: the least certain task
     comes first.
@@ -28,6 +28,7 @@ class RemoteProject:
     tasks: int
     annotations: int
     model_version: str
+    skips: int = 0
     shows_predictions: bool = True
     by_uncertainty: bool = True
 
@@ -123,6 +124,14 @@ class Annotations(Projects, Protocol):
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
         """``{annotation id: task id}`` of every submitted annotation; those that skip a task are left out."""
+        ...
+
+    def skips(self, project_id: int) -> set[int]:
+        """The ids of all annotations that skip a task."""
+        ...
+
+    def count_skipped_tasks(self, project_id: int) -> int:
+        """How many tasks were skipped and have no submitted annotation."""
         ...
 
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:

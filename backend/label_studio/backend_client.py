@@ -80,7 +80,8 @@ class BackendClient:
             title=project.title or "",
             label_config=project.label_config or "",
             tasks=project.task_number or 0,
-            annotations=project.total_annotations_number or 0,  # skipped ones are counted apart
+            annotations=project.total_annotations_number or 0,
+            skips=project.skipped_annotations_number or 0,
             model_version=project.model_version or "",
             shows_predictions=bool(project.show_collab_predictions),
             by_uncertainty=str(project.sampling) == UNCERTAINTY,

@@ -102,21 +102,32 @@ class LabelStudio(BackendClient):
         return wire.names(joined)
 
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
-        submitted = wire.task_filter("total_annotations", "greater", "Number", 0)
+        return self._annotations(project_id, skipped=False)
+
+    def skips(self, project_id: int) -> set[int]:
+        return set(self._annotations(project_id, skipped=True))
+
+    def count_skipped_tasks(self, project_id: int) -> int:
+        pages = self._pages(project_id, wire.task_kind(submitted=False, skipped=True), include="id", size=1)
+        return next((total for _, total in pages), 0)
+
+    def _annotations(self, project_id: int, *, skipped: bool) -> dict[int, int]:
+        """``{annotation id: task id}`` of all annotations that skip a task, or of those that do not."""
         owners: dict[int, int] = {}
-        unskipped = [submitted, wire.task_filter("cancelled_annotations", "equal", "Number", 0)]
-        pages = self._pages(project_id, unskipped, include="id,annotations_ids")
-        for task in (task for tasks, _ in pages for task in tasks):
+        filters = wire.task_kind(submitted=not skipped, skipped=skipped)
+        for task in self._tasks(project_id, filters, include="id,annotations_ids"):
             for annotation in str(task.annotations_ids or "").split(","):
                 if annotation.strip().isdigit():
                     owners[int(annotation)] = task.id
-        # `annotations_ids` names skipped ones too: in the few tasks with both kinds, only a list of its own tells them.
-        mixed = [submitted, wire.task_filter("cancelled_annotations", "greater", "Number", 0)]
-        for task in (task for tasks, _ in self._pages(project_id, mixed, include="id") for task in tasks):
+        # `annotations_ids` names both kinds: in the few tasks that have both, only a list of its own tells them apart.
+        for task in self._tasks(project_id, wire.task_kind(submitted=True, skipped=True), include="id"):
             with self._translated(f"the annotations of task {task.id}"):
                 rows = self._client.annotations.list(task.id)
-            owners |= {int(row.id): task.id for row in rows if row.id is not None and not row.was_cancelled}
+            owners |= {int(row.id): task.id for row in rows if row.id and bool(row.was_cancelled) is skipped}
         return owners
+
+    def _tasks(self, project_id: int, filters: list[dict[str, Any]], *, include: str) -> Iterator[Any]:
+        return (task for tasks, _ in self._pages(project_id, filters, include=include) for task in tasks)
 
     def _pages(
         self, project_id: int, filters: list[dict[str, Any]], *, include: str, first: int = 0, size: int | None = None

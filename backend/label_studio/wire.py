@@ -34,6 +34,12 @@ def task_filter(column: str, operator: str, kind: str, value: Any) -> dict[str, 
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
 
 
+def task_kind(*, submitted: bool, skipped: bool) -> list[dict[str, Any]]:
+    """Filters for tasks that have, or do not have, annotations that people submitted, and such that skip the task."""
+    columns = {"total_annotations": submitted, "cancelled_annotations": skipped}
+    return [task_filter(name, "greater" if has else "equal", "Number", 0) for name, has in columns.items()]
+
+
 def task_query(filters: Sequence[Mapping[str, Any]], *, after: int) -> str:
     """Tasks that pass all filters and have an id above ``after``, by ascending id."""
     items = [*filters, task_filter("id", "greater", "Number", after)]

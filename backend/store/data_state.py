@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend.store.database import Database
@@ -60,11 +60,11 @@ class Duplicate:
 class DataState:
     """What a project's labelled tasks hold; as JSON in ``data_states.state``. Lists of examples are bounded.
 
-    ``labels`` and ``annotators`` are by frequency. ``empty`` tasks have no text. ``duplicate_texts`` texts occur in
-    several tasks, ``duplicate_tasks`` is the number of these tasks, ``leaked`` that of held-out tasks whose text is
-    also trained on. ``mixed_words`` counts words with several labels; ``mixed`` are those that are most probably
-    mistakes. ``overlapping`` tasks have regions that overlap, of which only one can be learnt. ``shared`` tasks were
-    labelled by several people.
+    ``labels`` and ``annotators`` are by frequency. ``shared`` tasks were labelled by several people. ``empty`` tasks
+    have no text, ``unmarked`` ones have a text without any region. Each of the ``duplicate_texts`` is that of several
+    tasks, ``duplicate_tasks`` in total; ``differing_texts`` of them are not labelled the same everywhere. ``leaked`` is
+    the number of held-out tasks whose text is also trained on. ``mixed_words`` words have several labels; ``mixed`` are
+    those that are most probably mistakes.
     """
 
     tasks: int = 0
@@ -74,14 +74,15 @@ class DataState:
     shared: int = 0
     empty: int = 0
     empty_tasks: Sequence[str] = ()
+    unmarked: int = 0
+    unmarked_tasks: Sequence[str] = ()
     duplicate_texts: int = 0
     duplicate_tasks: int = 0
+    differing_texts: int = 0
     leaked: int = 0
     duplicates: Sequence[Duplicate] = ()
     mixed_words: int = 0
     mixed: Sequence[MixedWords] = ()
-    overlapping: int = 0
-    overlapping_tasks: Sequence[str] = field(default=())
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataState:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.conversion import Conversion
 from backend.scores import Score
@@ -15,6 +16,31 @@ from backend.store.unread_texts import UnreadTexts
 
 if TYPE_CHECKING:
     from backend.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """How far the labelling is: each of all ``tasks`` is either ``labelled``, ``skipped`` or ``left``.
+
+    A task is labelled if it has a submitted annotation, skipped if somebody has skipped it and nobody has labelled it,
+    and left otherwise. All tasks and the skipped ones were counted in Label Studio at ``counted_at`` (Unix time), the
+    labelled ones are those that are stored now: of tasks that were labelled since, some may have been skipped before.
+    """
+
+    tasks: int
+    labelled: int
+    skipped: int
+    counted_at: float
+
+    @property
+    def left(self) -> int:
+        return self.tasks - self.labelled - self.skipped
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, Any], labelled: int) -> TaskProgress:
+        """Read stored `TaskCounts`; ``labelled`` is the number of labelled tasks."""
+        tasks = max(counts["tasks"], labelled)
+        return cls(tasks, labelled, min(counts["skipped"], tasks - labelled), counts["counted_at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +108,12 @@ class Overview:
         unknown, renamed = self.conversion.unknown_labels, self.conversion.renamed
         usable = [row for row in self.mappings if row.ignored is None and row.old in unknown]
         return {row.old: row.new for row in usable if renamed.get(row.old) != row.new}
+
+    @property
+    def task_progress(self) -> TaskProgress | None:
+        """``None`` before a worker has compared the project with Label Studio."""
+        counts = self.project.task_counts
+        return TaskProgress.from_counts(counts, self.labelled) if counts else None
 
     @property
     def score(self) -> Score:

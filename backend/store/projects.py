@@ -27,16 +27,17 @@ class ProjectFields(TypedDict, total=False):
 
 
 class TaskCounts(TypedDict):
-    """Label Studio's numbers: of all tasks, of those that it takes for finished, and of those that are only skipped.
+    """Label Studio's numbers at ``counted_at`` (Unix time): of all ``tasks``, and of those that are ``skipped``.
 
-    ``annotations`` and ``skips`` are what people submitted and skipped, which tells whether ``skipped`` has changed.
+    A task is skipped if somebody has skipped it and nobody has labelled it. ``annotations`` and ``skips`` are the
+    numbers of annotations that people submitted and that skip a task: where both are the same, so is ``skipped``.
     """
 
     tasks: int
-    finished: int
     skipped: int
     annotations: int
     skips: int
+    counted_at: float
 
 
 class Projects:

@@ -22,7 +22,7 @@ from backend.training.fine_tuning.fine_tune import fine_tune
 from backend.training.model_card import model_card
 from backend.training.onnx.export import export
 from backend.training.onnx.precision import decide_precision
-from backend.training.split import Split, split
+from backend.training.split import Split, Subset, split
 from converters.conll import write_tagged
 from converters.document import Document
 from converters.tagged import OTHER_LABEL, TaggedDocument, tag_document
@@ -66,6 +66,8 @@ def build_version(
     start: Path | None = None,
     other_ranks: OtherRanks | None = None,
     conversion: Conversion | None = None,
+    subsets: Split | None = None,
+    files: Mapping[Subset, str] | None = None,
 ) -> BuiltVersion:
     """Train a version from all labelled documents and write it into ``folder``, which is new or empty.
 
@@ -74,13 +76,16 @@ def build_version(
     the scores are those of the precision that is served. ``progress`` is called with a phase of `PHASES` and the
     fraction of it that is done; an exception it raises ends the run. Besides the model, ``folder`` gets
     ``metrics.json``, the documents as ``snapshot.conll`` and a model card, which say with ``conversion`` what became of
-    the regions that were drawn. After a failure its content is incomplete.
-    Raises `TrainingError`.
+    the regions that were drawn. After a failure its content is incomplete. Where documents come from files, ``subsets``
+    are the sets, in place of ``documents``, and ``files`` names their files on the card. Raises `TrainingError`.
     """
     timer = _PhaseTimer()
     progress("preparing", 0.0)
-    tagged = [tag_document(document, labels=labels) for document in documents]
-    subsets = split(tagged)
+    if subsets is None:
+        tagged = [tag_document(document, labels=labels) for document in documents]
+        subsets = split(tagged)
+    else:
+        tagged = [*subsets.train, *subsets.validation, *subsets.test]
     folder.mkdir(parents=True, exist_ok=True)
     progress("preparing", 1.0)
     with timer.phase("training"):
@@ -101,6 +106,7 @@ def build_version(
         test = score_documents(subsets.test, predicted)
     info = {
         "name": name,
+        "files": dict(files) if files else None,
         "labels": list(labels),
         "recipe": asdict(recipe),
         "training": trained,

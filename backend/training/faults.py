@@ -56,13 +56,13 @@ def find_fault(error: BaseException, model_dir: Path) -> TrainingError | None:
     if any(_is_out_of_memory(cause) for cause in causes) or errno.ENOMEM in codes:
         return OutOfMemory(
             "Memory ran out during training: lower TRAIN_BATCH_SIZE, choose a smaller BASELINE_MODEL_NAME, "
-            "or give the worker more memory."
+            "or give training more memory."
         )
     fullest = min(_folders(model_dir), key=lambda folder: shutil.disk_usage(folder).free)
     disk_full = bool(codes & _DISK_FULL) or shutil.disk_usage(fullest).free < _FULL_BELOW
     if errno.EFBIG in codes or (not disk_full and any(_WRITE_FAILED.search(str(cause)) for cause in causes)):
         return DiskFull(
-            f"The worker may not write files as large as a model below {model_dir}, where {_free(model_dir)} are free: "
+            f"Training may not write files as large as a model below {model_dir}, where {_free(model_dir)} are free: "
             "raise its limit on file sizes (`ulimit -f`), then start training again."
         )
     if disk_full:

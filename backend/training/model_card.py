@@ -13,7 +13,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from backend.conversion import Conversion, count
 from backend.evaluation.evaluate import Metrics
 from backend.scores import (
+    HELD_OUT_TASK,
     MIN_DOCUMENTS_OF_LABEL,
+    TEXT,
     Interval,
     LabelScore,
     Score,
@@ -41,6 +43,8 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
     ``info`` is what ``metrics.json`` records besides the scores. Format:
     https://huggingface.co/docs/hub/model-cards
     """
+    files: Mapping[str, str] = info.get("files") or {}
+    unit = TEXT if files else "task"
     card = ModelCard.from_template(
         _metadata(info, test),
         template_path=str(_TEMPLATE),
@@ -48,12 +52,15 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
         recipe=info["recipe"],
         training=info["training"],
         origin=_origin(info["recipe"]["base"]),
-        test=_Evaluation.of(test),
-        validation=_Evaluation.of(validation),
+        unit=unit,
+        source=_source(files),
+        sets=_sets(files),
+        test=_Evaluation.of(test, unit),
+        validation=_Evaluation.of(validation, unit),
         mistakes=_frequent_mistakes(test) if test else [],
         rare=_rare_labels(test) if test else "",
         conversion=_conversion(info.get("conversion")),
-        snapshot=_snapshot(info["counts"], info.get("conversion")),
+        snapshot=_snapshot(info["counts"], info.get("conversion"), unit),
         evaluations=sum(1 for step in info["training"]["evaluation_steps"] if step["validation"]),
         seconds=sum(info["seconds"].values()),
         code=_code,
@@ -85,11 +92,13 @@ def imported_model_card(info: Mapping[str, Any], *, test: Metrics | None) -> str
 
 def _metadata(info: Mapping[str, Any], test: Metrics | None) -> ModelCardData:
     """For the head of the file. A score that is unknown has no entry in the model index."""
-    results = _results(test) if test and _score(test).f1 is not None else None
+    files: Mapping[str, str] = info.get("files") or {}
+    results = _results(files, test) if test and _score(test).f1 is not None else None
+    origin = [] if files else ["label-studio"]
     return ModelCardData(
         library_name="transformers",
         pipeline_tag="token-classification",
-        tags=["token-classification", "named-entity-recognition", "label-studio", "onnx"],
+        tags=["token-classification", "named-entity-recognition", *origin, "onnx"],
         base_model=_base_model(info["recipe"]["base"]),
         model_name=info["name"] if results else None,
         eval_results=results,
@@ -103,18 +112,40 @@ def _base_model(base: str) -> str | None:
     return None if base.startswith((".", "/", "~")) else base
 
 
-def _results(test: Metrics) -> list[EvalResult]:
+def _results(files: Mapping[str, str], test: Metrics) -> list[EvalResult]:
+    data, unit = (files["test"], TEXT) if files else ("Label Studio project", HELD_OUT_TASK)
     return [
         EvalResult(
             task_type="token-classification",
             dataset_type="private",
-            dataset_name=f"Label Studio project ({held_out_tasks(test.documents)})",
+            dataset_name=f"{data} ({held_out_tasks(test.documents, unit)})",
             dataset_split="test",
             metric_type=metric,
             metric_value=rounded(getattr(test, metric)),
         )
         for metric in ("precision", "recall", "f1")
     ]
+
+
+def _source(files: Mapping[str, str]) -> str:
+    """Where the labels come from."""
+    if not files:
+        return "the annotations of a Label Studio project"
+    names = [_code(name) for name in dict.fromkeys(files.values())]
+    return (
+        f"the file{'s' * (len(names) > 1)} {' and '.join(names)}" if len(names) < 3 else f"the files {', '.join(names)}"
+    )
+
+
+def _sets(files: Mapping[str, str]) -> str:
+    """How the texts were divided into sets."""
+    if not files:
+        return "A hash of a task's id decides which set it belongs to, so it never changes sets between versions."
+    held_out = [name for name in ("validation", "test") if files[name] == files["train"]]
+    sets = [f"The {name} set is {_code(files[name])}." for name in ("validation", "test") if name not in held_out]
+    if held_out:
+        sets.insert(0, f"A hash of a text's id decides what of {_code(files['train'])} is in which set.")
+    return " ".join(sets)
 
 
 def _origin(base: str) -> str:
@@ -142,13 +173,13 @@ class _Evaluation:
     table: list[_Row]
 
     @classmethod
-    def of(cls, metrics: Metrics | None) -> _Evaluation:
-        score = _score(metrics)
+    def of(cls, metrics: Metrics | None, unit: str) -> _Evaluation:
+        score = _score(metrics, TEXT if unit == TEXT else HELD_OUT_TASK)
         if metrics is None:
-            return cls("F1 unknown: no task is in this set.", score.unknown, [])
+            return cls(f"F1 unknown: no {unit} is in this set.", score.unknown, [])
         if not metrics.support:
             return cls(f"{score.sentence}.", score.unknown, [])
-        return cls(_sentence(metrics, score), score.unknown, list(_table(metrics, score)))
+        return cls(_sentence(metrics, score), score.unknown, list(_table(metrics, score, unit)))
 
 
 def _conversion(values: Mapping[str, Any] | None) -> str:
@@ -161,7 +192,7 @@ def _conversion(values: Mapping[str, Any] | None) -> str:
     return " ".join([used, *([f"Not learnt: {_escaped(lost)}."] if lost else [])])
 
 
-def _snapshot(counts: Mapping[str, Any], values: Mapping[str, Any] | None) -> str:
+def _snapshot(counts: Mapping[str, Any], values: Mapping[str, Any] | None, unit: str) -> str:
     """What ``snapshot.conll`` contains, and what it lacks."""
     conversion = Conversion.from_dict(values) if values else Conversion()
     unread = conversion.total.tasks - conversion.total.tasks_used
@@ -171,7 +202,7 @@ def _snapshot(counts: Mapping[str, Any], values: Mapping[str, Any] | None) -> st
     if counts["incomplete"]:
         lacks.append(f"{count(counts['incomplete'], 'text')} in which not every word's tag is known")
     if not lacks:
-        return "all tasks"
+        return f"all {unit}s"
     tasks = f" of {count(conversion.total.tasks, 'labelled task')}" if values else ""
     return f"{count(counts['complete'], 'text')}{tasks}. It lacks {', '.join(lacks)}"
 
@@ -181,8 +212,8 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
 
 
-def _score(metrics: Metrics | None) -> Score:
-    return Score.from_metrics(metrics.to_dict() if metrics else {})
+def _score(metrics: Metrics | None, unit: str = HELD_OUT_TASK) -> Score:
+    return Score.from_metrics(metrics.to_dict() if metrics else {}, unit=unit)
 
 
 def _sentence(metrics: Metrics, score: Score) -> str:
@@ -197,22 +228,22 @@ def _sentence(metrics: Metrics, score: Score) -> str:
     )
 
 
-def _table(metrics: Metrics, score: Score) -> Iterator[_Row]:
+def _table(metrics: Metrics, score: Score, unit: str) -> Iterator[_Row]:
     """Scores of all labels together and of each; those that are unknown are counts."""
     known = score.f1 is not None
     precision, recall = (shown(figure if known else None) for figure in (metrics.precision, metrics.recall))
-    yield _Row("all", precision, recall, shown(score.f1), _range(score.interval), metrics.support)
+    yield _Row("all", precision, recall, shown(score.f1), _range(score.interval, unit), metrics.support)
     for label, row in label_scores(metrics.to_dict()).items():
-        yield _label_row(_code(label).replace("|", "\\|"), row)
+        yield _label_row(_code(label).replace("|", "\\|"), row, unit)
 
 
-def _label_row(name: str, row: LabelScore) -> _Row:
+def _label_row(name: str, row: LabelScore, unit: str) -> _Row:
     f1 = row.counts if row.f1 is None else shown(row.f1)
-    return _Row(name, shown(row.precision), shown(row.recall), f1, _range(row.interval), row.regions)
+    return _Row(name, shown(row.precision), shown(row.recall), f1, _range(row.interval, unit), row.regions)
 
 
-def _range(interval: Interval | None) -> str:
-    return shown_interval(interval) or "too few tasks"
+def _range(interval: Interval | None, unit: str) -> str:
+    return shown_interval(interval) or f"too few {unit}s"
 
 
 def _frequent_mistakes(test: Metrics) -> list[str]:

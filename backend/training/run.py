@@ -28,12 +28,13 @@ from backend.registry import Registry
 from backend.settings import Settings, load_settings
 from backend.store import Store
 from backend.store.models import TOO_FEW_LABELS, Project, Run
+from backend.training.data_state import data_state
 from backend.training.faults import translate_faults
 from backend.training.progress import RunProgress
 from backend.training.snapshot import Snapshot, take_snapshot
 from backend.training.split import subset_of
 from converters.label_studio import note_loss
-from converters.tagged import tag_document
+from converters.tagged import TaggedDocument, tag_document
 from label_config import LabelConfig, UnsupportedLabelConfig
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _train_and_publish(
         open_loader=lambda config: loader_of(config, settings, project),
         progress=lambda fraction: progress("fetching", fraction),
     )
-    conversion = _conversion(snapshot)
+    data = data_state(_tag(snapshot), snapshot.annotators)
+    conversion = snapshot.conversion
+    store.data_states.save(project.uid, run.id, data)
     progress.note(documents=conversion.total.tasks_used, conversion=conversion.to_dict())
     _check_regions(conversion)
 
@@ -152,14 +155,15 @@ def _train_and_publish(
     log.info("%s %s", version.name, explain(decision))
 
 
-def _conversion(snapshot: Snapshot) -> Conversion:
-    """What became of the snapshot's regions; those that do not become tags are noted in its reports."""
+def _tag(snapshot: Snapshot) -> Iterator[TaggedDocument]:
+    """Tag the snapshot's documents; regions that do not become tags are noted in its reports."""
     for document in snapshot.documents:
         report = snapshot.reports[subset_of(document.id)]
-        for loss in tag_document(document, labels=snapshot.config.labels).losses:
+        tagged = tag_document(document, labels=snapshot.config.labels)
+        for loss in tagged.losses:
             note_loss(report, document.id, loss)
             report.spans -= 1
-    return snapshot.conversion
+        yield tagged
 
 
 def _check_regions(conversion: Conversion) -> None:

@@ -119,6 +119,7 @@ class FakeLabelStudio:
         self.label_config = LABEL_CONFIG
         self.texts = {number: f"sushi number {number}" for number in range(1, tasks + 1)}
         self.owners: dict[int, int] = {}
+        self.skipping: dict[int, int] = {}
         self.labels: dict[int, str] = {}
         self.authors: dict[int, int] = {}
         self.names: dict[int, str] = {}
@@ -151,6 +152,7 @@ class FakeLabelStudio:
             label_config=self.label_config,
             tasks=len(self.texts),
             annotations=len(self.owners),
+            skips=len(self.skipping),
             model_version=self.shown,
             shows_predictions=self.prelabelling,
             by_uncertainty=self.by_uncertainty,
@@ -159,6 +161,14 @@ class FakeLabelStudio:
     def annotation_tasks(self, project_id: int) -> dict[int, int]:
         self._answer()
         return dict(self.owners)
+
+    def skips(self, project_id: int) -> set[int]:
+        self._answer()
+        return set(self.skipping)
+
+    def count_skipped_tasks(self, project_id: int) -> int:
+        self._answer("count_skipped_tasks")
+        return len(set(self.skipping.values()) - set(self.owners.values()))
 
     def labelled_tasks(self, project_id: int) -> list[dict[str, Any]]:
         self._answer()

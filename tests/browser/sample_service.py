@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
+from backend.store.data_state import Annotator, DataState, LabelCount
 from backend.store.models import Annotation, Change, Decision, LabelIssue, Project, Promotion, Review, Run, Version
 from tests.backend.lossy import LOSSY
 
@@ -102,6 +103,27 @@ def populate(loop: Loop, files: Path, *, uid: str = UID) -> None:
         project.label_map = {"Town": "Location", "Wine": "Drink"}
         project.created_at = now - 10 * 24 * _HOUR
     loop.store.projects.note_comparison(uid, None)
+    note_counts(loop, uid, tasks=1000, skipped=13)
+    loop.store.data_states.save(uid, run_id, data_state(LABELS, ("Ann Lee", "Mehmet Öztürk", "user 2")))
+
+
+def note_counts(loop: Loop, uid: str, *, tasks: int, skipped: int = 0) -> None:
+    """Numbers of tasks as a comparison with Label Studio stores them."""
+    at = time.time()
+    loop.store.projects.note_counts(
+        uid, {"tasks": tasks, "skipped": skipped, "annotations": 0, "skips": skipped, "counted_at": at}
+    )
+
+
+def data_state(labels: Sequence[str], people: Sequence[str]) -> DataState:
+    """What a run has read: fewer regions of each further label, none of those after the twentieth."""
+    regions = [520 // number for number in range(1, 21)] + [0] * len(labels)
+    return DataState(
+        tasks=600,
+        labels=[LabelCount(*row) for row in zip(labels, regions, (n // 10 for n in regions), regions, strict=False)],
+        annotators=[Annotator(name, 400 // number) for number, name in enumerate(people, start=1)],
+        shared=12,
+    )
 
 
 def _decision(number: int, held_out: int, f1: float) -> Decision:

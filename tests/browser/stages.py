@@ -22,7 +22,8 @@ from backend.store.models import (
 )
 from label_config import generate
 from tests.backend.lossy import LOSSY
-from tests.browser.sample_service import LABEL_CONFIG, metrics, start_run
+from tests.browser.faulty_data import with_faults
+from tests.browser.sample_service import LABEL_CONFIG, data_state, metrics, note_counts, start_run
 
 LONG_LABELS = tuple(f"Label {number:02} with the name of a department in a large organisation" for number in range(25))
 HEBREW, ARABIC = "שאלות על מסעדות", "مطعم"
@@ -70,6 +71,14 @@ def write_stages(loop: Loop) -> None:
         rejected.conversion = replace(LOSSY, unknown_labels={}).to_dict()
     for uid in STAGES:
         loop.store.projects.note_comparison(uid, _NOT_REACHED if uid == UNSUPPORTED else None)
+    for uid, tasks, skipped in ((FIRST_RUN, 20_000, 3), (MANY, 12_345, 6789), (RIGHT_TO_LEFT, 70, 0), (TOO_FEW, 0, 0)):
+        note_counts(loop, uid, tasks=tasks, skipped=skipped)
+    names = ("A person with a name that is as long as that of a department " * 2, "Éva Kovács", "user 3")
+    texts = ("A_word_" * 9, "rome", "the table by the window in the room upstairs…", "5 stars")
+    loop.store.data_states.save(MANY, "run", with_faults(data_state(LONG_LABELS, names), LONG_LABELS, texts))
+    loop.store.data_states.save(FAILED, "run", data_state(("Dish", "Location"), ()))
+    labels, state = (ARABIC, "מקום"), data_state((ARABIC, "מקום"), ("דוד לוי", "محمد علي"))
+    loop.store.data_states.save(RIGHT_TO_LEFT, "run", with_faults(state, labels, (RIGHT_TO_LEFT_TEXT, "cheesecake")))
     loop.annotations_saved(EMPTY, {100 + task: task for task in range(4)})
     run = start_run(loop, FIRST_RUN)
     loop.store.runs.update(run.id, attempt=1, phase="training", progress=0.4, eta_seconds=90)

@@ -67,7 +67,7 @@ def serve(site: Site, built: BuiltVersion) -> Callable[[str], Served]:
                 project.uid, version, staged, run="0123456789ab", labels=built.labels, metrics=metrics
             )
             site.loop.promote(project.uid, version, actor="dashboard")
-            site.wait(f"predictions of {version}", lambda: site.is_shown(project, version), seconds=90)
+            site.wait(f"predictions of {version}", lambda: site.is_shown(project, version))
 
         publish("ner-v1")
         return Served(site, project, publish)

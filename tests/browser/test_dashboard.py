@@ -90,6 +90,17 @@ def test_every_page_is_accessible_and_fits_its_width_at_each_stage(
     check_looks(page)
 
 
+@pytest.mark.parametrize("uid", [MANY, RIGHT_TO_LEFT])
+def test_unfolded_lists_of_faulty_data_are_accessible(uid: str, shown: tuple[str, Loop], page: Page) -> None:
+    page.goto(project_page(shown[0], uid))
+    summaries = page.locator("#data summary")
+    expect(summaries).to_have_text(["15 more (57 in all)", "15 more (312 in all)"])
+    for summary in summaries.all():
+        summary.click()
+    expect(page.locator(".faults > li").last).to_be_visible()
+    check_looks(page)
+
+
 def test_pages_of_errors_are_accessible(browser: Browser, shown: tuple[str, Loop]) -> None:
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
@@ -124,7 +135,20 @@ def test_a_running_project_with_regions_and_a_question_is_accessible(own: tuple[
         (REJECTED, ("The last run: ner-v2 was rejected", "Labels that lost most against ner-v1", "Start training")),
         (FAILED, ("The last run failed", "Log of this run", "Start training")),
         (EMPTY, ("4 of 10 tasks are labelled.", "The first version is trained")),
-        (MANY, ("The last run: ner-v41 was promoted", "Roll back to ner-v40", "Label issues", "Download")),
+        (
+            MANY,
+            (
+                "The last run: ner-v41 was promoted",
+                "How far are we",
+                "5,556 left",
+                "A_word_A_word_",
+                "1,240 labelled tasks",
+                "Label 24 with the name",
+                "Roll back to ner-v40",
+                "Label issues",
+                "Download",
+            ),
+        ),
     ],
 )
 def test_nothing_important_is_outside_a_narrow_window(
@@ -137,6 +161,17 @@ def test_nothing_important_is_outside_a_narrow_window(
         assert box, text
         assert box["x"] >= 0, text
         assert box["x"] + box["width"] <= 380, text
+
+
+def test_the_f1_and_examples_of_each_label_are_in_view_in_a_narrow_window(shown: tuple[str, Loop], page: Page) -> None:
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(project_page(shown[0], MANY))
+    for column in (2, 3, 4):  # F1, its change, examples
+        edges = page.locator(f".labels tbody tr > :nth-child({column})").evaluate_all(
+            "cells => cells.map(cell => cell.getBoundingClientRect().right)"
+        )
+        assert len(edges) == 25
+        assert max(edges) <= 380
 
 
 # By keyboard
@@ -221,7 +256,8 @@ def test_labels_are_counted_while_the_page_is_open(own: tuple[str, Loop], page: 
     page.goto(project_page(url))
     loop.annotations_saved(UID, {5000: 700})
     page.clock.fast_forward(IDLE_INTERVAL)
-    expect(page.locator("[data-text=labelled]")).to_have_text("608")
+    expect(page.locator("[data-text=labelled]")).to_have_text(["608", "608"])
+    expect(page.locator("[data-text=left-tasks]")).to_have_text("379")
     expect(page.locator("[data-text=changed]")).to_have_text("8")
 
 

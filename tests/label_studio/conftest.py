@@ -56,7 +56,7 @@ class Connected:
         assert isinstance(ended, Run)
         return ended
 
-    def wait_for_predictions(self, version: str, seconds: float = 90) -> None:
+    def wait_for_predictions(self, version: str, seconds: float = 240) -> None:
         self.site.wait(f"predictions of {version}", lambda: self.site.is_shown(self.remote, version), seconds)
 
 

@@ -240,10 +240,15 @@ def test_skipped_task_counts_if_it_was_labelled(site: Site, project: Connected) 
     site.wait("the annotation", lambda: set(annotations.of(project.uid)) == {labelled})
     site.api("POST", f"/api/tasks/{other.id}/annotations/", json={"result": [], "was_cancelled": True})
     assert site.label_studio.annotation_tasks(project.id) == {labelled: other.id}
+    assert site.label_studio.count_skipped_tasks(project.id) == 1
     site.api("PATCH", f"/api/annotations/{labelled}/", json={"was_cancelled": True})
     site.wait("the skipped annotation", lambda: annotations.of(project.uid) == {})
     assert project.changed_tasks() == 1
     assert site.label_studio.annotation_tasks(project.id) == {}
+    assert site.label_studio.count_skipped_tasks(project.id) == 2
+    skips = site.label_studio.skips(project.id)
+    assert labelled in skips
+    assert len(skips) == site.label_studio.project(project.id).skips == 3
 
 
 def test_labels_whose_webhooks_were_lost_are_found(site: Site, project: Connected) -> None:

@@ -43,14 +43,14 @@ def test_start_training_is_seen_on_the_model_card_from_its_beginning_to_its_scor
     assert card()["title"] == done["title"]
 
 
-def test_card_shows_a_failed_run(site: Site) -> None:
+def test_card_says_that_labels_are_missing(site: Site) -> None:
     project = site.new_project("Nothing labelled, nothing learned", labelled=[], unlabelled=["a", "b"])
     number = connect(site.settings, site.label_studio, project.id, site.places.backend_url).backend_id
     site.api("POST", f"/api/ml/{number}/train")
     described = site.wait(
-        "the failure", lambda: "failed" in (card := site.api("GET", f"/api/ml/{number}"))["title"] and card
+        "the reason", lambda: "labelled" in (card := site.api("GET", f"/api/ml/{number}"))["title"] and card
     )
-    assert described["title"] == "NER ▸ no model yet, training failed: There are 0 labelled tasks"
+    assert described["title"] == "NER ▸ no model yet, too few labels: There are 0 labelled tasks"
     assert described["description"].endswith(f"The project's page: {site.places.backend_url}/projects/{project.uid}/")
     assert site.loop.runs(project.uid)[0].error in described["description"]
 

@@ -35,7 +35,7 @@ def test_the_store_of_predictions_does_not_grow_with_the_number_of_versions(
         site.loop.promote(project.uid, name, actor="test")
         project.wait_for_predictions(name)
     left = {f"ner-v{VERSIONS}": len(tasks), "bert-1": len(tasks)}
-    site.wait("the deletion of old predictions", lambda: versions(site, project) == left, 90)
+    site.wait("the deletion of old predictions", lambda: versions(site, project) == left)
     assert site.label_studio.project(project.id).model_version == f"ner-v{VERSIONS}"
 
 

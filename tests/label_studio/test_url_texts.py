@@ -86,7 +86,7 @@ def test_task_that_is_a_file_gets_a_prediction_of_its_text(
     connect(site.settings, site.label_studio, project.id, site.places.backend_url)
     site.publish(project, "ner-v1", version_folder)
     site.loop.promote(project.uid, "ner-v1", actor="test")
-    site.wait("predictions of ner-v1", lambda: site.is_shown(project, "ner-v1"), 90)
+    site.wait("predictions of ner-v1", lambda: site.is_shown(project, "ner-v1"))
     [task] = site.label_studio.unlabelled_tasks(project.id)
     [prediction] = site.api("GET", f"/api/predictions/?task={task.id}")
     values = [region["value"] for region in prediction["result"]]

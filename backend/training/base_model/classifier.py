@@ -21,6 +21,8 @@ from backend.inference.imported import UnusableTags, read_tags
 from backend.training.base_model import hub
 from backend.training.base_model.encoder import adapt, quiet
 
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
 _REMEDY = "check the name, or give a folder that contains the model"
 
 
@@ -56,7 +58,7 @@ def open_classifier(name: str) -> Classifier:
         config = _config(name, folder)
         tags, scheme, types = _tags(name, config)
         model = _model(name, folder, config)
-        tokenizer = _tokenizer(name, folder)
+        tokenizer = _tokenizer(name, folder, config)
     adapt(tokenizer, model)
     return Classifier(model, tokenizer, scheme, tags, types)
 
@@ -124,18 +126,23 @@ def _model(name: str, folder: Path, config: PreTrainedConfig) -> PreTrainedModel
     return model.eval()
 
 
-def _tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(name: str, folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerFast:
+    remedy = "copy the tokenizer's files (tokenizer.json) of the model it was trained from into its folder"
+    if not any(next(folder.glob(pattern), None) for pattern in _TOKENIZER_FILES):
+        raise UnusableModel(f"{name} has no tokenizer: {remedy}.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # as above
-        raise UnusableModel(
-            f"{name} has no tokenizer that can be opened ({_first_line(error)}): copy the tokenizer's files "
-            "(tokenizer.json) of the model it was trained from into its folder."
-        ) from error
+        raise UnusableModel(f"The tokenizer of {name} cannot be opened ({_first_line(error)}): {remedy}.") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UnusableModel(
             f"{name} has only a slow tokenizer: save a fast one (tokenizer.json) into its folder with "
             "`AutoTokenizer.from_pretrained(NAME, use_fast=True).save_pretrained(FOLDER)`."
+        )
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if largest >= config.vocab_size:
+        raise UnusableModel(
+            f"The tokenizer of {name} has piece {largest}, its model only {config.vocab_size} pieces: {remedy}."
         )
     return tokenizer
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.evaluation.learning_curve import latest_scored
-from backend.scores import LabelScore, Score, label_scores
+from backend.scores import Score
 from backend.store.models import Version
 from backend.web.dashboard.charts import Bar
 
@@ -64,13 +64,6 @@ def bars(versions: Sequence[Version], current: str | None) -> list[Bar]:
         for version, score in scores
         if score.f1 is not None
     ]
-
-
-def label_rows(metrics: Mapping[str, Any]) -> list[LabelScore]:
-    """Scores by label, the weakest first; then labels whose F1 is unknown, those without held-out regions last."""
-    return sorted(
-        label_scores(metrics).values(), key=lambda row: (row.f1 is None, not row.regions, row.f1 or 0.0, row.label)
-    )
 
 
 def matrix(metrics: Mapping[str, Any]) -> Matrix | None:

@@ -107,6 +107,14 @@ class Summary:
         return min(1.0, self.overview.changed / self.changes_for_run) if self.changes_for_run else 0.0
 
     @property
+    def task_shares(self) -> dict[str, float]:
+        """The shares of all tasks that are labelled, and that are labelled or skipped."""
+        tasks = self.overview.task_progress
+        if tasks is None or not tasks.tasks:
+            return {"labelled": 0.0, "skipped": 0.0}
+        return {"labelled": tasks.labelled / tasks.tasks, "skipped": 1 - tasks.left / tasks.tasks}
+
+    @property
     def review_percent(self) -> str:
         """``"41 %"`` of the review in progress; empty where none is."""
         review = self.overview.review
@@ -123,13 +131,14 @@ class Summary:
 
     def live(self) -> dict[str, Any]:
         """What is updated while a page is open; the rest of the page is the same as long as ``signature`` is."""
-        overview, run = self.overview, self.overview.running
+        overview, run, tasks = self.overview, self.overview.running, self.overview.task_progress
         signature = [
             run and (run.id, run.state), overview.last and overview.last.id, overview.project.current_version,
             overview.versions, overview.label_issues, overview.labelled > 0, self.syncing, self.first_steps_done,
             [(alert.title, alert.text) for alert in self.alerts],
             overview.reviewing, overview.review and overview.review.ended_at,
             self.last_run and self.last_run.title, self.losses, overview.read and overview.read.id, overview.mappings,
+            tasks is None,
         ]  # fmt: skip
         return {
             "signature": str(signature),
@@ -142,7 +151,12 @@ class Summary:
                 "left": formatting.left(run.eta_seconds) if run else "",
                 "review": self.review_percent,
                 "percent": f"{100 * run.progress:.0f} %" if run and run.state == "started" else "",
+                "skipped-tasks": f"{tasks.skipped:,}" if tasks else "",
+                "left-tasks": f"{tasks.left:,}" if tasks else "",
+                "all-tasks": formatting.count(tasks.tasks, "task") if tasks else "",
+                "counted": formatting.ago(tasks.counted_at) if tasks else "",
             },
+            "task-shares": self.task_shares,
             "review": overview.review.progress if overview.review and overview.reviewing else None,
             "progress": run.progress if run and run.state == "started" else None,
             "share": self.share_of_changes,

@@ -16,8 +16,9 @@ from backend.store.models import Project, Version
 from backend.web.dashboard import charts, figures
 from backend.web.dashboard.blueprint import current_loop, dashboard, wants_html
 from backend.web.dashboard.context import page_context
+from backend.web.dashboard.labels import label_table
 from backend.web.dashboard.serving import is_roll_back, previous_version
-from backend.web.dashboard.summary import phase, summarize
+from backend.web.dashboard.summary import Summary, phase, summarize
 from backend.web.dashboard.try_it import MAX_CHARACTERS
 from backend.web.protocol import health
 
@@ -48,6 +49,7 @@ def project(uid: str) -> str:
         "dashboard/project.html",
         **context,
         **_quality(loop, row, versions),
+        **_progress(loop, context["summary"], versions),
         **_label_issues(loop, uid, limit=_LISTED_ISSUES),
         live=context["summary"].live(),
         phase=phase,
@@ -118,10 +120,20 @@ def _quality(loop: Loop, project: Project, versions: Sequence[Version]) -> dict[
         "versions_chart": charts.versions_chart(bars, title="F1 of each version") if bars else None,
         "learning_chart": charts.learning_chart(points, forecast, title="F1 by labelled tasks") if points else None,
         "forecast": forecast,
-        "label_rows": figures.label_rows(metrics),
         "matrix": figures.matrix(metrics),
         "mistakes": figures.mistakes(metrics),
         "score_of": figures.score_of,
+    }
+
+
+def _progress(loop: Loop, summary: Summary, versions: Sequence[Version]) -> dict[str, Any]:
+    uid = summary.overview.project.uid
+    data, data_taken_at = loop.store.data_states.get(uid) or (None, None)
+    configured = summary.config.labels if summary.config else ()
+    return {
+        "data": data,
+        "data_taken_at": data_taken_at,
+        "label_table": label_table(versions, summary.overview.current, data, configured),
     }
 
 

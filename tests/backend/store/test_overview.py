@@ -9,6 +9,8 @@ from backend.loop import Loop
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Version
+from backend.store.overview import TaskProgress
+from backend.store.projects import TaskCounts
 from tests.backend.fakes import UID
 
 
@@ -51,6 +53,19 @@ def test_without_a_threshold_nothing_is_due(loop: Loop, make_settings: Callable[
     loop.settings = make_settings(start_training_each_n_updates=0)
     loop.register_project(UID)
     assert loop.overview(UID).due_in is None
+
+
+def test_each_task_is_labelled_skipped_or_left(loop: Loop, store: Store) -> None:
+    loop.register_project(UID)
+    assert loop.overview(UID).task_progress is None
+    counts: TaskCounts = {"tasks": 10, "skipped": 3, "annotations": 4, "skips": 3, "counted_at": 1.5}
+    store.projects.note_counts(UID, counts)
+    loop.annotations_saved(UID, {11: 1, 12: 1, 13: 2, 14: 3})
+    assert loop.overview(UID).task_progress == TaskProgress(tasks=10, labelled=3, skipped=3, counted_at=1.5)
+    assert TaskProgress.from_counts(counts, labelled=3).left == 4
+    for labelled, (tasks, skipped, left) in {8: (10, 2, 0), 10: (10, 0, 0), 12: (12, 0, 0)}.items():
+        progress = TaskProgress.from_counts(counts, labelled=labelled)
+        assert (progress.tasks, progress.skipped, progress.left) == (tasks, skipped, left)
 
 
 def test_unknown_project(loop: Loop) -> None:

@@ -100,7 +100,7 @@ def write_exported_onnx(folder: Path) -> None:
     "write", [write_plainly, write_safetensors, write_checkpoint, write_model, write_onnx, write_exported_onnx]
 )
 def test_failing_write_of_a_real_library_is_explained(write: Callable[[Path], None], tmp_path: Path) -> None:
-    message = rf"^The worker may not write files as large as a model below {tmp_path}, .+ \(`ulimit -f`\)"
+    message = rf"^Training may not write files as large as a model below {tmp_path}, .+ \(`ulimit -f`\)"
     with pytest.raises(DiskFull, match=message), small_files(), translate_faults(tmp_path):
         write(tmp_path)
 
@@ -129,7 +129,7 @@ FULL = r"^The disk of \S+ is full \(500\.0 GB are free\): free some space there"
         (
             OSError(errno.EFBIG, os.strerror(errno.EFBIG)),
             DiskFull,
-            "^The worker may not write files as large",
+            "^Training may not write files as large",
         ),
         (MemoryError(), OutOfMemory, r"^Memory ran out during training: lower TRAIN_BATCH_SIZE"),
         (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), OutOfMemory, "^Memory ran out"),

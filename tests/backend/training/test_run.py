@@ -26,6 +26,7 @@ from backend.evaluation.verdict import describe
 from backend.loop import Loop
 from backend.settings import Settings
 from backend.store import Store
+from backend.store.data_state import Annotator, DataState
 from backend.store.models import TOO_FEW_LABELS, Run, Version
 from backend.training import run as module
 from backend.training.build import BuiltVersion
@@ -284,7 +285,7 @@ def test_run_on_a_full_disk_fails_with_the_remedy_and_leaves_the_current_version
     run = train()
     assert run.state == "failed"
     assert re.fullmatch(
-        rf"The worker may not write files as large as a model below {settings.model_dir}, where \d+\.\d GB are free: "
+        rf"Training may not write files as large as a model below {settings.model_dir}, where \d+\.\d GB are free: "
         r"raise its limit on file sizes \(`ulimit -f`\), then start training again\.",
         run.error or "",
     )
@@ -300,7 +301,7 @@ def test_run_on_a_full_disk_fails_with_the_remedy_and_leaves_the_current_version
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes."),
             "Memory ran out during training: lower TRAIN_BATCH_SIZE, choose a smaller BASELINE_MODEL_NAME, "
-            "or give the worker more memory.",
+            "or give training more memory.",
         ),
     ],
 )
@@ -482,6 +483,29 @@ def test_regions_that_become_no_tags_are_losses(
     assert [(kind.problem, kind.count, kind.tasks) for kind in conversion.losses] == [
         ("overlap", 4, ["1", "2", "3", "4"])
     ]
+
+
+# The state of the data
+
+
+@pytest.mark.parametrize("ended", ["finished", "failed"])
+def test_each_run_stores_the_state_of_the_data(
+    studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train, ended: str
+) -> None:
+    studio.authors, studio.names = dict.fromkeys(range(1, 80), 3) | {80: 4}, {3: "Ann Lee"}
+    studio.labels = {1: "Cuisine"}
+    studio.texts[80] = studio.texts[79] = " " * 5
+    if ended == "finished":
+        build()
+    else:
+        build(during=lambda: (_ for _ in ()).throw(NotEnoughLabels("The training set has no region.")))
+    assert train().state == ended
+    data, _ = store.data_states.get(UID) or (DataState(), 0.0)
+    assert data.tasks == 80
+    assert [(row.label, row.tasks) for row in data.labels] == [("Dish", 77), ("Cuisine", 1)]
+    assert data.annotators == [Annotator("Ann Lee", 79), Annotator("user 4", 1)]
+    assert data.empty_tasks == ["79", "80"]
+    assert [words.words for words in data.mixed] == ["sushi"]
 
 
 # Scores of all versions

@@ -23,6 +23,9 @@ async function update() {
   const review = document.getElementById("review-progress");
   if (review && live.review !== null) review.value = live.review;
   forEach("#share .filled", (rectangle) => rectangle.setAttribute("width", `${100 * live.share}%`));
+  forEach("[data-task-share]", (rectangle) => {
+    rectangle.setAttribute("width", `${100 * live["task-shares"][rectangle.dataset.taskShare]}%`);
+  });
   return bar !== null || review !== null;
 }
 

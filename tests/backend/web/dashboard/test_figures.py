@@ -7,7 +7,7 @@ from backend.evaluation.learning_curve import Point, forecast
 from backend.store.models import Version
 from backend.web.dashboard import formatting
 from backend.web.dashboard.charts import Bar, bar, learning_chart, versions_chart
-from backend.web.dashboard.figures import Mistake, bars, label_rows, matrix, mistakes, score_of
+from backend.web.dashboard.figures import Mistake, bars, matrix, mistakes, score_of
 
 GOLD = [["B-Dish", "I-Dish", "O"], ["B-Price", "O", "B-Dish"], ["O", "B-Hours", "O"]]
 PREDICTED = [["B-Dish", "O", "O"], ["B-Dish", "O", "B-Dish"], ["B-Price", "O", "O"]]
@@ -16,16 +16,6 @@ METRICS = score(GOLD, PREDICTED).to_dict()
 
 def version(**metrics: object) -> Version:
     return Version(project="7.1", number=1, name="ner-v1", run="r", labels=["Dish"], metrics=metrics)
-
-
-def test_labels_come_weakest_first_then_those_with_an_unknown_f1_and_those_without_regions_last() -> None:
-    measured = score(GOLD * 12, PREDICTED * 12).to_dict()
-    dish = measured["per_label"]["Dish"]
-    rare, absent = {**dish, "interval": None}, {**dish, "support": 0, "interval": None}
-    rows = label_rows({**measured, "per_label": {"Absent": absent, "Rare": rare, **measured["per_label"]}})
-    assert [row.label for row in rows] == ["Hours", "Price", "Dish", "Rare", "Absent"]
-    assert [row.f1 for row in rows] == [0.0, 0.0, 0.4, None, None]
-    assert rows[3].counts == "found 12 of 24, 24 wrong"
 
 
 def test_matrix_counts_what_each_entity_was_predicted_as() -> None:
@@ -63,7 +53,6 @@ def test_metrics_of_older_releases_may_hold_less() -> None:
     ):
         assert matrix(metrics) is None
         assert mistakes(metrics) == []
-    assert label_rows({"f1": 0.5}) == []
     assert score_of(version(f1=0.5)).interval is None
 
 
