@@ -84,7 +84,7 @@ def imported_model_card(info: Mapping[str, Any], *, test: Metrics | None) -> str
         template_path=str(_IMPORTED_TEMPLATE),
         info=info,
         source=_code(source),
-        test=_Evaluation.of(test),
+        test=_Evaluation.of(test, "task"),
         cell=lambda text: _code(text).replace("|", "\\|"),
     )
     return str(card)

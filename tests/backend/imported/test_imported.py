@@ -53,7 +53,8 @@ def found_by_pipeline(source: Path, aggregation: Aggregation, texts: list[str]) 
     """The pipeline's entities, without the spaces that pieces may contain."""
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ner: Any = pipeline("ner", model=str(source), aggregation_strategy=aggregation, device=-1)
+        make: Any = pipeline
+        ner = make("ner", model=str(source), aggregation_strategy=aggregation, device=-1)
         answers = [ner(text) for text in texts]
     return [
         [found for entity in answer if (found := _trimmed(text, entity))]
