@@ -29,6 +29,7 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from backend.evaluation.evaluate import evaluate
+from backend.inference.decoders import BioDecoder
 from backend.inference.session import OnnxSession, int8_is_exact
 from backend.inference.tagger import ONNX_FILE, Tagger, read_encoder
 from backend.training.onnx.quantize import QUANTIZATION_CONFIGS, Inputs, calibrate, products, quantize
@@ -131,9 +132,10 @@ def samples(version: Path, train: Documents) -> list[Inputs]:
 
 def compare(version: Path, files: Mapping[str, Path], test: Documents, *, rounds: int) -> dict[str, Figures]:
     """Figures of each file, ``fp32`` among them; agreement is F1 with the regions of fp32 as gold."""
-    encoder, tags, texts = read_encoder(version), tag_set(labels_of(version)), [document.text for document in test]
+    encoder, texts = read_encoder(version), [document.text for document in test]
+    decoder = BioDecoder(tag_set(labels_of(version)))
     session = partial(OnnxSession, threads=1, device="cpu")
-    taggers = {name: Tagger(encoder, session(path), tags) for name, path in files.items()}
+    taggers = {name: Tagger(encoder, session(path), decoder) for name, path in files.items()}
     answers = zip(test, taggers["fp32"].tag(texts), strict=True)
     of_fp32 = [tag_document(Document(document.id, document.text, tagging.spans)) for document, tagging in answers]
     report: dict[str, Figures] = timed(taggers, texts, rounds)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from backend.errors import Conflict, ModelError, UnusableModel
 from backend.evaluation.evaluate import Metrics, evaluate
-from backend.evaluation.gate import GateDecision, decide
+from backend.evaluation.gate import GateDecision, Rule, decide
 from backend.inference.imported import Aggregation, Imported
 from backend.inference.pieces import without_surrogates
 from backend.inference.tagger import Precision, Tagger
@@ -115,8 +115,10 @@ def import_model(
         int8 = decide_precision(folder, subsets, wanted=precision)
         tagger = Tagger.load(folder, device="cpu", precision=int8.serving)
         metrics = evaluate(tagger, subsets.test)
-        current = _current_metrics(registry, store, uid, subsets.test, project.config)
-        decision = _decide(store, uid, tagger, metrics, current, project.config, tolerance)
+        decision = _decide(
+            metrics, _open_current(registry, store, uid), subsets.test, project.config,
+            name=store.projects.current_version(uid), tolerance=tolerance,
+        )  # fmt: skip
         info = {
             "name": name,
             "labels": list(tagger.labels),
@@ -176,31 +178,38 @@ def _check_tokenizer(source: str, classifier: Classifier, documents: Sequence[Ta
         )
 
 
-def _current_metrics(
-    registry: Registry, store: Store, uid: str, documents: Sequence[TaggedDocument], config: LabelConfig
-) -> Metrics | None:
-    """The scores of the version that serves, on the same documents; ``None`` where none does or it cannot be opened."""
+def _open_current(registry: Registry, store: Store, uid: str) -> Tagger | None:
+    """The version that serves; ``None`` where none does or its files cannot be opened."""
     name = store.projects.current_version(uid)
     if name is None:
         return None
     try:
-        tagger = registry.open(uid, name)
+        return registry.open(uid, name)
     except ModelError as error:
         log.warning("%s is not compared with the imported model: %s", name, error)
         return None
-    return evaluate(tagger, documents, names={label: config.label_named(label) for label in tagger.labels})
 
 
 def _decide(
-    store: Store,
-    uid: str,
-    tagger: Tagger,
     metrics: Metrics | None,
-    current: Metrics | None,
+    current: Tagger | None,
+    documents: Sequence[TaggedDocument],
     config: LabelConfig,
+    *,
+    name: str | None,
     tolerance: float,
 ) -> GateDecision:
-    name = store.projects.current_version(uid)
-    labels = store.versions.get(uid, name).labels if name else []
-    today = [label for label in map(config.label_named, labels) if label is not None]
-    return decide(metrics, current, labels=tagger.labels, current_labels=today, tolerance=tolerance, current_name=name)
+    """Compare with the current version on all labels that it has: those that the imported model lacks are missed there.
+
+    Where that cannot be measured, the current version, which knows the project's labels, stays.
+    """
+    names = {label: config.label_named(label) for label in current.labels} if current else {}
+    labels = [label for label in names.values() if label is not None]
+    decision = decide(
+        metrics, evaluate(current, documents, names=names) if current else None,
+        labels=labels, current_labels=labels, tolerance=tolerance, current_name=name,
+    )  # fmt: skip
+    if current is None or not decision.promote or decision.rule == "bootstrap":
+        return decision
+    rule: Rule = "no_held_out_entities" if decision.rule == "no_held_out_entities" else "too_few_documents"
+    return GateDecision(promote=False, rule=rule, documents=decision.documents, compared_with=name)

@@ -63,7 +63,7 @@ def test_initial_model_that_fails_leaves_the_project_connected(
 
     def connect(settings: object, studio: FakeLabelStudio, number: int, url: str, **_: object) -> module.Connection:
         connected["url"] = url
-        return module.Connection(studio.project(number), ["Dish"], 1, [])
+        return module.Connection(studio.project(number), ("Dish",), 1)
 
     monkeypatch.setattr(module, "connect", connect)
     result = command("connect", "--project", "7", INITIAL_MODEL_NAME="/nowhere/model")
