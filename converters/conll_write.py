@@ -88,7 +88,7 @@ def write_conll(
             written.losses[loss.reason] += 1
             if on_loss:
                 on_loss(document, loss)
-        cuts = _cuts(document, tagged, sentences, language)
+        cuts = cut_sentences(document, tagged, sentences, language)
         stream.write(_block(tagged, cuts, columns))
         if sidecar:
             parts = (tagged.words[cut.start : cut.stop] for cut in cuts)
@@ -107,10 +107,10 @@ def write_tagged(documents: Iterable[TaggedDocument], stream: Writable) -> None:
     columns = _TagColumns(())
     for document in documents:
         if document.is_complete:
-            stream.write(_block(document, _cuts(document, document, sentences=True, language="en"), columns))
+            stream.write(_block(document, cut_sentences(document, document, sentences=True, language="en"), columns))
 
 
-def _cuts(
+def cut_sentences(
     document: Document | TaggedDocument, tagged: Tagged | TaggedDocument, sentences: Sentences, language: str
 ) -> Sequence[range]:
     """Split a document into sentences; a text without words has none."""

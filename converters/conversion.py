@@ -19,6 +19,7 @@ from converters.json_blocks import Block, Blocks
 from converters.label_studio import LoadText, Unreadable, iter_documents, note_loss
 from converters.process_pool import map_in_order
 from converters.report import ConversionReport
+from converters.rows import Row, document_rows
 from converters.streams import Writable
 from converters.words import TOKENIZERS
 from label_config import LabelConfig
@@ -51,17 +52,8 @@ class Conversion:
     def write(self, tasks: Iterable[dict[str, Any]], rows: Writable, sidecar: Writable | None) -> None:
         """Convert tasks; at most one is in memory."""
         how = self.how
-        documents = iter_documents(
-            tasks,
-            self.config,
-            self.report,
-            annotator=how.annotator,
-            agreement=how.agreement,
-            unreadable=how.unreadable,
-            load=how.load,
-        )
         written = write_conll(
-            documents,
+            self._documents(tasks),
             rows,
             sidecar=sidecar,
             tokenizer=TOKENIZERS[how.tokenizer],
@@ -70,6 +62,29 @@ class Conversion:
             on_loss=self._note,
         )
         self.written.add(written)
+
+    def rows(self, tasks: Iterable[dict[str, Any]]) -> Iterator[Row]:
+        """Convert tasks to rows of tokens and tags, which are counted like those of `write`."""
+        for document in self._documents(tasks):
+            tokenizer = TOKENIZERS[self.how.tokenizer]
+            rows, losses = document_rows(document, tokenizer=tokenizer, sentences=self.how.sentences)
+            for loss in losses:
+                self._note(document, loss)
+            tokens = sum(len(row.tokens) for row in rows)
+            self.written.add(Written(1, len(rows), tokens, len(document.spans) - len(losses)))
+            yield from rows
+
+    def _documents(self, tasks: Iterable[dict[str, Any]]) -> Iterator[Document]:
+        how = self.how
+        return iter_documents(
+            tasks,
+            self.config,
+            self.report,
+            annotator=how.annotator,
+            agreement=how.agreement,
+            unreadable=how.unreadable,
+            load=how.load,
+        )
 
     def write_file(
         self,

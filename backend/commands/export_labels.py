@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,19 +13,24 @@ from backend.commands.common import error_sentence, open_label_studio, open_loop
 from backend.commands.label_names import map_label_option, split_mapping
 from backend.commands.progress_bar import Bar
 from backend.conversion import Conversion, count
-from backend.errors import NotEnoughLabels
+from backend.errors import InvalidRequest, NotEnoughLabels
 from backend.settings import Settings
 from converters.report import ConversionReport
 from converters.words import TOKENIZERS
 from label_config import LabelConfig
 
+if TYPE_CHECKING:
+    from converters.conll import Written
+    from converters.conversion import Reading
+    from converters.rows import Row
+
 
 @click.command()
 @project_option
-@click.argument("output", metavar="OUT.conll")
+@click.argument("output", metavar="OUT")
 @click.option(
-    "--format", "form", type=click.Choice(["conll", "bio", "json"]), default="conll", show_default=True,
-    help="CoNLL-2003; word and tag only; or Label Studio's own JSON.",
+    "--format", "form", type=click.Choice(["conll", "bio", "json", "datasets"]), default="conll", show_default=True,
+    help="CoNLL-2003; word and tag only; Label Studio's own JSON; or a folder that the datasets library reads.",
 )  # fmt: skip
 @click.option("--report", metavar="REPORT.json", help="Write every conversion problem, by task, to this file.")
 @click.option("--result", metavar="RESULT.json", hidden=True, help="Write the counts, or the error, to this file.")
@@ -43,8 +50,9 @@ from label_config import LabelConfig
 def export(settings: Settings, /, result: str | None, **options: Any) -> None:
     """Write a project's labels, as Label Studio has them now, to a file; "-" is standard output.
 
-    CoNLL-2003 comes with a sidecar file, OUT.conll.jsonl, that holds the exact texts and offsets. A text with a region
-    that cannot be read is left out and named, since its words would be written as if they were no entity.
+    CoNLL-2003 comes with a sidecar file, OUT.jsonl, that holds the exact texts and offsets. A text with a region that
+    cannot be read is left out and named, since its words would be written as if they were no entity. A data set
+    (--format datasets) is divided into train, validation and test as training divides the tasks.
     """
     try:
         counts = _export(settings, **options)
@@ -69,9 +77,11 @@ def _export(
 ) -> dict[str, Any]:
     from backend.label_studio.identity import same_project
     from backend.label_studio.texts import loader_of
-    from converters.commands import export_tasks, write_report
+    from converters.commands import write_report
     from converters.conversion import Reading
 
+    if form == "datasets":
+        _check_folder(output)
     number = project_number(project)
     label_studio = open_label_studio(settings)
     remote = same_project(label_studio, project) if "." in project else label_studio.project(number)
@@ -87,21 +97,60 @@ def _export(
     with Bar("Export") as bar:
         bar.show(0, "waiting for Label Studio's export")
         tasks = label_studio.labelled_tasks(number)
-        written, conversion = export_tasks(bar.track(tasks, "tasks"), output, config, form=form, how=how)
+        written, conversion = _write(bar.track(tasks, "tasks"), output, config, form=form, how=how, title=remote.title)
     if report:
         write_report(conversion, report)
     click.echo(conversion.summary(), err=True)
-    losses = Conversion.from_reports([conversion], held_out=ConversionReport(), config=config).loss_sentences()
-    if conversion.labelled and not written.documents and form != "json":
-        tasks_found = count(conversion.labelled, "labelled task")
-        raise NotEnoughLabels(f"0 documents could be written of {tasks_found}: {'; '.join(losses)}.")
+    if form != "json":
+        _check_written(written, conversion, config)
     return {
         "documents": written.documents,
         "tokens": written.tokens,
         "entities": written.spans,
         "left_out": conversion.left_out,
-        "losses": losses,
+        "losses": _losses(conversion, config),
     }
+
+
+def _losses(conversion: ConversionReport, config: LabelConfig) -> list[str]:
+    return Conversion.from_reports([conversion], held_out=ConversionReport(), config=config).loss_sentences()
+
+
+def _check_written(written: Written, conversion: ConversionReport, config: LabelConfig) -> None:
+    if conversion.labelled and not written.documents:
+        losses = "; ".join(_losses(conversion, config))
+        tasks_found = count(conversion.labelled, "labelled task")
+        raise NotEnoughLabels(f"0 documents could be written of {tasks_found}: {losses}.")
+
+
+def _write(
+    tasks: Iterator[dict[str, Any]], output: str, config: LabelConfig, *, form: Any, how: Reading, title: str
+) -> tuple[Written, ConversionReport]:
+    from converters.commands import export_tasks
+    from converters.conversion import Conversion as TaskConversion
+
+    if form != "datasets":
+        return export_tasks(tasks, output, config, form=form, how=how)
+    from backend.training.dataset_dict import write_dataset
+
+    conversion = TaskConversion(config, how)
+
+    def rows() -> Iterator[Row]:
+        yield from conversion.rows(tasks)
+        _check_written(conversion.written, conversion.report, config)  # an earlier data set is kept
+
+    sizes = write_dataset(rows(), Path(output), labels=config.labels, title=title)
+    click.echo(f"Rows: {', '.join(f'{size:,} in {name}' for name, size in sizes.items())}.", err=True)
+    return conversion.written, conversion.report
+
+
+def _check_folder(output: str) -> None:
+    """Refuse a place where no data set can be written before the tasks are read."""
+    from backend.training.dataset_dict import check_folder
+
+    if output == "-":
+        raise InvalidRequest("A data set is a folder and cannot be written to standard output: give its name.")
+    check_folder(Path(output))
 
 
 def _config(settings: Settings, uid: str, xml: str, renamed: tuple[str, ...]) -> LabelConfig:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from datasets import load_from_disk
 
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
 from backend.store import Store
@@ -44,6 +45,55 @@ def test_tasks_are_written_as_label_studio_gives_them(
     studio.owners.clear()
     command("export", "--project", "7", "out.json", "--format", "json")
     assert json.loads((tmp_path / "out.json").read_text()) == []
+
+
+def test_labels_are_written_as_a_data_set(command: Command, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    result = command("export", "--project", "7", "data", "--format", "datasets")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.endswith("2 documents, 5 tokens, 2 entities written.\n")
+    assert "Rows: 2 in train, 0 in validation, 0 in test.\n" in result.stderr
+    train = load_from_disk(tmp_path / "data")["train"]
+    names = train.features["ner_tags"].feature.names
+    assert [(row["id"], row["tokens"], [names[tag] for tag in row["ner_tags"]]) for row in train] == [
+        ("1-1", ["sushi", "near", "me"], ["B-Dish", "O", "O"]),
+        ("2-1", ["more", "sushi"], ["B-Dish", "O"]),
+    ]
+
+
+@pytest.mark.parametrize(("options", "tags"), [([], None), (["--unknown-labels", "keep"], ["B-Wine", "O"])])
+def test_text_with_an_unknown_label_is_in_no_data_set_unless_it_is_kept(
+    options: list[str], tags: list[str] | None, command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    studio.labels[2] = "Wine"
+    result = command("export", "--project", "7", "data", "--format", "datasets", *options)
+    assert "unknown labels: Wine (1)" in result.stderr
+    train = load_from_disk(tmp_path / "data")["train"]
+    names = train.features["ner_tags"].feature.names
+    assert [[names[tag] for tag in row["ner_tags"]] for row in train][1:] == ([tags] if tags else [])
+
+
+def test_data_set_without_any_document_does_not_replace_the_earlier(
+    command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    command("export", "--project", "7", "data", "--format", "datasets")
+    studio.labels = {1: "Wine", 2: "Wine"}
+    result = command("export", "--project", "7", "data", "--format", "datasets")
+    assert result.exit_code == 1
+    assert "0 documents could be written of 2 labelled tasks" in result.stderr
+    assert len(load_from_disk(tmp_path / "data")["train"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [("-", "cannot be written to standard output"), ("notes", "is a file: choose another folder for the data set.")],
+)
+def test_place_that_cannot_hold_a_data_set_is_refused_before_anything_is_read(
+    output: str, says: str, command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").write_text("mine")
+    studio.down = LabelStudioUnreachable("Label Studio does not answer.")
+    result = command("export", "--project", "7", output, "--format", "datasets")
+    assert (result.exit_code, says in result.stderr) == (1, True)
 
 
 def test_labels_of_another_project_with_the_same_number_are_not_written(
