@@ -15,23 +15,25 @@ from typing import Any, Unpack
 from backend.errors import Conflict
 from backend.inference.tagger import Answer
 from backend.inference.tasks import TaskPrediction, TaskTexts, TextTagger, UntrainedTagger, predict_tasks, read_texts
-from backend.label_studio.api import PredictionStore
+from backend.label_studio.api import LabelStudioAPI
 from backend.label_studio.preannotate import preannotate_project
 from backend.label_studio.sync import OnProgress, SyncResult
 from backend.label_studio.texts import REQUEST_SECONDS, open_text_loader, skip_unread
 from backend.queue import Queue
 from backend.recipe import parse_overrides
-from backend.registry import UNTRAINED, Registry, checked_uid
+from backend.registry import Registry, checked_uid
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.due import tasks_until_run
 from backend.store.label_map import changed_label_map
 from backend.store.lease import Lease
-from backend.store.models import LIVE, LabelIssue, Project, Review, Run, Version
+from backend.store.models import LIVE, LabelIssue, Project, Run, Version
 from backend.store.overview import Overview, read_overview
 from backend.store.projects import ProjectFields
 from backend.store.start_requests import WAIT_SECONDS
+from backend.training.phrases import update_phrases
 from converters import Span
+from converters.phrases import Phrase
 from label_config import LabelConfig
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,6 @@ class Loop:
 
     def overview(self, uid: str) -> Overview:
         """The state of a project's loop; raises `UnknownProject`."""
-        self.store.projects.get(uid)
         return read_overview(self.store, uid, self.settings)
 
     def map_label(self, uid: str, old: str, new: str | None) -> Project:
@@ -88,16 +89,13 @@ class Loop:
     def predict(self, uid: str, texts: Sequence[str], *, version: str | None = None) -> Answer:
         """Tag texts with the project's current version, or with the one named.
 
-        A project without a version gets empty taggings of score 0 from version ``untrained``.
+        A project without a version gets those of ``phrases``, else empty ones of ``untrained``, both of score 0.
         """
         name, tagger = self._tagger(uid, version)
         return Answer(name, [tagging for part in tagger.tag_parts(texts) for tagging in part])
 
     def read_texts(self, uid: str, tasks: Iterable[Any], config: LabelConfig) -> TaskTexts:
-        """Read the texts of tasks in a request; those that are addresses are loaded, within `REQUEST_SECONDS` in all.
-
-        Where a text of a task cannot be loaded, for any reason, this task has no texts.
-        """
+        """Read the texts of tasks in a request; without those that cannot be loaded within `REQUEST_SECONDS` in all."""
         if not any(text.is_url for text in config.texts):
             return read_texts(tasks, config)
         loader = open_text_loader(self.settings, self.store.projects.find(uid), total_seconds=REQUEST_SECONDS)
@@ -121,9 +119,8 @@ class Loop:
     def _tagger(self, uid: str, version: str | None) -> tuple[str, TextTagger]:
         if version is not None:
             self.store.versions.usable(uid, version)
-        else:
-            version = self.store.projects.current_version(uid)
-        return (UNTRAINED, UntrainedTagger()) if version is None else (version, self.registry.tagger(uid, version))
+        name = version or self.store.projects.serving(uid)
+        return name, self.registry.text_tagger(uid, name)
 
     # Labels arrive
 
@@ -136,8 +133,7 @@ class Loop:
         """
         if sent_start:
             self.store.start_requests.withdraw(uid)
-        removed = self.store.annotations.forget(uid, skipped) if skipped else {}
-        if removed:
+        if skipped and (removed := self.store.annotations.forget(uid, skipped)):
             self.tasks_changed(uid, map(str, removed.values()), labelled=False)
         if owners:
             self.store.annotations.remember(uid, owners)
@@ -151,7 +147,7 @@ class Loop:
         """Tasks were imported, some perhaps with annotations."""
         if labelled:
             self.tasks_changed(uid, [str(task) for task in labelled])
-        if unlabelled and self.store.projects.get(uid).current_version:
+        if unlabelled:
             self.request_sync(uid)
 
     def tasks_deleted(self, uid: str, tasks: Sequence[int]) -> None:
@@ -164,6 +160,8 @@ class Loop:
     def tasks_changed(self, uid: str, tasks: Iterable[str], *, labelled: bool = True) -> None:
         """Count tasks whose annotations changed (`Changes.record`); each counts once until a snapshot contains it."""
         self.store.changes.record(uid, tasks, labelled=labelled)
+        if self.store.projects.current_version(uid) is None:
+            self.request_sync(uid)
         self.train_if_due(uid)
 
     def train_if_due(self, uid: str) -> None:
@@ -175,6 +173,11 @@ class Loop:
             return
         if tasks_until_run(self.store, uid, self.settings) == 0:
             self.train(uid, reason=f"{self.store.changes.count(uid)} changed tasks", automatic=True)
+
+    def give_phrases(self, uid: str, phrases: Sequence[Phrase]) -> None:
+        """Suggest these phrases, too, until a version serves; they replace those that were given before."""
+        self.store.phrases.give(uid, phrases)
+        self.request_sync(uid)
 
     # Training
 
@@ -272,20 +275,14 @@ class Loop:
         """The label of this issue (`LabelIssue.key`) is right until its task changes; ``None`` if there is no such."""
         return self.store.reviews.accept(uid, key, accepted=accepted)
 
-    def review(self, uid: str) -> Review | None:
-        """The latest review of a project's labels, in progress or ended; ``None`` before the first."""
-        self.store.projects.get(uid)
-        return self.store.reviews.get(uid)
-
-    def task_url(self, uid: str, task: str) -> str:
-        """Where Label Studio shows a task."""
-        return f"{self.settings.label_studio_shown}/projects/{self.store.projects.get(uid).id}/data?task={task}"
-
     def preannotate(
-        self, uid: str, label_studio: PredictionStore, lease: Lease, *, on_progress: OnProgress = lambda _: None
+        self, uid: str, label_studio: LabelStudioAPI, lease: Lease, *, on_progress: OnProgress = lambda _: None
     ) -> SyncResult | None:
-        """Bring the current version's predictions to Label Studio now (`preannotate_project`)."""
-        load = open_text_loader(self.settings, self.store.projects.get(uid))
+        """Bring predictions of the current version, else of phrases, to Label Studio now (`preannotate_project`)."""
+        project = self.store.projects.get(uid)
+        load = open_text_loader(self.settings, project)
+        if project.current_version is None:
+            update_phrases(self.store, label_studio, uid, load=load)
         return preannotate_project(
             self.store, self.registry, label_studio, uid, lease, load=load, on_progress=on_progress
         )
@@ -295,6 +292,7 @@ class Loop:
         return Lease(self.store.leases, "sync", uid)
 
     def request_sync(self, uid: str) -> None:
-        """Ask a worker to bring the current version's predictions to Label Studio."""
-        self.store.syncs.request(uid)
-        self.queue.wake_sync(uid)
+        """Ask a worker to bring predictions to Label Studio; without a version many requests are one (`Phrases`)."""
+        is_first = self.store.syncs.request(uid)
+        if is_first or self.store.projects.current_version(uid):
+            self.queue.wake_sync(uid, after=self.store.phrases.due_in(uid))

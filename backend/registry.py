@@ -14,16 +14,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from backend.errors import BackendError, Conflict, InvalidRequest, ModelError, VersionPruned
 from backend.evaluation.gate import GateDecision
+from backend.inference.phrases import PhraseTaggers
 from backend.inference.session import Device
 from backend.inference.tagger import Precision, Tagger
+from backend.inference.tasks import TextTagger, UntrainedTagger
 from backend.store import Store
-from backend.store.models import Decision, Version
+from backend.store.models import Version
+from backend.store.phrases import PHRASES
+from backend.store.projects import UNTRAINED as UNTRAINED
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +37,6 @@ _LOG_BYTES = 64 * 1024
 
 _IMPORT_SECONDS = 86_400.0
 """The folder of an import that is older was left by a crash."""
-
-UNTRAINED = "untrained"
-"""The model version that Label Studio is told while a project has none."""
 
 
 class Registry:
@@ -61,6 +61,7 @@ class Registry:
         self._precision: Precision = precision
         self._cache = cache
         self._taggers: OrderedDict[tuple[str, str], Tagger] = OrderedDict()
+        self._phrases = PhraseTaggers(store)
         self._guard = threading.Lock()
         self._opening: dict[tuple[str, str], Future[Tagger]] = {}
 
@@ -166,7 +167,7 @@ class Registry:
             labels=list(labels),
             metrics=metrics,
             scored_in=scored_in,
-            decision=_row(decision) if decision else None,
+            decision=decision.to_row() if decision else None,
             promotions=[],
         )
         try:
@@ -241,6 +242,12 @@ class Registry:
         opening.set_result(tagger)
         return tagger
 
+    def text_tagger(self, uid: str, serving: str) -> TextTagger:
+        """The tagger of what serves (`Projects.serving`)."""
+        if serving == UNTRAINED:
+            return UntrainedTagger()
+        return self._phrases.get(uid) if serving == PHRASES else self.tagger(uid, serving)
+
     def _finish_opening(self, key: tuple[str, str], tagger: Tagger | None) -> None:
         with self._guard:
             del self._opening[key]
@@ -270,11 +277,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _row(decision: GateDecision) -> Decision:
-    lists = {"new_labels": list(decision.new_labels), "losses": list(decision.losses)}
-    return Decision(**{**asdict(decision), **lists})
 
 
 def _flush(folder: Path) -> None:

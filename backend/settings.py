@@ -195,6 +195,10 @@ class Settings(BaseSettings):
         """The address of a project's page in the dashboard."""
         return f"{self.dashboard_url}projects/{uid}/"
 
+    def task_url(self, uid: str, task: str) -> str:
+        """Where Label Studio shows a task of a project."""
+        return f"{self.label_studio_shown}/projects/{uid.partition('.')[0]}/data?task={task}"
+
     def unused_variables(self) -> dict[str, str]:
         """Variables of label-studio-ml that are set, and the name here of each that is not set."""
         names = {

@@ -128,10 +128,7 @@ class Worker:
         return True
 
     def _is_training(self, uid: str | None = None, *, by_people: bool = False) -> bool:
-        """Whether any run is queued, or one of this project is in progress on any machine.
-
-        ``by_people``: only runs that a person has asked for.
-        """
+        """Whether a run is queued, or one of this project in progress; ``by_people``: one that people asked for."""
         latest = self._store.runs.latest
         try:
             return bool(
@@ -171,10 +168,7 @@ class Worker:
         self._loop.registry.clear_staging()
 
     def sync_predictions(self, uid: str) -> None:
-        """Bring the current version's predictions to Label Studio, and again if that was requested meanwhile.
-
-        Then delete those of old versions, for `DELETION_SECONDS` at a time: other processes may need the lease.
-        """
+        """Bring predictions to Label Studio until no request is left, then delete old ones for `DELETION_SECONDS`."""
         finished = True
         with self._loop.sync_lease(uid) as lease:
             try:
@@ -217,10 +211,16 @@ class Worker:
         return self._deleted.get(project.uid) != outdated_versions(self._store, project.uid)
 
     def _sync_while_pending(self, uid: str, lease: Lease) -> None:
+        synced = False
         while lease.renew() and self._store.syncs.pending(uid) is not None:
+            if due_in := self._store.phrases.due_in(uid):
+                if synced:  # requests that came during the sync have woken nobody
+                    self._loop.queue.wake_sync(uid, after=due_in)
+                return
             label_studio = self._label_studio(self._loop.settings, self._store.projects.get(uid))
             if result := self._loop.preannotate(uid, label_studio, lease):
                 log.info("project %s: %s predictions stored", uid, result.stored)
+            synced = True
 
     def reconcile(self) -> None:
         """Repair what a crash or a lost webhook left undone; called every minute and when a worker starts."""

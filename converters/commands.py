@@ -17,6 +17,8 @@ from converters.export_file import load_tasks
 from converters.foreign import not_json
 from converters.infer import CannotInfer, infer_config
 from converters.label_map import notes, pairs, split_pairs
+from converters.phrase_file import write_phrases
+from converters.phrases import Phrase, count_phrases
 from converters.report import ConversionReport
 from converters.stats import Stats
 from converters.streams import (
@@ -31,13 +33,14 @@ from converters.streams import (
     writing,
     writing_text,
 )
+from converters.tagged import tag_document
 from label_config import LabelConfig
 
 SIDECAR = ".jsonl"
 
 _DECLARED = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)[\"']")
 
-Form = Literal["conll", "bio", "json"]
+Form = Literal["conll", "bio", "json", "phrases"]
 
 
 class NothingConverted(ValueError):
@@ -168,11 +171,13 @@ def export_tasks(
     *,
     form: Form = "conll",
     how: Reading | None = None,
+    given: Sequence[Phrase] = (),
 ) -> tuple[Written, ConversionReport]:
-    """Write the labelled tasks in one of three forms to ``target``; ``-`` is standard output.
+    """Write the labelled tasks in one of four forms to ``target``; ``-`` is standard output.
 
     ``conll`` is CoNLL-2003 with a sidecar (without one on standard output), ``bio`` a word and its tag per row,
-    ``json`` the tasks unchanged, one per line, with the report that their conversion would have.
+    ``json`` the tasks unchanged, one per line, with the report that their conversion would have, ``phrases`` the
+    phrases that count (`count_phrases`, with those ``given``), of which `Written` has the number as ``spans``.
     """
     conversion = Conversion(config, how or Reading())
     if form == "conll":
@@ -182,6 +187,10 @@ def export_tasks(
         with writing_text(target) as out:
             if form == "bio":
                 conversion.write(tasks, _TwoColumns(out), None)
+            elif form == "phrases":
+                documents = [tag_document(document, labels=config.labels) for document in conversion.documents(tasks)]
+                phrases = write_phrases(count_phrases(documents, given), out)
+                return Written(documents=len(documents), spans=phrases), conversion.report
             else:
                 conversion.write(_copied(tasks, out), _Discard(), None)
     return conversion.written, conversion.report

@@ -53,7 +53,7 @@ class Conversion:
         """Convert tasks; at most one is in memory."""
         how = self.how
         written = write_conll(
-            self._documents(tasks),
+            self.documents(tasks),
             rows,
             sidecar=sidecar,
             tokenizer=TOKENIZERS[how.tokenizer],
@@ -65,7 +65,7 @@ class Conversion:
 
     def rows(self, tasks: Iterable[dict[str, Any]]) -> Iterator[Row]:
         """Convert tasks to rows of tokens and tags, which are counted like those of `write`."""
-        for document in self._documents(tasks):
+        for document in self.documents(tasks):
             tokenizer = TOKENIZERS[self.how.tokenizer]
             rows, losses = document_rows(document, tokenizer=tokenizer, sentences=self.how.sentences)
             for loss in losses:
@@ -74,7 +74,8 @@ class Conversion:
             self.written.add(Written(1, len(rows), tokens, len(document.spans) - len(losses)))
             yield from rows
 
-    def _documents(self, tasks: Iterable[dict[str, Any]]) -> Iterator[Document]:
+    def documents(self, tasks: Iterable[dict[str, Any]]) -> Iterator[Document]:
+        """Read the labelled tasks, one after the other."""
         how = self.how
         return iter_documents(
             tasks,

@@ -11,8 +11,8 @@ from backend.label_studio.api import Backends, RemoteBackend, RemoteProject, Rem
 from backend.label_studio.card import TITLE_MARK
 from backend.label_studio.connect import TITLE, authorization, credentials, webhook_url
 from backend.loop import Loop
-from backend.registry import UNTRAINED
 from backend.store.models import Project
+from backend.store.phrases import PHRASES
 from label_config import LabelConfig
 
 _SAMPLE = "a cheap sushi bar near the station"
@@ -44,7 +44,7 @@ class ProjectCheck:
             raise LabelStudioError(
                 f"Label Studio did not reach this service at {self.backend.url} at first, and then it did: check again."
             )
-        serving = self.row.current_version or UNTRAINED
+        serving = self.loop.store.projects.serving(self.row.uid)
         if self.backend.model_version != serving:
             return fault(
                 f"The service that Label Studio reaches at {self.backend.url} serves {self.backend.model_version}, but "
@@ -97,7 +97,8 @@ class ProjectCheck:
             )
         serving = self.row.current_version
         if serving is None:
-            return ok("none yet: there is no version")
+            has_phrases = self.loop.store.projects.serving(self.row.uid) == PHRASES
+            return ok("of phrases, until a version serves" if has_phrases else "none yet: there is no version")
         if self.remote.model_version != serving and not self._is_others(self.remote.model_version):
             reason = f" ({self.row.sync_error.rstrip('.')})" if self.row.sync_error else ""
             return fault(
@@ -172,7 +173,8 @@ def _connected(loop: Loop, label_studio: Backends, remote: RemoteProject) -> Pro
     if row and row.uid != remote.uid:
         raise ProjectReplaced(row.uid, remote.uid)
     backends = label_studio.backends(remote.id)
-    backend = this_service(backends, serving=(row and row.current_version) or UNTRAINED, port=loop.settings.port)
+    serving = loop.store.projects.serving(remote.uid)
+    backend = this_service(backends, serving=serving, port=loop.settings.port)
     if backend is None:
         raise LabelStudioError(
             f"This service is not an ML backend of project {remote.id} in Label Studio: run "

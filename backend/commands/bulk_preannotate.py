@@ -30,7 +30,7 @@ _ACQUIRE_SECONDS = 1.0
 @json_option
 @click.pass_obj
 def preannotate(settings: Settings, project: str, as_json: bool) -> None:
-    """Give every unlabelled task a prediction of the current version, however many tasks there are.
+    """Give every unlabelled task a prediction of the current version, or of phrases before the first one.
 
     Resumes where it was interrupted: predictions that Label Studio has are not sent again.
     """
@@ -89,12 +89,13 @@ def _sync(loop: Loop, label_studio: LabelStudioAPI, uid: str, progress: _Progres
 
         _acquire(lease, bar)
         while True:
-            version = loop.store.projects.current_version(uid)
             result = loop.preannotate(uid, label_studio, lease, on_progress=on_progress)
-            if version is None or result is None:
-                raise Conflict("The project has no model version yet: run `python -m backend train --wait` first.")
+            if result is None:
+                raise Conflict(
+                    "The project has neither a model version nor phrases yet: mark entities in Label Studio first."
+                )
             if result.complete:
-                return version, result
+                return result.unread.version, result
             if not lease.renew():
                 raise Conflict("Another process has taken over the pre-annotation of this project: this one stops.")
 

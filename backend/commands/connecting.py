@@ -8,11 +8,16 @@ import click
 
 from backend.commands.common import open_label_studio, open_loop, project_number, project_option
 from backend.commands.output import plain
+from backend.conversion import count
 from backend.errors import BackendError
 from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.label_studio.api import RemoteBackend, RemoteProject
+    from converters.phrase_file import PhraseFile
+
+_NAMED = 5
+"""Phrases with several labels that a sentence names."""
 
 
 @click.command()
@@ -23,8 +28,13 @@ if TYPE_CHECKING:
 @click.option(
     "--keep-order", is_flag=True, help="Keep the order of tasks; by default the least certain task comes first."
 )
+@click.option(
+    "--phrases",
+    metavar="FILE",
+    help="Suggest the phrases of this file until the first version serves: one a line, a tab, its label.",
+)
 @click.pass_obj
-def connect(settings: Settings, project: str, url: str | None, keep_order: bool) -> None:
+def connect(settings: Settings, project: str, url: str | None, keep_order: bool, phrases: str | None) -> None:
     """Make this service the ML backend of a Label Studio project.
 
     Creates the ML backend and its webhook in Label Studio (or updates them), with the Basic auth credentials when
@@ -34,9 +44,9 @@ def connect(settings: Settings, project: str, url: str | None, keep_order: bool)
     from backend.label_studio.connect import connect as connect_project
 
     url = url or f"http://localhost:{settings.port}"
-    connection = connect_project(
-        settings, open_label_studio(settings), project_number(project), url, by_uncertainty=not keep_order
-    )
+    label_studio, number = open_label_studio(settings), project_number(project)
+    given = _read_phrases(phrases, label_studio.project(number)) if phrases else None
+    connection = connect_project(settings, label_studio, number, url, by_uncertainty=not keep_order)
     title, labels = plain(connection.project.title), ", ".join(map(plain, connection.labels))
     click.echo(f"Project {connection.project.id} “{title}” is connected; its labels: {labels}.")
     threshold = settings.start_training_each_n_updates
@@ -58,6 +68,8 @@ def connect(settings: Settings, project: str, url: str | None, keep_order: bool)
             "versions stay there, and `label-issues --push` does not work."
         )
     _import_initial_model(settings, connection.project)
+    if given:
+        click.echo(_give_phrases(settings, connection.project, given))
     click.echo(f"Check everything: python -m backend check --project {connection.project.id}")
 
 
@@ -74,6 +86,30 @@ def _import_initial_model(settings: Settings, project: RemoteProject) -> None:
         import_and_tell(loop, project.uid, settings.initial_model_name)
     except BackendError as error:
         click.echo(f"INITIAL_MODEL_NAME is not imported: {error}", err=True)
+
+
+def _read_phrases(file: str, project: RemoteProject) -> PhraseFile:
+    from converters.phrase_file import read_phrases
+    from label_config import LabelConfig
+
+    try:
+        return read_phrases(file, LabelConfig.from_xml(project.label_config))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _give_phrases(settings: Settings, project: RemoteProject, given: PhraseFile) -> str:
+    """Store the phrases; return what becomes of them, as sentences."""
+    loop = open_loop(settings)
+    loop.register_project(project.uid, title=project.title, label_config=project.label_config)
+    loop.give_phrases(project.uid, given.phrases)
+    sentence = f"{count(len(given.phrases), 'phrase')} of the file will be suggested until the first version serves."
+    if version := loop.store.projects.current_version(project.uid):
+        sentence = f"The phrases of the file are not suggested, because {version} serves."
+    if given.ambiguous:
+        names = ", ".join(map(plain, given.ambiguous[:_NAMED])) + (", …" if len(given.ambiguous) > _NAMED else "")
+        sentence += f" {count(len(given.ambiguous), 'phrase')} with several labels left out: {names}."
+    return sentence
 
 
 def _other_backend(settings: Settings, project: RemoteProject, other: RemoteBackend) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ from converters.words import TOKENIZERS
 from label_config import LabelConfig
 
 if TYPE_CHECKING:
+    from backend.store.models import Project
     from converters.conll import Written
     from converters.conversion import Reading
+    from converters.phrases import Phrase
     from converters.rows import Row
 
 
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 @project_option
 @click.argument("output", metavar="OUT")
 @click.option(
-    "--format", "form", type=click.Choice(["conll", "bio", "json", "datasets"]), default="conll", show_default=True,
-    help="CoNLL-2003; word and tag only; Label Studio's own JSON; or a folder that the datasets library reads.",
+    "--format", "form", type=click.Choice(["conll", "bio", "json", "datasets", "phrases"]),
+    default="conll", show_default=True,
+    help="CoNLL-2003; word and tag only; Label Studio's own JSON; a folder that the datasets library reads; or the "
+    "phrases that are marked in at least half of their occurrences, one a line, a tab, its label.",
 )  # fmt: skip
 @click.option("--report", metavar="REPORT.json", help="Write every conversion problem, by task, to this file.")
 @click.option("--result", metavar="RESULT.json", hidden=True, help="Write the counts, or the error, to this file.")
@@ -62,7 +66,10 @@ def export(settings: Settings, /, result: str | None, **options: Any) -> None:
         raise
     if result:
         _write_json(result, counts)
-    click.echo("{documents} documents, {tokens} tokens, {entities} entities written.".format(**counts), err=True)
+    written = "{documents} documents, {tokens} tokens, {entities} entities written."
+    if options["form"] == "phrases":
+        written = "{entities} phrases of {documents} documents written."
+    click.echo(written.format(**counts), err=True)
 
 
 def _export(
@@ -85,7 +92,8 @@ def _export(
     number = project_number(project)
     label_studio = open_label_studio(settings)
     remote = same_project(label_studio, project) if "." in project else label_studio.project(number)
-    config = _config(settings, remote.uid, remote.label_config, renamed)
+    loop = open_loop(settings)
+    config = _config(loop.store.projects.find(remote.uid), remote.label_config, renamed)
     how = Reading(
         reading["tokenizer"],
         not reading["no_sentences"],
@@ -97,7 +105,15 @@ def _export(
     with Bar("Export") as bar:
         bar.show(0, "waiting for Label Studio's export")
         tasks = label_studio.labelled_tasks(number)
-        written, conversion = _write(bar.track(tasks, "tasks"), output, config, form=form, how=how, title=remote.title)
+        written, conversion = _write(
+            bar.track(tasks, "tasks"),
+            output,
+            config,
+            form=form,
+            how=how,
+            title=remote.title,
+            given=loop.store.phrases.given(remote.uid),
+        )
     if report:
         write_report(conversion, report)
     click.echo(conversion.summary(), err=True)
@@ -124,13 +140,20 @@ def _check_written(written: Written, conversion: ConversionReport, config: Label
 
 
 def _write(
-    tasks: Iterator[dict[str, Any]], output: str, config: LabelConfig, *, form: Any, how: Reading, title: str
+    tasks: Iterator[dict[str, Any]],
+    output: str,
+    config: LabelConfig,
+    *,
+    form: Any,
+    how: Reading,
+    title: str,
+    given: Sequence[Phrase],
 ) -> tuple[Written, ConversionReport]:
     from converters.commands import export_tasks
     from converters.conversion import Conversion as TaskConversion
 
     if form != "datasets":
-        return export_tasks(tasks, output, config, form=form, how=how)
+        return export_tasks(tasks, output, config, form=form, how=how, given=given)
     from backend.training.dataset_dict import write_dataset
 
     conversion = TaskConversion(config, how)
@@ -153,12 +176,11 @@ def _check_folder(output: str) -> None:
     check_folder(Path(output))
 
 
-def _config(settings: Settings, uid: str, xml: str, renamed: tuple[str, ...]) -> LabelConfig:
+def _config(stored: Project | None, xml: str, renamed: tuple[str, ...]) -> LabelConfig:
     """The configuration with the project's renamed labels and those of this export."""
     from backend.store.label_map import check_mapping
 
     config = LabelConfig.from_xml(xml)
-    stored = open_loop(settings).store.projects.find(uid)
     pairs = [split_mapping(mapping, config) for mapping in renamed]
     given = {old: check_mapping(config, old, new) for old, new in pairs}
     return config.with_renamed({**(stored.renamed_labels if stored else {}), **given})

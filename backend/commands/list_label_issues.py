@@ -97,7 +97,7 @@ def _state(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
     """What the list does not show: whether a review is in progress, failed, or found nothing."""
     if unfinished := _unfinished(loop, uid, issues):
         return unfinished
-    review = loop.review(uid)
+    review = loop.store.reviews.get(uid)
     return _nothing_found(review) if review and not issues else None
 
 
@@ -105,7 +105,7 @@ def _unfinished(loop: Loop, uid: str, issues: list[LabelIssue]) -> str | None:
     """Why the latest review has no result; ``None`` where it has one."""
     from backend.store.models import TOO_FEW_LABELS
 
-    review = loop.review(uid)
+    review = loop.store.reviews.get(uid)
     if review is None:
         return f"The labels of this project have not been reviewed yet: {_remedy(loop)}"
     earlier = "; these issues are from the review before" if issues else ""
@@ -143,7 +143,7 @@ def _row(loop: Loop, uid: str, issue: LabelIssue) -> tuple[str, ...]:
         issue.given or "–",
         issue.annotator or "–",
         issue.view,
-        loop.task_url(uid, issue.task),
+        loop.settings.task_url(uid, issue.task),
     )
 
 
@@ -151,5 +151,5 @@ def _fields(loop: Loop, uid: str, issue: LabelIssue) -> dict[str, Any]:
     return {
         "id": issue.key,
         **fields_of(issue, without=("id", "project", "accepted_at")),
-        "url": loop.task_url(uid, issue.task),
+        "url": loop.settings.task_url(uid, issue.task),
     }

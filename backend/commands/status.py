@@ -58,10 +58,16 @@ def _row(overview: Overview) -> tuple[object, ...]:
         f"{overview.labelled:,}",
         _changed(overview),
         _training(overview),
-        overview.current.name if overview.current else "none yet",
+        overview.current.name if overview.current else _no_version(overview),
         _f1(overview),
         f"{overview.label_issues:,}",
     )
+
+
+def _no_version(overview: Overview) -> str:
+    from backend.store.phrases import PHRASES
+
+    return "none yet: phrases are suggested" if overview.serving == PHRASES else "none yet"
 
 
 def _f1(overview: Overview) -> str:
@@ -89,7 +95,7 @@ def _facts(overview: Overview) -> list[tuple[str, object]]:
         facts += [("version", overview.current.name), ("score", overview.score.sentence)]
         facts.append(("verdict", describe(overview.current)))
     else:
-        facts.append(("version", "none yet"))
+        facts.append(("version", _no_version(overview)))
     facts += [("predictions", sentence) for sentence in overview.unread_sentences]
     facts += [("versions with files", overview.versions), ("label issues", f"{overview.label_issues:,}")]
     facts.append(("compared with Label Studio", moment(overview.project.synced_at)))
@@ -158,5 +164,5 @@ def _conversion_fields(loop: Loop, overview: Overview) -> dict[str, Any] | None:
     for kind in (*fields["losses"], *fields["repairs"]):
         for example in kind["examples"]:
             task = example["task"]
-            example["url"] = loop.task_url(overview.project.uid, task) if task.isdecimal() else None
+            example["url"] = loop.settings.task_url(overview.project.uid, task) if task.isdecimal() else None
     return {"run": overview.read.id, **sentences, **fields}

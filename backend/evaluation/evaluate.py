@@ -6,16 +6,25 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from backend.evaluation.bootstrap import intervals
 from backend.evaluation.counts import Confusion, Counts, count, known_tags
-from backend.inference.tagger import Tagger
+from backend.inference.tagger import OfferedLabels, Tagging
 from backend.scores import Interval, are_too_few
 from converters.document import Span, Word
 from converters.tagged import TaggedDocument
+
+
+class SpanTagger(Protocol):
+    """What scoring needs of a tagger."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    def tag(self, texts: Sequence[str], labels: OfferedLabels | None = None) -> list[Tagging]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ class Metrics:
 
 
 def evaluate(
-    tagger: Tagger, documents: Sequence[TaggedDocument], *, names: Mapping[str, str | None] | None = None
+    tagger: SpanTagger, documents: Sequence[TaggedDocument], *, names: Mapping[str, str | None] | None = None
 ) -> Metrics | None:
     """Score the served tagger on labelled documents; ``None`` where there are none.
 
@@ -123,7 +132,7 @@ def evaluate(
 
 
 def predict_tags(
-    tagger: Tagger, documents: Sequence[TaggedDocument], *, names: Mapping[str, str | None] | None = None
+    tagger: SpanTagger, documents: Sequence[TaggedDocument], *, names: Mapping[str, str | None] | None = None
 ) -> list[list[str]]:
     """The BIO tags that a tagger gives the words of documents, with the ``names`` of `evaluate`."""
     today = {label: label for label in tagger.labels} | dict(names or {})

@@ -7,7 +7,7 @@ A version that learnt from too few of the regions people drew is rejected; other
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from backend.evaluation.bootstrap import Floats, Ints, resampled_sums
 from backend.evaluation.evaluate import Metrics
 from backend.scores import are_too_few
 from backend.store.models import Decision
+from backend.store.phrases import PHRASES
 
 REJECTING_SHARE = 0.9
 """Share of the resamples in which a candidate must be worse to be rejected; ``docs/training.md`` gives the reasons."""
@@ -54,7 +55,8 @@ Rule = Literal[
 - ``lost_regions``: more regions could not be used than ``max_lost_regions`` allows; rejected.
 - ``lost_held_out_regions``: none, or less than `MIN_HELD_OUT_SHARE`, of the held-out regions were used; rejected.
 - ``no_held_out_entities``: no held-out document has a region; promoted.
-- ``no_current_version``: no version serves, or its files cannot be opened; promoted.
+- ``no_current_version``: no version serves, or its files cannot be opened; promoted. Where none serves, a candidate is
+  compared with the phrases if `MIN_DOCUMENTS` are held out.
 - ``only_new_labels_held_out``: the held-out regions all have labels that the current version lacks; promoted.
 - ``new_labels``: the candidate has labels that the current version lacks; promoted.
 - ``too_few_documents``: fewer than `COMPARABLE_DOCUMENTS` held-out documents; promoted.
@@ -69,10 +71,10 @@ class GateDecision:
 
     ``f1`` (candidate) and ``current_f1`` are measured on the labels both versions have, on the same ``documents``
     held-out documents; ``None`` where there was nothing to measure or compare. ``compared_with`` names the current
-    version. ``share_worse`` is the share of resamples in which the candidate is worse by more than ``tolerance``,
-    ``share_better`` that in which it is better. ``new_labels`` are those that the current version lacks. The others
-    say how many of the regions in the project and in held-out tasks were used, and why not all, as in `Decision`;
-    ``None`` where this is not known.
+    version, or is `PHRASES`. ``share_worse`` is the share of resamples in which the candidate is worse by more than
+    ``tolerance``, ``share_better`` that in which it is better. ``new_labels`` are those that the current version lacks.
+    The others say how many of the regions in the project and in held-out tasks were used, and why not all, as in
+    `Decision`; ``None`` where this is not known.
     """
 
     promote: bool
@@ -92,6 +94,10 @@ class GateDecision:
     max_lost_regions: float | None = None
     forgotten_labels: Mapping[str, int] = field(default_factory=dict)
     losses: tuple[str, ...] = ()
+
+    def to_row(self) -> Decision:
+        """The same as a row of the database."""
+        return Decision(**asdict(self) | {"new_labels": list(self.new_labels), "losses": list(self.losses)})
 
 
 def decide_on_regions(
@@ -186,6 +192,17 @@ def decide(
             new_labels=new_labels,
         )
     return _compare(totals, current_totals, tolerance, current_name, new_labels)
+
+
+def decide_against_phrases(candidate: Metrics | None, phrases: Metrics | None, *, tolerance: float) -> GateDecision:
+    """The decision on a project's first version: it serves unless phrases alone are very likely better.
+
+    Both are measured on the same held-out documents; on fewer than `MIN_DOCUMENTS` nothing is compared.
+    """
+    if candidate is None or phrases is None or not candidate.support or are_too_few(candidate.documents):
+        return decide(candidate, None, labels=(), current_labels=(), tolerance=tolerance)
+    totals, phrase_totals = (metrics.counts.totals(metrics.counts.labels) for metrics in (candidate, phrases))
+    return _compare(totals, phrase_totals, tolerance, PHRASES, ())
 
 
 def _compare(

@@ -9,6 +9,7 @@ from backend.conversion import lost_share, unknown_label_sentence
 from backend.evaluation.gate import MIN_HELD_OUT_SHARE, REJECTING_SHARE, GateDecision
 from backend.scores import MIN_DOCUMENTS, Score, are_too_few, held_out_tasks, shown
 from backend.store.models import GATE, Decision, Version
+from backend.store.phrases import PHRASES
 
 _NAMED_LABELS = 3
 
@@ -45,7 +46,7 @@ def explain(decision: GateDecision | Decision, *, with_losses: bool = True) -> s
 
 
 def _reason(decision: GateDecision | Decision) -> str:
-    current = decision.compared_with or "the current version"
+    current = _compared(decision)
     documents = decision.documents or 0
     new_labels = f"it has labels that {current} lacks ({_names(decision.new_labels)})"
     match decision.rule:
@@ -72,6 +73,12 @@ def _reason(decision: GateDecision | Decision) -> str:
         case "bootstrap":
             return f"{_figures(decision, current)} ({_resamples(decision)})"
     return ""
+
+
+def _compared(decision: GateDecision | Decision) -> str:
+    if decision.compared_with == PHRASES:
+        return "the phrases marked so far"
+    return decision.compared_with or "the current version"
 
 
 def _lost(decision: GateDecision | Decision, current: str) -> str:

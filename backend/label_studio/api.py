@@ -42,6 +42,16 @@ class UnlabelledTask:
     predicted_by: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """The prediction ``id`` that Label Studio has of a task: the task's data, and the regions."""
+
+    id: int
+    task: int
+    data: dict[str, Any]
+    regions: list[dict[str, Any]]
+
+
 class Page(NamedTuple):
     """Some of a project's unlabelled tasks by ascending id, and how many there are from the first of them on."""
 
@@ -148,47 +158,45 @@ class PredictionStore(Projects, Protocol):
 
     def unlabelled_pages(self, project_id: int, *, first: int = 0, last: int | None = None) -> Iterator[Page]:
         """Tasks without annotations (skipped tasks included), of ids from ``first`` to ``last``, a page at a time."""
-        ...
 
     def import_predictions(self, project_id: int, predictions: Sequence[Prediction]) -> int:
         """Store predictions in one request; return how many Label Studio kept, which may be fewer.
 
         Their ``mislabeling`` is lost: see `create_prediction`.
         """
-        ...
 
     def create_prediction(self, prediction: Prediction) -> datetime:
         """Store one prediction with all its fields, which changes its task; return when, by Label Studio's clock."""
-        ...
+
+    def stored_predictions(self, project_id: int, version: str) -> Iterator[list[StoredPrediction]]:
+        """The predictions of one model version on tasks without annotations, a page at a time; no page is empty."""
+
+    def replace_prediction(self, prediction_id: int, prediction: Prediction) -> None:
+        """Change the regions and the score of a stored prediction, which changes its task."""
 
     def count_by_version(self, project_id: int) -> dict[str, int]:
         """The number of predictions of each model version, on all tasks."""
-        ...
 
     def prediction_ids(self, project_id: int, version: str, *, without: str) -> Iterator[list[int]]:
         """The ids of the predictions of one model version, a page of tasks at a time; no page is empty.
 
         Tasks that have a prediction of the model version ``without`` are left out.
         """
-        ...
 
     def delete_prediction(self, prediction_id: int) -> None:
         """Delete one prediction, which changes its task; one that does not exist is no error."""
-        ...
 
     def delete_predictions(self, project_id: int, version: str) -> None:
         """Delete all predictions of one model version in one request; nobody else can write meanwhile on SQLite.
 
         Where Label Studio shows this version, or has an ML backend's title in place of one, it shows none afterwards.
         """
-        ...
 
     def set_model_version(self, project_id: int, version: str) -> None:
         """Show annotators the stored predictions of this version, and rank tasks by its scores.
 
         Label Studio refuses a version of which it has no prediction.
         """
-        ...
 
 
 class Backends(Projects, Protocol):

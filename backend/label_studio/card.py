@@ -22,7 +22,6 @@ from backend.errors import BackendError
 from backend.evaluation.verdict import describe
 from backend.label_studio.api import Backends, LabelStudioAPI, RemoteBackend
 from backend.label_studio.identity import same_project
-from backend.registry import UNTRAINED
 from backend.scores import Score
 from backend.settings import Settings
 from backend.store import Store
@@ -182,7 +181,7 @@ class Cards:
         """
         label_studio = self._label_studio(self._settings, project)
         same_project(label_studio, project.uid)
-        backend = _this_service(label_studio, project)
+        backend = _this_service(label_studio, project, self._store.projects.serving(project.uid))
         if backend is None:
             self._pause(project, "none, or more than one, of its ML backends in Label Studio has the current version")
             return False
@@ -197,8 +196,7 @@ class Cards:
         self._paused_until[project.uid] = time.monotonic() + PAUSE_SECONDS
 
 
-def _this_service(label_studio: Backends, project: Project) -> RemoteBackend | None:
-    """The only ML backend that answers Label Studio with the version that serves here."""
-    serving = project.current_version or UNTRAINED
+def _this_service(label_studio: Backends, project: Project, serving: str) -> RemoteBackend | None:
+    """The only ML backend that answers Label Studio with what serves here."""
     backends = [backend for backend in label_studio.backends(project.id) if backend.model_version == serving]
     return backends[0] if len(backends) == 1 else None

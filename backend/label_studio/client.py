@@ -16,13 +16,14 @@ from label_studio_sdk.core.api_error import ApiError
 from label_studio_sdk.core.request_options import RequestOptions
 
 from backend.label_studio import refusals, wire
-from backend.label_studio.api import Page, Prediction, RemoteProject, UnlabelledTask
+from backend.label_studio.api import Page, Prediction, RemoteProject, StoredPrediction, UnlabelledTask
 from backend.label_studio.backend_client import BackendClient
 from backend.settings import Settings
 from backend.store.models import Project
 
 PAGE = 500
 _PREDICTIONS_PAGE = 20
+_STORED_PAGE = 100
 _EXPORT_SECONDS = 600
 _IMPORT_SECONDS = 300
 
@@ -182,6 +183,30 @@ class LabelStudio(BackendClient):
                 request_options=_ONCE,
             )
         return created.updated_at or datetime.now(UTC)
+
+    def stored_predictions(self, project_id: int, version: str) -> Iterator[list[StoredPrediction]]:
+        filters = [
+            wire.task_filter("total_annotations", "equal", "Number", 0),
+            wire.task_filter("predictions_model_versions", "contains", "List", [version]),
+        ]
+        for tasks, _ in self._pages(project_id, filters, include="id,data,predictions", size=_STORED_PAGE):
+            rows = [(task, row) for task in tasks for row in wire.rows(task.predictions or ())]
+            if page := [
+                StoredPrediction(int(row["id"]), task.id, task.data or {}, row["result"] or [])
+                for task, row in rows
+                if row["model_version"] == version
+            ]:
+                yield page
+
+    def replace_prediction(self, prediction_id: int, prediction: Prediction) -> None:
+        with self._translated(f"a prediction of task {prediction.task}"):
+            self._client.predictions.update(
+                prediction_id,
+                task=prediction.task,
+                result=wire.rows(prediction.regions),
+                score=prediction.score,
+                model_version=prediction.version,
+            )
 
     def count_by_version(self, project_id: int) -> dict[str, int]:
         with self._translated(f"the model versions of project {project_id}"):

@@ -16,6 +16,7 @@ from backend.label_studio.identity import same_project
 from backend.label_studio.label_issues_tab import VERSION as LABEL_ISSUES
 from backend.registry import UNTRAINED
 from backend.store import Store
+from backend.store.phrases import PHRASES
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,17 @@ it waits for more than 5 s: 20,000 took 144 s. One at a time they take 64 ms eac
 def outdated_versions(store: Store, uid: str) -> list[str]:
     """The versions whose predictions are of no use: neither the current one nor pinned; the oldest first.
 
-    Before the first version nothing is outdated; with it, the empty predictions of ``untrained`` are.
+    Before the first version nothing is outdated; with it, the predictions of ``untrained`` and ``phrases`` are.
     """
     current = store.projects.current_version(uid)
     if current is None:
         return []
     versions = reversed(store.versions.of(uid))
-    return [UNTRAINED, *(version.name for version in versions if version.name != current and not version.pinned)]
+    return [
+        UNTRAINED,
+        PHRASES,
+        *(version.name for version in versions if version.name != current and not version.pinned),
+    ]
 
 
 def delete_old_predictions(

@@ -14,6 +14,7 @@ from backend.store.comparisons import Comparisons
 from backend.store.data_state import DataStates
 from backend.store.database import Database
 from backend.store.lease import Leases
+from backend.store.phrases import Phrases
 from backend.store.projects import Projects
 from backend.store.reviews import Reviews
 from backend.store.runs import Runs
@@ -34,6 +35,7 @@ class Store:
         self.changes = Changes(self._database)
         self.comparisons = Comparisons(self._database)
         self.data_states = DataStates(self._database)
+        self.phrases = Phrases(self._database)
         self.reviews = Reviews(self._database)
         self.runs = Runs(self._database)
         self.syncs = Syncs(self._database)

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backend.store.base import Base as Base
+from backend.store.phrase_models import PhrasesRow as PhrasesRow
 from backend.store.review_models import LabelIssue as LabelIssue
 from backend.store.review_models import Review as Review
 

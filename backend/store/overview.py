@@ -53,7 +53,7 @@ class Overview:
     ``read`` is the latest run that has read the labels, live or ended, ``conversion`` what became of their regions;
     ``mappings`` are the project's renamed labels. ``latest`` is the newest version, which serves or was rejected.
     ``worker_seen_at`` is when a worker last did something for the project (Unix time), ``reviewing`` whether its labels
-    are being reviewed now.
+    are being reviewed now. ``serving`` is what Label Studio is told as model version (`Projects.serving`).
     """
 
     project: Project
@@ -73,6 +73,7 @@ class Overview:
     review: Review | None
     reviewing: bool
     worker_seen_at: float | None
+    serving: str
 
     @property
     def loss_sentences(self) -> list[str]:
@@ -148,4 +149,5 @@ def read_overview(store: Store, uid: str, settings: Settings) -> Overview:
         review=store.reviews.get(uid),
         reviewing=store.reviews.in_progress(uid),
         worker_seen_at=max(filter(None, (project.synced_at, run_renewed_at)), default=None),
+        serving=store.projects.serving(uid),
     )

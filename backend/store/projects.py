@@ -10,7 +10,11 @@ from sqlalchemy import bindparam, select, update
 
 from backend.errors import UnknownProject
 from backend.store.database import Database
-from backend.store.models import Project
+from backend.store.models import PhrasesRow, Project
+from backend.store.phrases import PHRASES
+
+UNTRAINED = "untrained"
+"""The model version of a project that has neither a version nor phrases."""
 
 _CURRENT_VERSION = select(Project.current_version).where(Project.uid == bindparam("uid"))
 
@@ -96,3 +100,11 @@ class Projects:
         finally:
             connection.close()
         return row[0] if row else None
+
+    def serving(self, uid: str) -> str:
+        """What Label Studio is told as model version: the current one, else `PHRASES` or `UNTRAINED`."""
+        if current := self.current_version(uid):
+            return current
+        with self._database.read() as session:
+            number = session.scalar(select(PhrasesRow.number).where(PhrasesRow.project == uid))
+        return PHRASES if number else UNTRAINED

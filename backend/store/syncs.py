@@ -16,11 +16,17 @@ class Syncs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def request(self, uid: str) -> None:
-        """Ask for a sync, also while one is in progress."""
-        requested = update(Project).where(Project.uid == uid).values(sync_requested=Project.sync_requested + 1)
+    def request(self, uid: str) -> bool:
+        """Ask for a sync, also while one is in progress; return whether no other request is waiting."""
+        requested = (
+            update(Project)
+            .where(Project.uid == uid)
+            .values(sync_requested=Project.sync_requested + 1)
+            .returning(Project.sync_requested, Project.sync_completed)
+        )
         with self._database.write() as session:
-            session.execute(requested)
+            row = session.execute(requested).one_or_none()
+        return row is not None and row.sync_requested == row.sync_completed + 1
 
     def pending(self, uid: str) -> int | None:
         """The number of the latest request that is not completed; ``None`` when all are."""

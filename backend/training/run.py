@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from backend.conversion import Conversion, count
 from backend.errors import BackendError, NotEnoughLabels, RunCancelled
-from backend.evaluation.gate import GateDecision, decide, decide_on_regions, with_regions
+from backend.evaluation.gate import GateDecision, decide, decide_against_phrases, decide_on_regions, with_regions
 from backend.evaluation.verdict import explain
 from backend.label_studio.client import open_label_studio
 from backend.label_studio.texts import loader_of
@@ -30,12 +30,13 @@ from backend.store import Store
 from backend.store.models import TOO_FEW_LABELS, Project, Run
 from backend.training.data_state import data_state
 from backend.training.faults import translate_faults
+from backend.training.phrases import score_phrases
 from backend.training.progress import RunProgress
 from backend.training.snapshot import Snapshot, take_snapshot
 from backend.training.split import subset_of
 from converters.label_studio import note_loss
 from converters.tagged import TaggedDocument, tag_document
-from label_config import LabelConfig, UnsupportedLabelConfig
+from label_config import UnsupportedLabelConfig
 
 if TYPE_CHECKING:
     from backend.training.build import BuiltVersion
@@ -138,7 +139,7 @@ def _train_and_publish(
             conversion=conversion,
         )
         others = score_versions(registry, store.versions.of(project.uid, usable=True), built, snapshot.config, progress)
-        decision = _decide(settings, store, project.uid, built, conversion, snapshot.config, others)
+        decision = _decide(settings, store, project.uid, built, snapshot, others)
         outcome = outcome_of(decision, run, built, others, current=store.projects.current_version(project.uid))
         progress("publishing", 0.0)
         version = registry.publish(
@@ -210,11 +211,14 @@ def _decide(
     store: Store,
     uid: str,
     built: BuiltVersion,
-    conversion: Conversion,
-    config: LabelConfig,
+    snapshot: Snapshot,
     others: Mapping[str, ScoredVersion],
 ) -> GateDecision:
-    """Judge how many regions a new version learnt from, then compare it with the current one on its test set."""
+    """Judge how many regions a new version learnt from, then compare it on its test set.
+
+    It is compared with the current version, or with phrases where none serves.
+    """
+    conversion = snapshot.conversion
     name = store.projects.current_version(uid)
     current = store.versions.get(uid, name) if name else None
     current_labels = current.labels if current else ()
@@ -229,15 +233,20 @@ def _decide(
     )
     if rejection:
         return rejection
-    names_today = [config.label_named(label) for label in current_labels]
-    decision = decide(
-        built.metrics,
-        others[name].metrics if name and name in others else None,
-        labels=built.labels,
-        current_labels=[label for label in names_today if label is not None],
-        tolerance=settings.promotion_tolerance,
-        current_name=name,
-    )
+    if name is None:
+        given = store.phrases.given(uid)
+        phrases = score_phrases(snapshot.documents, built.test, labels=built.labels, given=given)
+        decision = decide_against_phrases(built.metrics, phrases, tolerance=settings.promotion_tolerance)
+    else:
+        names_today = [snapshot.config.label_named(label) for label in current_labels]
+        decision = decide(
+            built.metrics,
+            others[name].metrics if name in others else None,
+            labels=built.labels,
+            current_labels=[label for label in names_today if label is not None],
+            tolerance=settings.promotion_tolerance,
+            current_name=name,
+        )
     return with_regions(decision, conversion, max_lost_regions=limit)
 
 

@@ -12,7 +12,6 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from backend.errors import InvalidRequest, UnknownProject, UnknownRun
 from backend.inference.tasks import TaskPrediction, TaskTexts
 from backend.loop import Loop
-from backend.registry import UNTRAINED
 from backend.store.models import Run
 from backend.web.messages import Event, JobStatus, Predict, Setup, Train, Versions, Webhook, parse, to_json
 from converters import Span, read_regions
@@ -50,7 +49,7 @@ def setup() -> Response:
         access_token=body.access_token if is_ours else None,
         extra_params=body.overrides,
     )
-    return jsonify(model_version=project.current_version or UNTRAINED)
+    return jsonify(model_version=loop.store.projects.serving(project.uid))
 
 
 @protocol.post("/predict")

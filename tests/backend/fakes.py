@@ -11,7 +11,15 @@ from typing import Any
 
 from backend.errors import LabelStudioError, LabelStudioRejected
 from backend.inference.tagger import OfferedLabels, Tagging
-from backend.label_studio.api import Page, Prediction, RemoteBackend, RemoteProject, RemoteWebhook, UnlabelledTask
+from backend.label_studio.api import (
+    Page,
+    Prediction,
+    RemoteBackend,
+    RemoteProject,
+    RemoteWebhook,
+    StoredPrediction,
+    UnlabelledTask,
+)
 from backend.store import Store
 from backend.store.changes import settle_changes
 from converters.document import Span
@@ -111,7 +119,7 @@ class FakeLabelStudio:
     second prediction of a version. A region has the label that ``labels`` gives its task, else Dish, and is by the user
     whom ``authors`` gives; ``names`` are those of users. Pages have ``page`` tasks. ``credentials`` are keyed by URL.
     ``refused`` has the error with which a method answers. ``deletions`` are the ids of predictions deleted one at a
-    time, and the versions deleted in one request.
+    time, and the versions deleted in one request; ``replaced`` are the tasks whose prediction was replaced.
     """
 
     def __init__(self, uid: str = UID, *, tasks: int = 0, down: LabelStudioError | None = None) -> None:
@@ -139,6 +147,7 @@ class FakeLabelStudio:
         self.imports: list[int] = []
         self.keys: dict[tuple[int, str], int] = {}
         self.deletions: list[int | str] = []
+        self.replaced: list[int] = []
         self.tabs: dict[str, tuple[str, datetime]] = {}
 
     def annotate(self, *tasks: int) -> None:
@@ -232,6 +241,22 @@ class FakeLabelStudio:
         for start in range(0, len(tasks), self.page):
             self._answer()
             yield [self._key(task, version) for task in tasks[start : start + self.page]]
+
+    def stored_predictions(self, project_id: int, version: str) -> Iterator[list[StoredPrediction]]:
+        self._answer("stored_predictions")
+        rows = [
+            StoredPrediction(self._key(task.id, version), task.id, task.data, self.stored[task.id, version].regions)
+            for task in self.unlabelled_tasks(project_id)
+            if version in task.predicted_by
+        ]
+        for start in range(0, len(rows), self.page):
+            yield rows[start : start + self.page]
+
+    def replace_prediction(self, prediction_id: int, prediction: Prediction) -> None:
+        self._answer("replace_prediction")
+        assert self._key(prediction.task, prediction.version) == prediction_id
+        self.stored[prediction.task, prediction.version] = prediction
+        self.replaced.append(prediction.task)
 
     def delete_prediction(self, prediction_id: int) -> None:
         self._answer()

@@ -112,5 +112,5 @@ def test_labels_wake_a_worker_through_the_queue(make_settings: Callable[..., Set
     loop.register_project(UID, label_config=LABEL_CONFIG)
     loop.annotations_saved(UID, {10: 1})
     carry_out_all(queue)
-    assert worker.calls == ["runs"]
+    assert worker.calls == [f"refresh {UID}", "runs"]  # the phrases, and the run that is due
     loop.store.close()

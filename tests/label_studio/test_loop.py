@@ -13,7 +13,7 @@ import pytest
 
 from backend.evaluation.verdict import describe
 from backend.label_studio.connect import connect
-from backend.loop import UNTRAINED
+from backend.registry import UNTRAINED
 from backend.store.models import LIVE
 from converters import read_conll, read_tasks, regions, to_documents
 from label_config import LabelConfig

@@ -22,7 +22,7 @@ def page_context(loop: Loop, uid: str) -> dict[str, Any]:
         "versions": versions,
         "settings": loop.settings,
         "label_studio": f"{loop.settings.label_studio_shown}/projects/{project.id}",
-        "task_url": lambda task: loop.task_url(uid, task),
+        "task_url": lambda task: loop.settings.task_url(uid, task),
     }
 
 

@@ -11,6 +11,7 @@ from backend.evaluation.verdict import explain
 from backend.scores import MIN_DOCUMENTS_OF_LABEL, Score, label_scores, rounded, shown, shown_difference
 from backend.store.models import GATE, TOO_FEW_LABELS, Decision, Run, Version
 from backend.store.overview import Overview
+from backend.store.phrases import PHRASES
 from backend.web.dashboard.formatting import capitalize_first
 
 Outcome = Literal["promoted", "rejected", "finished", "failed", "too_few_labels", "cancelled"]
@@ -108,7 +109,8 @@ def _reason(decision: Decision) -> str:
 
 def _serving_now(version: Version, decision: Decision, current: Version | None) -> str:
     if current is None:
-        return "No version serves."
+        by_phrases = decision.compared_with == PHRASES
+        return "Phrases are suggested until a version is better." if by_phrases else "No version serves."
     promotion = max(current.promotions, key=lambda row: row.id, default=None)
     by_hand = promotion is not None and promotion.actor != GATE
     if current.name == version.name:

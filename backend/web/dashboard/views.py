@@ -138,4 +138,4 @@ def _progress(loop: Loop, summary: Summary, versions: Sequence[Version]) -> dict
 
 
 def _label_issues(loop: Loop, uid: str, *, limit: int | None) -> dict[str, Any]:
-    return {"label_issues": loop.label_issues(uid, limit), "review": loop.review(uid)}
+    return {"label_issues": loop.label_issues(uid, limit), "review": loop.store.reviews.get(uid)}

@@ -18,10 +18,13 @@ from backend.errors import LabelStudioRefused, LabelStudioRejected, ServiceUnrea
 from backend.inference.tagger import Tagger
 from backend.label_studio.api import RemoteBackend
 from backend.label_studio.connect import connect
+from backend.registry import UNTRAINED
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Project, Version
+from backend.store.phrases import PHRASES
 from backend.training.base_model import embedded
+from converters.phrases import Phrase
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio
 
 URL = "http://localhost:9090"
@@ -113,6 +116,21 @@ def test_service_that_works_has_no_fault(deployment: Deployment, make_settings: 
         "labelling configuration", "ML backend", "webhook", "other ML backends", "model version", "predictions shown",
         "task order", "Auto-Annotation",
     ]  # fmt: skip
+
+
+def test_phrases_serve_until_there_is_a_version(
+    deployment: Deployment, make_settings: Callable[..., Settings], store: Store
+) -> None:
+    with store._database.write() as session:
+        session.get_one(Project, UID).current_version = None
+    deployment.change_backend(model_version=UNTRAINED)
+    before = results(deployment, make_settings)
+    store.phrases.save(UID, [Phrase("sushi", "Dish")], revision=1)
+    deployment.change_backend(model_version=PHRASES)
+    after = results(deployment, make_settings)
+    assert before["predictions shown"].outcome.text == "none yet: there is no version"
+    assert after["predictions shown"].outcome.text == "of phrases, until a version serves"
+    assert before["ML backend"].outcome.state == after["ML backend"].outcome.state == "ok"
 
 
 def refuse(method: str, error: Exception) -> Callable[[Deployment], None]:

@@ -142,7 +142,18 @@ def test_after_an_interruption_it_says_what_is_stored_and_resumes(
 def test_project_without_a_version_says_what_to_do(command: Command, registered: str, studio: FakeLabelStudio) -> None:
     store_without = command("preannotate", "--project", "7", DATABASE_URL="sqlite:///other.sqlite3")
     assert store_without.exit_code == 1
-    assert "no model version yet: run `python -m backend train --wait` first" in store_without.stderr
+    assert "neither a model version nor phrases yet: mark entities in Label Studio first" in store_without.stderr
+
+
+def test_project_without_a_version_gets_predictions_of_phrases(
+    command: Command, registered: str, studio: FakeLabelStudio
+) -> None:
+    studio.texts = {1: "sushi here", 2: "sushi there", 3: "ramen"}
+    studio.annotate(1)
+    result = command("preannotate", "--project", "7", DATABASE_URL="sqlite:///other.sqlite3")
+    assert "2 unlabelled tasks: 2 predictions of phrases stored" in result.stdout
+    (places,) = (prediction.regions for (task, _), prediction in studio.stored.items() if task == 2)
+    assert [region["value"]["text"] for region in places] == ["sushi"]
 
 
 def test_project_with_a_reused_number_gets_no_predictions(command: Command, studio: FakeLabelStudio) -> None:

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from backend.store import Store
+from backend.store.models import Version
+from converters.phrases import Phrase
 from tests.backend.commands.conftest import Command
-from tests.backend.fakes import FakeLabelStudio
+from tests.backend.fakes import UID, FakeLabelStudio
 
 OTHER = "http://huggingface:9091"
 
@@ -94,3 +100,44 @@ def test_connect_keeps_the_order_of_tasks_on_request(command: Command, studio: F
     assert "Uncertainty sampling is switched on" in command("connect", "--project", "7").output
     assert studio.by_uncertainty
     assert "Uncertainty sampling" not in command("connect", "--project", "7").output
+
+
+def test_phrases_of_a_file_are_given_to_the_project(
+    command: Command, studio: FakeLabelStudio, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "phrases.tsv").write_text("pad thai\tDish\nTurkey\tDish\nturkey\tLocation\nBoston\tLocation\n")
+    result = command("connect", "--project", "7", "--phrases", "phrases.tsv")
+    assert result.exit_code == 0, result.output
+    assert (
+        "2 phrases of the file will be suggested until the first version serves. "
+        "1 phrase with several labels left out: turkey.\n"
+    ) in result.stdout
+    assert store.phrases.given(UID) == [Phrase("pad thai", "Dish"), Phrase("Boston", "Location")]
+    assert store.syncs.pending(UID) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("pad thai\tFood\n", "Line 1 of phrases.tsv has the label 'Food', which the configuration does not have: "),
+        (None, "phrases.tsv: No such file or directory"),
+    ],
+)
+def test_file_of_phrases_that_cannot_be_read_connects_nothing(
+    content: str | None, sentence: str, command: Command, studio: FakeLabelStudio, tmp_path: Path
+) -> None:
+    if content:
+        (tmp_path / "phrases.tsv").write_text(content)
+    result = command("connect", "--project", "7", "--phrases", "phrases.tsv")
+    assert result.exit_code == 1
+    assert f"Error: {sentence}" in result.stderr
+    assert studio.ml_backends == []
+
+
+def test_phrases_given_to_a_project_with_a_version_have_no_effect(
+    command: Command, studio: FakeLabelStudio, publish: Callable[..., Version], tmp_path: Path
+) -> None:
+    publish("ner-v3")
+    (tmp_path / "phrases.tsv").write_text("pad thai\tDish\n")
+    result = command("connect", "--project", "7", "--phrases", "phrases.tsv")
+    assert "The phrases of the file are not suggested, because ner-v3 serves.\n" in result.stdout

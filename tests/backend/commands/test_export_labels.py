@@ -8,8 +8,9 @@ from datasets import load_from_disk
 
 from backend.errors import LabelStudioError, LabelStudioRefused, LabelStudioUnreachable
 from backend.store import Store
+from converters.phrases import Phrase
 from tests.backend.commands.conftest import Command
-from tests.backend.fakes import FakeLabelStudio
+from tests.backend.fakes import UID, FakeLabelStudio
 
 
 @pytest.fixture
@@ -35,6 +36,18 @@ def test_labels_are_written_as_rows(
     assert (tmp_path / "out.conll").read_text().startswith(rows)
     assert (tmp_path / "out.conll.jsonl").exists() == (form != ["--format", "bio"])
     assert result.stderr.endswith("2 documents, 5 tokens, 2 entities written.\n")
+
+
+def test_phrases_are_written_with_their_labels(
+    command: Command, studio: FakeLabelStudio, store: Store, tmp_path: Path
+) -> None:
+    studio.texts = {1: "sushi near me", 2: "sushi again", 3: "ramen bar"}
+    studio.annotate(3)
+    store.projects.save(UID)
+    store.phrases.give(UID, [Phrase("pad thai", "Dish"), Phrase("near", "Location")])
+    result = command("export", "--project", "7", "phrases.tsv", "--format", "phrases")
+    assert (tmp_path / "phrases.tsv").read_text() == "sushi\tDish\nnear\tLocation\npad thai\tDish\nramen\tDish\n"
+    assert result.stderr.endswith("4 phrases of 3 documents written.\n")
 
 
 def test_tasks_are_written_as_label_studio_gives_them(

@@ -9,6 +9,7 @@ from backend.evaluation.gate import GateDecision
 from backend.evaluation.verdict import explain
 from backend.store import Store
 from backend.store.models import Version
+from converters.phrases import Phrase
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
 from tests.backend.lossy import WHOLE, note_losses
@@ -29,6 +30,12 @@ def test_without_a_project_it_says_how_to_connect_one(command: Command) -> None:
 
 def test_new_project(command: Command, registered: str) -> None:
     assert row(command) == ["7 Restaurants", "0", "0 of 3", "after 3 more", "none yet", "–", "0"]
+
+
+def test_project_whose_phrases_are_suggested(command: Command, registered: str, store: Store) -> None:
+    store.phrases.save(UID, [Phrase("sushi", "Dish")], revision=1)
+    assert row(command)[4] == "none yet: phrases are suggested"
+    assert "none yet: phrases are suggested" in command("status", "--project", "7").output
 
 
 def test_project_that_trains_and_serves(command: Command, publish: Publish, store: Store) -> None:

@@ -27,13 +27,13 @@ class Answers:
 
 
 def evaluated(document: Document, *spans: Span) -> Metrics:
-    metrics = evaluate(Answers(spans), [tag_document(document)])  # type: ignore[arg-type]
+    metrics = evaluate(Answers(spans), [tag_document(document)])
     assert metrics is not None
     return metrics
 
 
 def test_nothing_is_measured_on_no_documents() -> None:
-    assert evaluate(Answers(), []) is None  # type: ignore[arg-type]
+    assert evaluate(Answers(), []) is None
 
 
 def test_right_boundaries_and_label_count() -> None:
@@ -57,7 +57,7 @@ def test_counts_are_over_all_documents() -> None:
     texts = ("try [ramen|Dish]", "in [Boston|Place] or [Paris|Place]")
     documents = [tagged(text, id=text) for text in texts]
     answers = Answers((Span(4, 9, "Dish"),), (Span(3, 9, "Place"), Span(0, 2, "Dish")))
-    metrics = evaluate(answers, documents)  # type: ignore[arg-type]
+    metrics = evaluate(answers, documents)
     assert metrics is not None
     assert metrics.precision == pytest.approx(2 / 3)
     assert metrics.recall == pytest.approx(2 / 3)
@@ -155,7 +155,7 @@ def test_texts_of_a_task_are_one_document_with_the_labels_each_offers() -> None:
     title = Document("7", "ramen in Rome", (Span(0, 5, "Dish"),), text_name="title", labels=("Dish",))
     body = Document("7", "try Rome", (Span(4, 8, "Place"),), text_name="body", labels=("Dish", "Place"))
     answers = Answers((Span(0, 5, "Dish"),), (Span(4, 8, "Dish"),))
-    metrics = evaluate(answers, [tag_document(title), tag_document(body)])  # type: ignore[arg-type]
+    metrics = evaluate(answers, [tag_document(title), tag_document(body)])
     assert metrics is not None
     assert (metrics.documents, metrics.support, metrics.precision, metrics.recall) == (1, 2, 0.5, 0.5)
     assert answers.offered == [("Dish",), ("Dish", "Place")]
@@ -171,7 +171,7 @@ def test_unreadable_region_counts_neither_for_nor_against_the_model() -> None:
 def test_labels_are_compared_under_their_names_of_today() -> None:
     document = tag_document(Document("1", "ramen in Rome", (Span(0, 5, "Food"),)))
     answers = Answers((Span(0, 5, "Dish"), Span(9, 13, "Place")))
-    metrics = evaluate(answers, [document], names={"Dish": "Food", "Place": None})  # type: ignore[arg-type]
+    metrics = evaluate(answers, [document], names={"Dish": "Food", "Place": None})
     assert metrics is not None
     assert (metrics.precision, metrics.recall, metrics.support) == (1.0, 1.0, 1)
 
@@ -179,5 +179,5 @@ def test_labels_are_compared_under_their_names_of_today() -> None:
 def test_label_that_is_gone_is_not_made_another_one_where_a_text_offers_some_labels() -> None:
     document = tag_document(Document("1", "ramen in Rome", (Span(0, 5, "Food"),), labels=("Food",)))
     answers = Answers((Span(0, 5, "Dish"),))
-    evaluate(answers, [document], names={"Dish": "Food", "Place": None})  # type: ignore[arg-type]
+    evaluate(answers, [document], names={"Dish": "Food", "Place": None})
     assert answers.offered == [("Dish", "Place")]

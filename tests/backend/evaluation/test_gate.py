@@ -8,7 +8,14 @@ import pytest
 
 from backend.conversion import Conversion, Use
 from backend.evaluation.evaluate import Metrics, score
-from backend.evaluation.gate import GateDecision, Rule, decide, decide_on_regions, with_regions
+from backend.evaluation.gate import (
+    GateDecision,
+    Rule,
+    decide,
+    decide_against_phrases,
+    decide_on_regions,
+    with_regions,
+)
 from backend.evaluation.verdict import describe, explain
 from backend.store.models import Decision
 
@@ -205,6 +212,40 @@ def test_new_labels_are_promoted_with_the_figures_of_the_others(documents: int, 
     assert (decision.promote, decision.rule, decision.new_labels) == (True, "new_labels", ("Drink",))
     assert (decision.f1, decision.current_f1) == (0.0, 1.0)
     assert explain(decision) == f"promoted: it has labels that ner-v1 lacks (Drink); {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "phrases", "promote", "rule"),
+    [
+        (metrics(1, times=40), metrics(3, times=40), False, "bootstrap"),
+        (metrics(3, times=40), metrics(1, times=40), True, "bootstrap"),
+        (metrics(1, times=29), metrics(3, times=29), True, "no_current_version"),
+        (metrics(0, of=0, times=40), metrics(0, of=0, times=40), True, "no_held_out_entities"),
+        (None, None, True, "no_held_out_entities"),
+        (metrics(1, times=40), None, True, "no_current_version"),
+    ],
+)
+def test_first_version_is_compared_with_phrases_on_enough_documents(
+    candidate: Metrics | None, phrases: Metrics | None, promote: bool, rule: Rule
+) -> None:
+    decision = decide_against_phrases(candidate, phrases, tolerance=0.005)
+    assert (decision.promote, decision.rule) == (promote, rule)
+
+
+def test_version_that_phrases_beat_is_rejected_in_a_sentence() -> None:
+    decision = decide_against_phrases(metrics(1, times=40), metrics(3, times=40), tolerance=0.005)
+    assert explain(decision) == (
+        "rejected: F1 0.400 against 0.857 of the phrases marked so far on the same 40 held-out tasks "
+        "(F1 lower by more than 0.005 in 100 % of resamples)"
+    )
+
+
+def test_labels_that_only_phrases_predict_count_against_them() -> None:
+    gold = [["B-Dish", "O"]] * 40
+    candidate, phrases = score(gold, gold), score(gold, [["B-Dish", "B-Place"]] * 40)
+    decision = decide_against_phrases(candidate, phrases, tolerance=0.005)
+    assert decision.f1 == 1.0
+    assert decision.current_f1 == pytest.approx(2 / 3)
 
 
 def test_many_new_labels_are_not_all_named() -> None:

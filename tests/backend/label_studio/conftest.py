@@ -130,7 +130,7 @@ def server() -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815
+        do_POST = do_DELETE = do_PATCH = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from backend.errors import (
     LabelStudioUnreachable,
 )
 from backend.label_studio import client as module
-from backend.label_studio.api import Prediction, ProjectSetup
+from backend.label_studio.api import Prediction, ProjectSetup, StoredPrediction
 from backend.settings import Settings
 from tests.backend.label_studio.conftest import Server
 
@@ -121,6 +122,35 @@ def test_predictions_of_a_version_are_listed_by_its_whole_name(
         7: "ner-v1,ner-v1",
     }
     assert list(label_studio.prediction_ids(7, "ner-v1", without="label_issues")) == [[100], [401], [700, 701]]
+
+
+def test_stored_predictions_of_a_version_come_with_their_tasks(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STORED_PAGE", 2)
+    server.tasks = {1: "phrases", 2: "", 3: "phrases-2", 4: "ner-v1,phrases"}
+    pages = list(label_studio.stored_predictions(7, "phrases"))
+    first, last = StoredPrediction(100, 1, {"text": "a"}, []), StoredPrediction(401, 4, {"text": "a"}, [])
+    assert pages == [[first], [last]]
+    query = json.loads(server.requests[0][2]["query"])
+    assert query["filters"]["items"][0] == {
+        "filter": "filter:tasks:total_annotations", "operator": "equal", "type": "Number", "value": 0
+    }  # fmt: skip
+
+
+def test_stored_prediction_is_replaced_in_one_request(
+    server: Server, label_studio: ProjectSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[tuple[str, str, Any]] = []
+
+    def answer(method: str, path: str, body: object) -> tuple[int, Any]:
+        requests.append((method, path, body))
+        return 200, {"id": 41}
+
+    monkeypatch.setattr(server, "answer", answer)
+    label_studio.replace_prediction(41, PREDICTION)
+    row = {"task": 1, "result": [], "score": 0.5, "model_version": "ner-v1"}
+    assert requests == [("PATCH", "/api/predictions/41/", row)]
 
 
 def test_predictions_are_counted_by_version(

@@ -223,6 +223,36 @@ def test_current_version_that_cannot_be_opened_is_replaced(
     assert store.projects.get(UID).current_version == "ner-v2"
 
 
+@pytest.mark.parametrize(
+    ("tasks", "right", "current", "verdict"),
+    [
+        (400, False, None, "rejected: F1 0.000 against 1.000 of the phrases marked so far on the same"),
+        (400, True, "ner-v1", "promoted: F1 1.000 against 1.000 of the phrases marked so far on the same"),
+        (80, False, "ner-v1", "promoted: there is no current version to compare with; F1 unknown: only "),
+    ],
+)
+def test_first_version_is_compared_with_phrases_where_enough_tasks_are_held_out(
+    tasks: int, right: bool, current: str | None, verdict: str, studio: FakeLabelStudio, store: Store,
+    build: Callable[..., list[int]], train: Train,
+) -> None:  # fmt: skip
+    studio.texts = {number: f"sushi number {number}" for number in range(1, tasks + 1)}
+    studio.annotate(*range(1, tasks + 1))
+    build(right=right)
+    assert train().state == "finished"
+    assert describe(store.versions.get(UID, "ner-v1")).startswith(verdict)
+    assert store.projects.get(UID).current_version == current
+
+
+def test_phrases_of_held_out_tasks_are_not_known_to_the_gate(
+    studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
+) -> None:
+    studio.texts = {number: f"{number:05} on the menu" for number in range(1, 401)}
+    studio.annotate(*range(1, 401))
+    build(right=True)
+    train()
+    assert "against 0.000 of the phrases marked so far" in describe(store.versions.get(UID, "ner-v1"))
+
+
 def test_labels_that_change_during_a_run_wait_for_the_next(
     studio: FakeLabelStudio, store: Store, build: Callable[..., list[int]], train: Train
 ) -> None:

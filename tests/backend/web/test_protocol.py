@@ -21,8 +21,10 @@ from backend.service import open_service
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import Version
+from backend.store.phrases import PHRASES
 from backend.web.app import create_app
 from backend.web.failures import status_line
+from converters.phrases import Phrase
 from tests import samples
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, SushiTagger, WholeTextTagger, event, saved, settle
 
@@ -86,6 +88,8 @@ def test_setup_names_the_version_and_opens_no_model(
 ) -> None:
     body = {"project": UID, "schema": LABEL_CONFIG, "extra_params": {"epochs": 5}}
     assert client.post("/setup", json=body).get_json() == {"model_version": UNTRAINED}
+    store.phrases.save(UID, [Phrase("sushi", "Dish")], revision=1)
+    assert client.post("/setup", json=body).get_json() == {"model_version": PHRASES}
     publish("ner-v1")
     assert client.post("/setup", json=body).get_json() == {"model_version": "ner-v1"}
     assert fake_models == []
@@ -188,6 +192,16 @@ def test_labels_the_project_no_longer_has_are_left_out(
 
 def test_project_without_a_version_gets_empty_results_that_say_so(client: FlaskClient) -> None:
     assert predict(client, task("sushi"), task("")) == [{"result": [], "score": 0.0, "model_version": UNTRAINED}] * 2
+
+
+def test_project_without_a_version_gets_its_phrases(client: FlaskClient, store: Store) -> None:
+    store.projects.save(UID, label_config=LABEL_CONFIG)
+    store.phrases.save(UID, [Phrase("Sushi", "Dish", 3, 4)], revision=1)
+    first, second = predict(client, task("best sushi"), task("ramen"))
+    assert (first["model_version"], first["score"]) == (PHRASES, 0.0)
+    (region,) = first["result"]
+    assert (region["value"], region["score"]) == ({"start": 5, "end": 10, "text": "sushi", "labels": ["Dish"]}, 0.75)
+    assert second == {"result": [], "score": 0.0, "model_version": PHRASES}
 
 
 def test_configuration_of_setup_is_used_where_the_request_has_none(

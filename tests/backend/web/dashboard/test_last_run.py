@@ -63,6 +63,17 @@ def test_a_rejected_version_is_shown_with_the_labels_that_lost_most(lead: Lead, 
     assert "failed" not in lead.get().text
 
 
+def test_a_first_version_that_phrases_beat_is_shown_with_their_figures(
+    lead: Lead, publish: Publish, store: Store
+) -> None:
+    publish("ner-v1", current=False, decision=decision(False, compared_with="phrases"))
+    ended(store, "finished", version="ner-v1")
+    page, text = lead.read(), lead.get().text
+    assert "ner-v1 was rejected just now F1 0.700 against 0.800 of the phrases marked so far on the same 60" in page
+    assert "Phrases are suggested until a version is better." in page
+    assert "a=phrases" not in text
+
+
 @pytest.mark.parametrize(
     ("second", "sentence"),
     [

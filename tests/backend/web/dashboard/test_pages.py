@@ -128,6 +128,7 @@ def test_before_any_label_the_page_says_how_many_tasks_are_missing(lead: Lead, r
     assert "No version yet, and no labelled task: label the first ones in Label Studio." in page
     assert "3 labelled tasks until the first run starts by itself." in page
     assert "What comes next" in page
+    assert "Phrases marked so far are suggested where they occur again, until the first version serves." in page
 
 
 def test_with_some_labels_the_page_counts_down(lead: Lead, registered: str, loop: Loop) -> None:
