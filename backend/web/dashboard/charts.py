@@ -22,7 +22,8 @@ _TOP, _BOTTOM = 18, 30
 _LEFT, _RIGHT = 11.0, 97.0
 """Percent of the width between which data is drawn; the numbers of the scale are on its left."""
 
-_MAX_VERSIONS = 20
+MAX_VERSIONS = 20
+"""Versions in the chart of versions, the newest ones."""
 
 _WHOLE = svg.Length(100, "%")
 
@@ -37,19 +38,25 @@ class Bar:
     current: bool
 
 
+def drawn_bars(bars: Sequence[Bar]) -> list[Bar]:
+    """The newest `MAX_VERSIONS` of ``bars`` (oldest first), and before them the current version if it is older."""
+    return [*(bar for bar in bars[:-MAX_VERSIONS] if bar.current), *bars[-MAX_VERSIONS:]]
+
+
 def versions_chart(bars: Sequence[Bar], *, title: str) -> Markup:
-    """F1 of the latest versions with their intervals, oldest on the left."""
-    latest = bars[-_MAX_VERSIONS:]
-    scale = _Scale.covering([value for bar in latest for value in (bar.f1, *(bar.interval or ()))])
+    """F1 of the versions that `drawn_bars` selects with their intervals, oldest on the left."""
+    drawn = drawn_bars(bars)
+    scale = _Scale.covering([value for bar in drawn for value in (bar.f1, *(bar.interval or ()))])
     elements = list(_grid(scale))
-    step = (_RIGHT - _LEFT) / max(len(latest), 4)
-    label_every = ceil(len(latest) / 7)
-    for index, bar in enumerate(latest):
+    step = (_RIGHT - _LEFT) / max(len(drawn), 4)
+    label_every = ceil(len(drawn) / 7)
+    for index, bar in enumerate(drawn):
         x = _LEFT + step * (index + 0.5)
         classes = ["current"] if bar.current else []
         tooltip = f"{bar.version}: F1 {shown(bar.f1)}"
         elements += _dot(x, bar.f1, bar.interval, scale, classes, tooltip)
-        if (len(latest) - 1 - index) % label_every == 0:
+        is_older = index < len(drawn) - MAX_VERSIONS
+        if is_older or (len(drawn) - 1 - index) % label_every == 0:
             elements.append(_text(x, _HEIGHT - 8, bar.version.removeprefix("ner-"), ["tick", *classes]))
     return _render(elements, title)
 

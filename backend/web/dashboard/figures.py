@@ -9,7 +9,8 @@ from typing import Any
 from backend.evaluation.learning_curve import latest_scored
 from backend.scores import Score
 from backend.store.models import Version
-from backend.web.dashboard.charts import Bar
+from backend.web.dashboard.charts import MAX_VERSIONS, Bar, drawn_bars
+from backend.web.dashboard.formatting import count
 
 _INTENSITY_STEPS = (0.005, 0.05, 0.15, 0.35, 0.65)
 """Shares of a row at which a cell's intensity rises by one."""
@@ -64,6 +65,29 @@ def bars(versions: Sequence[Version], current: str | None) -> list[Bar]:
         for version, score in scores
         if score.f1 is not None
     ]
+
+
+def chart_sentences(bars: Sequence[Bar], *, versions: int, current: str | None) -> str:
+    """What the chart of ``bars`` shows, and which of all ``versions`` it leaves out."""
+    sentences = ["All are scored on the same held-out tasks."]
+    if any(bar.interval for bar in bars):
+        sentences.append("The lines are 95 % intervals.")
+    unscored, which = versions - len(bars), "version"
+    if any(bar.current for bar in bars):
+        sentences.append("The filled dot is the current version.")
+    elif current:
+        sentences.append(f"{current}, the current version, is not drawn: its score on these tasks is unknown.")
+        unscored, which = unscored - 1, "other version"
+    if unscored:
+        verb = "is" if unscored == 1 else "are"
+        why = "the files were removed, or the score on these tasks is unknown"
+        sentences.append(f"{count(unscored, which)} {verb} left out: {why}.")
+    drawn = drawn_bars(bars)
+    if len(drawn) < len(bars):
+        of = f"{len(bars):,} versions" if versions == len(bars) else f"the {len(bars):,} others"
+        older = ", and the current one before them" if len(drawn) > MAX_VERSIONS else ""
+        sentences.append(f"The newest {MAX_VERSIONS} of {of} are drawn{older}.")
+    return " ".join(sentences)
 
 
 def matrix(metrics: Mapping[str, Any]) -> Matrix | None:

@@ -115,7 +115,8 @@ def _quality(loop: Loop, project: Project, versions: Sequence[Version]) -> dict[
     metrics = next((version.metrics for version in versions if version.name == project.current_version), {})
     return {
         "documents": documents,
-        "bars": bars,
+        "bars": charts.drawn_bars(bars),
+        "chart_sentences": figures.chart_sentences(bars, versions=len(versions), current=project.current_version),
         "points": points,
         "versions_chart": charts.versions_chart(bars, title="F1 of each version") if bars else None,
         "learning_chart": charts.learning_chart(points, forecast, title="F1 by labelled tasks") if points else None,

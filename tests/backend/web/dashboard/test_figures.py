@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import pytest
 from markupsafe import Markup
 
 from backend.evaluation.evaluate import score
 from backend.evaluation.learning_curve import Point, forecast
 from backend.store.models import Version
 from backend.web.dashboard import formatting
-from backend.web.dashboard.charts import Bar, bar, learning_chart, versions_chart
-from backend.web.dashboard.figures import Mistake, bars, matrix, mistakes, score_of
+from backend.web.dashboard.charts import Bar, bar, drawn_bars, learning_chart, versions_chart
+from backend.web.dashboard.figures import Mistake, bars, chart_sentences, matrix, mistakes, score_of
 
 GOLD = [["B-Dish", "I-Dish", "O"], ["B-Price", "O", "B-Dish"], ["O", "B-Hours", "O"]]
 PREDICTED = [["B-Dish", "O", "O"], ["B-Dish", "O", "B-Dish"], ["B-Price", "O", "O"]]
@@ -79,6 +80,55 @@ def test_charts_of_one_point_and_of_extremes_are_drawn() -> None:
     assert 'width="100.0%"' in bar(2.0) or 'width="100%"' in bar(2.0)
     many = versions_chart([Bar(f"ner-v{n}", 0.5, None, False) for n in range(1, 200)], title="F1")
     assert many.count("<circle") == 20
+
+
+def history(count: int, *, current: int | None) -> list[Bar]:
+    return [Bar(f"ner-v{number}", 0.5, None, number == current) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("current", "first", "number"), [(41, "ner-v22", 20), (22, "ner-v22", 20), (3, "ner-v3", 21), (None, "ner-v22", 20)]
+)
+def test_the_current_version_is_drawn_however_old(current: int | None, first: str, number: int) -> None:
+    drawn = drawn_bars(history(41, current=current))
+    assert [drawn[0].version, drawn[-1].version, len(drawn)] == [first, "ner-v41", number]
+    chart = versions_chart(history(41, current=current), title="F1")
+    assert chart.count('class="measured current"') == (current is not None)
+    assert (f">{first.removeprefix('ner-')}<" in chart) == (current == 3)
+
+
+SAME, FILLED = "All are scored on the same held-out tasks.", "The filled dot is the current version."
+
+
+@pytest.mark.parametrize(
+    ("scored", "versions", "current", "sentences"),
+    [
+        (20, 20, 20, f"{SAME} {FILLED}"),
+        (41, 41, 41, f"{SAME} {FILLED} The newest 20 of 41 versions are drawn."),
+        (41, 41, 3, f"{SAME} {FILLED} The newest 20 of 41 versions are drawn, and the current one before them."),
+        (21, 21, 1, f"{SAME} {FILLED}"),
+        (
+            21,
+            22,
+            21,
+            f"{SAME} {FILLED} 1 version is left out: the files were removed, or the score on these tasks is unknown. "
+            "The newest 20 of the 21 others are drawn.",
+        ),
+        (
+            2,
+            5,
+            9,
+            f"{SAME} ner-v9, the current version, is not drawn: its score on these tasks is unknown. "
+            "2 other versions are left out: the files were removed, or the score on these tasks is unknown.",
+        ),
+        (2, 2, None, SAME),
+    ],
+)
+def test_chart_says_which_versions_it_leaves_out(
+    scored: int, versions: int, current: int | None, sentences: str
+) -> None:
+    name = f"ner-v{current}" if current else None
+    assert chart_sentences(history(scored, current=current), versions=versions, current=name) == sentences
 
 
 def test_numbers_and_times_as_people_write_them() -> None:

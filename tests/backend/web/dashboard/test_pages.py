@@ -318,6 +318,18 @@ def test_figures_of_the_current_version(lead: Lead, publish: Callable[..., Versi
     assert "three different numbers of tasks" in page
 
 
+def test_only_the_versions_that_are_drawn_are_read_aloud(
+    lead: Lead, publish: Callable[..., Version], loop: Loop
+) -> None:
+    for number in range(1, 24):
+        publish(f"ner-v{number}", metrics=metrics(0.6, 60))
+    loop.promote(UID, "ner-v2", actor="dashboard")
+    page = lead.read()
+    assert "The newest 20 of 23 versions are drawn, and the current one before them." in page
+    assert "ner-v1: 0.600, 95 %" not in page
+    assert "ner-v2: 0.600, 95 % 0.529 to 0.671. ner-v4: 0.600" in page
+
+
 def test_versions_without_a_score_are_shown_without_charts(lead: Lead, publish: Callable[..., Version]) -> None:
     publish(metrics={})
     page = lead.read()
