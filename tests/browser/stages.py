@@ -25,7 +25,13 @@ from tests.backend.lossy import LOSSY
 from tests.browser.faulty_data import with_faults
 from tests.browser.sample_service import LABEL_CONFIG, data_state, metrics, note_counts, start_run
 
-LONG_LABELS = tuple(f"Label {number:02} with the name of a department in a large organisation" for number in range(25))
+ONE_WORD = "Veröffentlichungsdatum" * 6
+"""A label that can be broken nowhere but inside its word."""
+
+LONG_LABELS = (
+    ONE_WORD,
+    *(f"Label {number:02} with the name of a department in a large organisation" for number in range(1, 25)),
+)
 HEBREW, ARABIC = "שאלות על מסעדות", "مطعم"
 RIGHT_TO_LEFT_TEXT = "אכלנו פלאפל (1.5 מנות) בתל אביב, ואז cheesecake"
 
@@ -55,7 +61,14 @@ def write_stages(loop: Loop) -> None:
         *_versions(REJECTED, 2, now, rejected=True),
         *_versions(MANY, 41, now, labels=LONG_LABELS),
         *_versions(RIGHT_TO_LEFT, 2, now, labels=(ARABIC, "מקום")),
-        *(_comparison(uid, label) for uid, label in ((REJECTED, "Dish"), (RIGHT_TO_LEFT, ARABIC))),
+        _comparison(REJECTED, "Dish"),
+        _comparison(RIGHT_TO_LEFT, ARABIC),
+        _comparison(MANY, ONE_WORD, newest=41),
+        Review(project=MANY, id="many", run="0" * 12, tasks=60, ended_at=now),
+        LabelIssue(
+            project=MANY, task="5", start=0, end=132, text=ONE_WORD.lower(), given=ONE_WORD, kind="wrong label",
+            view=f"{LONG_LABELS[1]} 0.97", score=0.93, found=[],
+        ),
         Review(project=RIGHT_TO_LEFT, id="right", run="0" * 12, tasks=60, ended_at=now),
         LabelIssue(
             project=RIGHT_TO_LEFT, task="4", start=6, end=11, text="פלאפל", given="מקום", kind="wrong label",
@@ -91,8 +104,8 @@ def _run(uid: str, state: str, now: float, *, number: int = 1, **columns: Any) -
     )  # fmt: skip
 
 
-def _comparison(uid: str, label: str) -> Comparison:
-    """Regions on which the two versions of a project differ, in the same text."""
+def _comparison(uid: str, label: str, *, newest: int = 2) -> Comparison:
+    """Regions on which the two newest versions of a project differ, in the same text."""
     text = RIGHT_TO_LEFT_TEXT
     entities = [
         Entity(
@@ -110,7 +123,11 @@ def _comparison(uid: str, label: str) -> Comparison:
         for start, given, holder in ((6, True, 0), (12, True, 1), (20, False, 0), (33, False, 1))
     ]
     return Comparison(
-        project=uid, run=f"{uid}-2", versions=["ner-v1", "ner-v2"], entities=to_rows(entities), left_out=7
+        project=uid,
+        run=f"{uid}-{newest}",
+        versions=[f"ner-v{newest - 1}", f"ner-v{newest}"],
+        entities=to_rows(entities),
+        left_out=7,
     )
 
 

@@ -78,7 +78,8 @@ def check_looks(page: Page) -> None:
 PATHS = (
     "", *(f"projects/{uid}/" for uid in STAGES), f"projects/{UID}/", f"projects/{UID}/label-issues",
     f"projects/{UID}/runs/000000000007", f"projects/{UID}/versions/ner-v5/serve",
-    f"projects/{MANY}/compare?a=ner-v40&b=ner-v41", f"projects/{RIGHT_TO_LEFT}/compare", f"projects/{REJECTED}/compare",
+    f"projects/{MANY}/label-issues", f"projects/{MANY}/compare?a=ner-v40&b=ner-v41",
+    f"projects/{RIGHT_TO_LEFT}/compare", f"projects/{REJECTED}/compare",
 )  # fmt: skip
 
 
