@@ -6,7 +6,6 @@ not 0 only if that failed.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import stat
@@ -34,6 +33,7 @@ from backend.training.phrases import score_phrases
 from backend.training.progress import RunProgress
 from backend.training.snapshot import Snapshot, take_snapshot
 from backend.training.split import subset_of
+from backend.training.start import continues_from
 from converters.label_studio import note_loss
 from converters.tagged import TaggedDocument, tag_document
 from label_config import UnsupportedLabelConfig
@@ -191,19 +191,11 @@ def _naming_losses(conversion: Conversion) -> Iterator[None]:
 
 
 def _start(registry: Registry, project: Project, recipe: Recipe) -> Path | None:
-    """Folder of the current version, from which training continues; ``None`` if its base model is another one.
-
-    An imported version has none: training continues from it.
-    """
-    if not recipe.warm_start or project.current_version is None:
+    """Folder of the current version, if training continues from it."""
+    if project.current_version is None:
         return None
     folder = registry.folder(project.uid, project.current_version)
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        log.warning("training starts from the base model: %s cannot be read: %s", folder, error)
-        return None
-    return folder if "imported" in metrics or metrics["recipe"]["base"] == recipe.base else None
+    return folder if continues_from(folder, recipe) else None
 
 
 def _decide(

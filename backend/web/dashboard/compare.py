@@ -52,7 +52,7 @@ def compare(uid: str) -> str:
     context = page_context(loop, uid)
     versions: list[Version] = context["versions"]
     a, b = _chosen(uid, versions, context["project"].current_version)
-    comparable = a is not None and b is not None and a.scored_in is not None and a.scored_in == b.scored_in
+    comparable = a is not None and b is not None and figures.comparable(a, b)
     return render_template(
         "dashboard/compare.html",
         **context,

@@ -57,6 +57,11 @@ def score_of(version: Version) -> Score:
     return Score.from_metrics(version.metrics)
 
 
+def comparable(a: Version, b: Version) -> bool:
+    """Whether two versions were scored on the same held-out tasks, in the same run."""
+    return a.scored_in is not None and a.scored_in == b.scored_in
+
+
 def bars(versions: Sequence[Version], current: str | None) -> list[Bar]:
     """The versions with a known score on the newest held-out tasks, oldest first; ``versions`` are newest first."""
     scores = ((version, score_of(version)) for version in reversed(latest_scored(versions)))

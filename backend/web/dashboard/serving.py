@@ -8,7 +8,10 @@ from flask import flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from backend.errors import UnknownVersion
-from backend.store.models import Version
+from backend.loop import Loop
+from backend.recipe import Recipe
+from backend.store.models import Project, Version
+from backend.training.start import continues_from
 from backend.web.dashboard import figures
 from backend.web.dashboard.blueprint import current_loop, dashboard
 from backend.web.dashboard.context import page_context
@@ -27,16 +30,37 @@ def ask_promote(uid: str, name: str) -> Response | str:
     if current and version.name == current.name:
         flash(f"{name} serves already.", "done")
         return redirect(url_for("dashboard.project", uid=uid, _anchor="message"), 303)
+    unusable = _unusable(loop, version)
     return render_template(
         "dashboard/serve.html",
         **context,
         version=version,
+        unusable=unusable,
+        starts_from="" if unusable else _starts_from(loop, context["project"], version),
         compared=[row for row in (current, version) if row],
+        comparable=current is None or figures.comparable(current, version),
         rolls_back=is_roll_back(version, current),
         previous=previous_version(versions, current.name if current else None),
         documents=loop.store.runs.documents(uid),
         score_of=figures.score_of,
     )
+
+
+def _unusable(loop: Loop, version: Version) -> str:
+    """Why a version cannot serve; empty if it can."""
+    if version.pruned_at:
+        return f"The files of {version.name} are removed: it cannot serve again."
+    if not loop.registry.folder(version.project, version.name).is_dir():
+        return f"The files of {version.name} are gone from {loop.registry.model_dir}: it cannot serve."
+    return ""
+
+
+def _starts_from(loop: Loop, project: Project, version: Version) -> str:
+    """What the next run starts from if ``version`` serves."""
+    recipe = Recipe.from_settings(loop.settings, project.extra_params)
+    if continues_from(loop.registry.folder(project.uid, version.name), recipe):
+        return version.name
+    return f"the base model (`{recipe.base}`)"
 
 
 def is_roll_back(version: Version, current: Version | None) -> bool:

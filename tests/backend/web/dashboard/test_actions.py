@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,7 +13,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.store.models import LabelIssue, Version
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeQueue, event, saved
-from tests.backend.web.dashboard.conftest import PAGE, Lead
+from tests.backend.web.dashboard.conftest import PAGE, Lead, plain
 from tests.browser.sample_service import metrics
 
 ACTIONS = ("train", "runs/0/cancel", "versions/ner-v1/promote", "versions/ner-v1/pin", "versions/ner-v1/delete", "try",
@@ -181,7 +183,8 @@ def test_roll_back_asks_with_both_verdicts_and_what_will_happen(
     page = lead.read(path)
     assert "Roll back to ner-v1? ner-v1 served before ner-v2." in page
     assert page.count("Promoted: it has labels that ") == 2
-    assert "the next run starts from ner-v1" in page.lower()
+    assert "F1 0.800 on 60 held-out tasks; 95 %: 0.729 to 0.871" in page
+    assert "cannot be compared" not in page
     assert "10 labelled tasks until the next run starts by itself." in page
     assert "START_TRAINING_EACH_N_UPDATES=0" in page
     assert loop.store.projects.get(UID).current_version == "ner-v2"
@@ -214,8 +217,52 @@ def test_a_version_without_files_cannot_be_promoted(lead: Lead, publish: Callabl
     publish("ner-v2")
     loop.delete_version(UID, "ner-v1")
     answer = lead.get(f"{PAGE}versions/ner-v1/serve")
-    assert "The files of ner-v1 are removed" in answer.text
+    assert "The files of ner-v1 are removed: it cannot serve again. ner-v2 keeps serving." in plain(answer.text)
+    assert "What will happen" not in answer.text
     assert "<form" not in answer.text
+
+
+def test_a_version_whose_folder_is_gone_cannot_be_promoted(
+    lead: Lead, publish: Callable[..., Version], loop: Loop
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    loop.registry.folder(UID, "ner-v1").rmdir()
+    answer = lead.get(f"{PAGE}versions/ner-v1/serve")
+    assert f"The files of ner-v1 are gone from {loop.registry.model_dir}: it cannot serve." in plain(answer.text)
+    assert "<form" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("metrics_file", "warm_start", "start"),
+    [
+        ({"recipe": {"base": "same"}}, True, "ner-v1"),
+        ({"recipe": {"base": "same"}}, False, "the base model ( same )"),
+        ({"recipe": {"base": "other"}}, True, "the base model ( same )"),
+        ({"imported": {}}, True, "ner-v1"),
+        ({"imported": {}}, False, "the base model ( same )"),
+        (None, True, "the base model ( same )"),
+    ],
+)
+def test_the_question_says_what_the_next_run_starts_from(
+    metrics_file: dict[str, Any] | None, warm_start: bool, start: str, lead: Lead,
+    publish: Callable[..., Version], loop: Loop, make_settings: Callable[..., Settings],
+) -> None:  # fmt: skip
+    loop.settings = make_settings(baseline_model_name="same", warm_start=warm_start)
+    publish("ner-v1", current=False)
+    if metrics_file:
+        (loop.registry.folder(UID, "ner-v1") / "metrics.json").write_text(json.dumps(metrics_file))
+    page = lead.read(f"{PAGE}versions/ner-v1/serve")
+    assert f"The next run starts from {start}, and its version is compared with ner-v1" in page
+
+
+def test_versions_that_were_scored_on_other_tasks_are_said_not_to_be_comparable(
+    lead: Lead, publish: Callable[..., Version]
+) -> None:
+    publish("ner-v1", scored_in="a" * 12)
+    publish("ner-v2")
+    page = lead.read(f"{PAGE}versions/ner-v1/serve")
+    assert "ner-v2 and ner-v1 were not scored on the same held-out tasks, so their figures cannot be compared." in page
 
 
 @pytest.mark.parametrize(

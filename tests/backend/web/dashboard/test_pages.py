@@ -273,6 +273,8 @@ def test_numbers_of_the_loop(lead: Lead, publish: Callable[..., Version], loop: 
     assert "ner-v1 makes the pre-labels in Label Studio. 1 more labelled or changed task until the next run" in page
     assert "Labelled tasks 2 Changed since the last run 2 of 3" in page
     assert "F1 on 60 held-out tasks 0.815 95 %: 0.744 to 0.886" in page
+    assert "ner-v1 serves F1 0.815 on 60 held-out tasks; 95 %: 0.744 to 0.886" in page
+    assert "F1 0.815 on 60 held-out tasks" in lead.read("/")
 
 
 def test_a_run_is_shown_with_its_phase_and_time_left(lead: Lead, registered: str, loop: Loop, store: Store) -> None:
