@@ -42,6 +42,11 @@ class LabelTable:
     without_examples: tuple[str, ...] = ()
     fewest: LabelRow | None = None
 
+    @property
+    def has_f1(self) -> bool:
+        """Whether the F1 of any label is known."""
+        return any(row.score is not None and row.score.f1 is not None for row in self.rows)
+
 
 def label_table(
     versions: Sequence[Version], current: Version | None, data: DataState | None, configured: Iterable[str]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from backend.conversion import short
 from backend.evaluation.verdict import explain
-from backend.scores import MIN_DOCUMENTS_OF_LABEL, Score, label_scores, rounded, shown, shown_difference
+from backend.scores import MIN_DOCUMENTS_OF_LABEL, LabelScore, Score, label_scores, rounded, shown, shown_difference
 from backend.store.models import GATE, TOO_FEW_LABELS, Decision, Run, Version
 from backend.store.overview import Overview
 from backend.store.phrases import PHRASES
+from backend.web.dashboard.figures import comparable
 from backend.web.dashboard.formatting import capitalize_first
 
 Outcome = Literal["promoted", "rejected", "finished", "failed", "too_few_labels", "cancelled"]
 
 _LABELS_AT_ONCE = 5
 """Labels that are listed, those whose F1 fell most."""
+
+_RARE_LABELS_AT_ONCE = 3
+"""Labels that are named because their F1 is unknown."""
 
 _BY_SCORE = ("bootstrap", "few_documents", "new_labels")
 """The rules that compare scores."""
@@ -38,7 +42,7 @@ class LastRun:
     """What became of ``run``.
 
     ``sentences`` say why, and which version serves now. ``lower`` are the labels whose F1 fell most if its ``version``
-    was rejected in favour of ``compared_with``; ``lower_unknown`` says why they cannot be told.
+    was rejected in favour of ``compared_with``; ``lower_unknown`` says why they cannot be told, and of which labels.
     """
 
     run: Run
@@ -123,7 +127,7 @@ def _serving_now(version: Version, decision: Decision, current: Version | None) 
 def _lower_labels(version: Version, before: Version, decision: Decision) -> tuple[tuple[LowerLabel, ...], str]:
     """The labels whose F1 fell most, and why that cannot be told."""
     by_score = decision.rule in _BY_SCORE
-    if version.scored_in is None or version.scored_in != before.scored_in:
+    if not comparable(version, before):
         unknown = f"{version.name} and {before.name} were not scored on the same held-out tasks"
         return (), f"Which labels lost cannot be told: {unknown}." if by_score else ""
     for row in (version, before):
@@ -139,6 +143,18 @@ def _lower_labels(version: Version, before: Version, decision: Decision) -> tupl
         LowerLabel(label, shown(old), shown(new), shown_difference(old, new))
         for _, label, old, new in sorted(falls)[:_LABELS_AT_ONCE]
     )
-    if lower or not by_score:
-        return lower, ""
-    return (), f"No label with {MIN_DOCUMENTS_OF_LABEL} held-out tasks or more has a lower F1."
+    none = f"No label with {MIN_DOCUMENTS_OF_LABEL} held-out tasks or more has a lower F1."
+    sentences = [none if by_score and not lower else "", _too_rare(former, after) if by_score or lower else ""]
+    return lower, " ".join(filter(None, sentences))
+
+
+def _too_rare(before: Mapping[str, LabelScore], after: Mapping[str, LabelScore]) -> str:
+    """Names the labels that both versions have and whose F1 is unknown, those with the most held-out regions first."""
+    rare = [label for label in after.keys() & before.keys() if after[label].f1 is None or before[label].f1 is None]
+    if not rare:
+        return ""
+    rare.sort(key=lambda label: (-after[label].regions, label))
+    names = [short(label) for label in rare[:_RARE_LABELS_AT_ONCE]]
+    if more := len(rare) - len(names):
+        names.append(f"{more} more")
+    return f"Not known for {' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))}: too few held-out tasks."

@@ -12,6 +12,7 @@ from backend.conversion import Conversion
 from backend.errors import UnknownRun
 from backend.evaluation import learning_curve
 from backend.loop import Loop
+from backend.scores import MIN_DOCUMENTS_OF_LABEL
 from backend.store.models import Project, Version
 from backend.web.dashboard import charts, figures
 from backend.web.dashboard.blueprint import current_loop, dashboard, wants_html
@@ -134,6 +135,7 @@ def _progress(loop: Loop, summary: Summary, versions: Sequence[Version]) -> dict
     return {
         "data": data,
         "data_taken_at": data_taken_at,
+        "min_documents_of_label": MIN_DOCUMENTS_OF_LABEL,
         "label_table": label_table(versions, summary.overview.current, data, configured),
     }
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from backend.evaluation.evaluate import score
 from backend.store.data_state import DataState, LabelCount
 from backend.store.models import Promotion, Version
 from backend.web.dashboard.labels import LabelTable, label_table
+from tests.backend.web.dashboard.conftest import Lead
 
 GOLD = [["B-Dish", "I-Dish", "O"], ["B-Price", "O", "B-Dish"], ["O", "B-Hours", "O"]]
 PREDICTED = [["B-Dish", "O", "O"], ["B-Dish", "O", "B-Dish"], ["B-Price", "O", "O"]]
@@ -85,6 +86,27 @@ def test_labels_with_an_unknown_f1_are_compared_by_counts() -> None:
         ("Price", "", "found 0 of 1, 1 wrong", "found 1 of 1"),
         ("Hours", "", "found 0 of 1", "found 1 of 1"),
     }
+
+
+def test_table_without_a_known_f1_has_no_columns_for_it(lead: Lead, publish: Callable[..., Version]) -> None:
+    publish("ner-v1", metrics=score(GOLD, PREDICTED).to_dict())
+    publish("ner-v2", metrics=score(GOLD, GOLD).to_dict())
+    page = lead.read()
+    assert "Label Found Held out Dish found 2 of 2 ner-v1: found 1 of 2, 2 wrong 2 Hours" in page
+    assert "95 % interval" not in page
+    assert "Precision" not in page
+    publish("ner-v3", metrics=WEAK)
+    assert "Label F1 Against ner-v2 Held out 95 % interval Precision Recall Hours 0.000" in lead.read()
+
+
+def test_labels_that_are_all_rare_are_counted_and_the_reason_is_said(
+    lead: Lead, publish: Callable[..., Version]
+) -> None:
+    rare = {label: {**row, "interval": None} for label, row in PERFECT["per_label"].items()}
+    publish("ner-v1", metrics={**PERFECT, "per_label": rare})
+    page = lead.read()
+    assert "Counts of regions, since F1 is unknown: no label occurs in 10 held-out tasks." in page
+    assert "Label Found Held out Dish found 24 of 24" in page
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,38 @@ def test_a_rejected_version_is_shown_with_the_labels_that_lost_most(lead: Lead, 
     assert "failed" not in lead.get().text
 
 
+@pytest.mark.parametrize(
+    ("f1", "rare", "sentence"),
+    [
+        (0.7, ("Hours",), "Not known for Hours: too few held-out tasks."),
+        (0.7, ("Hours", "Price"), "Not known for Price and Hours: too few held-out tasks."),
+        (
+            0.7,
+            ("Hours", "Price", "Dish", "Cuisine", "Location"),
+            "No label with 10 held-out tasks or more has a lower F1. "
+            "Not known for Dish, Location, Cuisine and 2 more: too few held-out tasks.",
+        ),
+        (
+            0.9,
+            ("Hours",),
+            "No label with 10 held-out tasks or more has a lower F1. Not known for Hours: too few held-out tasks.",
+        ),
+    ],
+)
+def test_labels_that_are_too_rare_to_have_lost_are_named(
+    f1: float, rare: tuple[str, ...], sentence: str, lead: Lead, publish: Publish, store: Store
+) -> None:
+    after = metrics(f1, 120)
+    for label, row in after["per_label"].items():
+        row["interval"] = None if label in rare else [0.5, 0.9]
+    publish("ner-v1", metrics=metrics(0.8, 120))
+    publish("ner-v2", current=False, metrics=after, decision=decision(promote=False))
+    ended(store, "finished", version="ner-v2")
+    page = lead.read()
+    assert sentence in page
+    assert ("Labels that lost most against ner-v1" in page) == (not sentence.startswith("No label"))
+
+
 def test_a_first_version_that_phrases_beat_is_shown_with_their_figures(
     lead: Lead, publish: Publish, store: Store
 ) -> None:
