@@ -86,13 +86,21 @@ def _error_page(error: Exception) -> Response:
 
 def error_page(sentence: str, status: int) -> Response:
     """The page of an error outside the dashboard's own addresses, for a browser."""
+    if status == 405 and request.method == "GET" and _uid_of_path():
+        sentence = "This is the address of a button, and opening it does not press the button: press it on the page."
     return _add_security_headers(_page(sentence, status))
 
 
 def _page(sentence: str, status: int) -> Response:
-    project = current_loop().store.projects.find((request.view_args or {}).get("uid", "")) if status < 500 else None
+    project = current_loop().store.projects.find(_uid_of_path()) if status < 500 else None
     page = render_template("dashboard/error.html", sentence=sentence, status=status, project=project)
     return make_response(page, status)
+
+
+def _uid_of_path() -> str:
+    """The project whose address is asked for; also where no view has it."""
+    _, *parts = request.path.split("/")
+    return parts[1] if len(parts) > 1 and parts[0] == "projects" else ""
 
 
 @dashboard.context_processor

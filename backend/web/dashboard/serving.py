@@ -46,6 +46,12 @@ def ask_promote(uid: str, name: str) -> Response | str:
     )
 
 
+@dashboard.get("/projects/<uid>/versions/<name>/promote")
+def open_question(uid: str, name: str) -> Response:
+    """Who reloads or bookmarks the address of the button gets the question."""
+    return redirect(url_for("dashboard.ask_promote", uid=uid, name=name))
+
+
 def _unusable(loop: Loop, version: Version) -> str:
     """Why a version cannot serve; empty if it can."""
     if version.pruned_at:

@@ -43,9 +43,23 @@ def test_another_sessions_token_is_refused(lead: Lead, registered: str, loop: Lo
     assert loop.runs(UID) == []
 
 
-@pytest.mark.parametrize("path", ACTIONS)
+@pytest.mark.parametrize("path", sorted({*ACTIONS} - {"versions/ner-v1/promote"}))
 def test_nothing_is_changed_by_a_get(path: str, lead: Lead, registered: str) -> None:
-    assert lead.get(PAGE + path).status_code == 405
+    answer = lead.get(PAGE + path)
+    assert answer.status_code == 405
+    assert "This is the address of a button, and opening it does not press the button" in answer.text
+    assert f'href="{PAGE}">Back to <bdi>Restaurants</bdi>' in answer.text
+    assert "use POST" in lead.client.get(PAGE + path).get_json()["error"]
+
+
+def test_the_address_of_a_promotion_leads_to_its_question(
+    lead: Lead, publish: Callable[..., Version], loop: Loop
+) -> None:
+    publish("ner-v1")
+    publish("ner-v2")
+    answer = lead.get(f"{PAGE}versions/ner-v1/promote")
+    assert (answer.status_code, answer.location) == (302, f"{PAGE}versions/ner-v1/serve")
+    assert loop.store.projects.current_version(UID) == "ner-v2"
 
 
 def test_all_processes_share_the_secret(lead: Lead, registered: str, store: Store) -> None:

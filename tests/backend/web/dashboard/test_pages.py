@@ -103,10 +103,16 @@ def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, regi
     assert "is not connected to this service" in answer.text or "There is no training run" in answer.text
 
 
-def test_an_error_inside_a_project_leads_back_to_it(lead: Lead, registered: str) -> None:
-    text = lead.get(f"{PAGE}runs/0123").text
-    assert f'href="{PAGE}">Back to <bdi>Restaurants</bdi>' in text
-    assert "<code>python -m backend runs</code> lists them" in text
+@pytest.mark.parametrize("path", ["runs/0123", "runs/0123/nowhere", "nowhere", "versions/ner-v9/serve"])
+def test_an_error_inside_a_project_leads_back_to_it(path: str, lead: Lead, registered: str) -> None:
+    assert f'href="{PAGE}">Back to <bdi>Restaurants</bdi>' in lead.get(PAGE + path).text
+
+
+def test_an_error_outside_a_project_leads_to_all_projects(lead: Lead, registered: str) -> None:
+    for path in ("/nowhere", "/projects", "/projects/9.9/nowhere"):
+        text = lead.get(path).text
+        assert "Back to" not in text
+        assert "All projects" in text
 
 
 def test_a_crash_shows_no_detail(lead: Lead, registered: str, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
