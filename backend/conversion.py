@@ -188,7 +188,7 @@ class Conversion:
             regions = count(sum(number for _, number, _ in more), "region")
             sentences.append(f"{regions} carry {len(more)} more labels, which `python -m backend labels` lists")
         sentences += self._explained_sentences()
-        return [*sentences, *self._other_sentences("other reasons" if sentences else "reasons")]
+        return [*sentences, *self._other_sentences("other reasons: " if sentences else "")]
 
     def _label_sentences(self) -> Iterator[tuple[str, int, str]]:
         """Of each unknown or misplaced label, the number of regions and the sentence."""
@@ -205,11 +205,11 @@ class Conversion:
                 task, detail = kind.examples[0].task, kind.examples[0].detail.rstrip(".")
                 yield f"{kind.words} ({kind.count:,}), for example in task {task}: {detail}"
 
-    def _other_sentences(self, reasons: str) -> Iterator[str]:
+    def _other_sentences(self, introduction: str) -> Iterator[str]:
         by_label = (Problem.UNKNOWN_LABEL, Problem.MISPLACED_LABEL)
         others = [kind for kind in self.losses if kind.problem not in by_label and not kind.has_remedy]
         if others:
-            yield f"{reasons}: {', '.join(f'{kind.words} ({kind.count:,})' for kind in others)}"
+            yield f"{introduction}{', '.join(f'{kind.words} ({kind.count:,})' for kind in others)}"
         if self.texts_left_out:
             several = self.texts_left_out > 1
             texts = f"{self.texts_left_out:,} texts are" if several else "1 text is"

@@ -10,7 +10,7 @@ from backend.check.result import Outcome, Result, fault, note, ok, outcome_of
 from backend.errors import BackendError
 from backend.label_studio.answering import read_release
 from backend.label_studio.api import LabelStudioAPI
-from backend.label_studio.refusals import TOKEN_PAGE
+from backend.label_studio.refusals import TOKEN_PAGE, no_token
 from backend.loop import Loop
 from backend.service import open_service
 from backend.settings import Settings
@@ -53,9 +53,17 @@ def _check_service(loop: Loop, number: int | None, open_label_studio: OpenLabelS
         outcome = outcome_of(check)
         yield Result(item, outcome)
         if outcome.state == "fault":
+            if item == "Label Studio" and not _has_token(loop, number):
+                missing = no_token(settings.label_studio_base, settings.unused_variables())
+                yield Result("access token", fault(str(missing)))
             return
     for number in numbers:
         yield from check_project(loop, opened[0], number)
+
+
+def _has_token(loop: Loop, number: int | None) -> bool:
+    rows = loop.store.projects.all()
+    return bool(loop.settings.label_studio_api_key or any(row.access_token for row in rows if number in (None, row.id)))
 
 
 def _check_token(

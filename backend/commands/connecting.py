@@ -44,7 +44,8 @@ def connect(settings: Settings, project: str, url: str | None, keep_order: bool,
     from backend.label_studio.connect import connect as connect_project
 
     url = url or f"http://localhost:{settings.port}"
-    label_studio, number = open_label_studio(settings), project_number(project)
+    number = project_number(project)
+    label_studio = open_label_studio(settings)
     given = _read_phrases(phrases, label_studio.project(number)) if phrases else None
     connection = connect_project(settings, label_studio, number, url, by_uncertainty=not keep_order)
     title, labels = plain(connection.project.title), ", ".join(map(plain, connection.labels))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backend.commands.common import json_option, open_loop, project_option, project_uid
-from backend.commands.output import fields_of, moment, show_json, show_table
+from backend.commands.output import fields_of, moment, shorten, show_json, show_table
 from backend.commands.progress_bar import Bar
 from backend.errors import Conflict, InvalidRequest
 from backend.settings import Settings
@@ -139,8 +139,8 @@ def _row(loop: Loop, uid: str, issue: LabelIssue) -> tuple[str, ...]:
         f"{issue.score:.2f}",
         issue.task,
         issue.kind,
-        f"{issue.before}[{issue.text}]{issue.after}",
-        issue.given or "–",
+        f"{issue.before}[{shorten(issue.text)}]{issue.after}",
+        shorten(issue.given or "–"),
         issue.annotator or "–",
         issue.view,
         loop.settings.task_url(uid, issue.task),

@@ -34,7 +34,7 @@ def versions(settings: Settings, project: str | None, as_json: bool) -> None:
     if as_json:
         show_json(version_fields(version) | {"current": version.name == current[version.project]} for version in listed)
     elif not listed:
-        click.echo("No version yet: label some tasks, or run `python -m backend train`.")
+        click.echo("No version yet: label some tasks, or run `python -m backend train --project ID`.")
     else:
         headings = ("serves", "project", "version", "made", "score", "verdict", "files")
         show_table(headings, (_row(version, current[version.project]) for version in listed))

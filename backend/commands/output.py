@@ -99,6 +99,12 @@ def plain(value: object) -> str:
     return "".join("\ufffd" if unicodedata.category(char) in _NOT_SHOWN else char for char in text)
 
 
+def shorten(text: str, length: int = 60) -> str:
+    """Any text in one line of at most ``length`` characters, for a cell of a table."""
+    line = plain(text)
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
 # Controls (escape sequences), surrogates, and characters that are invisible or change the writing direction.
 _NOT_SHOWN = ("Cc", "Cs", "Cf")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from backend.commands.common import any_project_option, json_option, open_loop, project_uids
 from backend.commands.model_versions import version_fields
-from backend.commands.output import fields_of, iso, moment, plain, show_facts, show_json, show_table
+from backend.commands.output import fields_of, iso, moment, plain, shorten, show_facts, show_json, show_table
 from backend.commands.training import describe_state
 from backend.scores import shown
 from backend.settings import Settings
@@ -46,10 +47,23 @@ def _warnings(overview: Overview) -> list[str]:
     losses = overview.loss_sentences
     ignored = [mapping.sentence for mapping in overview.mappings if mapping.ignored]
     lost = (
-        [f"{overview.conversion.summary}: {'; '.join(losses)}."] if overview.conversion and overview.has_losses else []
+        [f"{overview.conversion.summary}; not used: {'; '.join(losses)}."]
+        if overview.conversion and overview.has_losses
+        else []
     )
     errors = filter(None, [overview.project.sync_error])
-    return [*lost, *(f"{sentence}." for sentence in ignored), *overview.unread_sentences, *errors]
+    return [*_last_run(overview), *lost, *(f"{sentence}." for sentence in ignored), *overview.unread_sentences, *errors]
+
+
+def _last_run(overview: Overview) -> Iterator[str]:
+    """Why the last run did not bring a version that serves."""
+    from backend.evaluation.verdict import explain
+
+    run, latest = overview.last, overview.latest
+    if run and run.error:
+        yield f"The last run {'had too few labels' if run.lacks_labels else 'failed'}: {run.error}"
+    elif latest and latest is not overview.current and latest.decision and not latest.decision.promote:
+        yield f"{latest.name} was {explain(latest.decision, with_losses=False)}."
 
 
 def _row(overview: Overview) -> tuple[object, ...]:
@@ -115,7 +129,7 @@ def _region_facts(overview: Overview) -> list[tuple[str, object]]:
 
 
 def _title(overview: Overview) -> str:
-    return f"{overview.project.id} {overview.project.title}".strip()
+    return f"{overview.project.id} {shorten(overview.project.title)}".strip()
 
 
 def _changed(overview: Overview) -> str:

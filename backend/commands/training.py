@@ -109,7 +109,7 @@ def runs(settings: Settings, project: str | None, limit: int, as_json: bool) -> 
     if as_json:
         show_json(map(fields_of, listed))
     elif not listed:
-        click.echo("No run yet: label some tasks, or run `python -m backend train`.")
+        click.echo("No run yet: label some tasks, or run `python -m backend train --project ID`.")
     else:
         headings = ("run", "project", "queued", "reason", "state", "took", "regions used", "result")
         show_table(headings, map(_row, listed))

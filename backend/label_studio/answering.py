@@ -21,6 +21,11 @@ def read_release(url: str) -> str:
         ) from None
     except (ValueError, AttributeError):
         release = None
+    if answer.status_code in (401, 403):
+        raise LabelStudioUnreachable(
+            f"What answers at {url} refuses /api/version (status {answer.status_code}), which Label Studio shows to "
+            "everybody: set LABEL_STUDIO_URL to an address past the proxy or the login that protects it."
+        )
     if not release:
         raise LabelStudioUnreachable(
             f"What answers at {url} is not Label Studio (status {answer.status_code} for /api/version): set "

@@ -80,7 +80,7 @@ def test_summary_says_how_many_regions_are_used(total: Use, sentence: str) -> No
         (
             {},
             [],
-            ["reasons: overlaps another region (4)", "1 text is left out, because a region on it could not be read"],
+            ["overlaps another region (4)", "1 text is left out, because a region on it could not be read"],
         ),
         (
             {"Person": 30},
@@ -95,7 +95,7 @@ def test_summary_says_how_many_regions_are_used(total: Use, sentence: str) -> No
             {"Person": 30},
             ["Person"],
             [
-                "reasons: overlaps another region (4)",
+                "overlaps another region (4)",
                 "1 text is left out, because a region on it could not be read",
             ],
         ),
@@ -186,7 +186,7 @@ def test_mapping_to_a_label_of_another_text_is_said_to_have_no_effect(text: str,
          "task 3: The text at 's3://b/1' is not read: put it into the task"),
         (Problem.WRONG_OFFSETS, "the words are not there: mark them again", "offsets of other words (2), for example "
          "in task 3: the words are not there: mark them again"),
-        (Problem.OVERLAP, "Dish at 3 to 4", "reasons: overlaps another region (2)"),
+        (Problem.OVERLAP, "Dish at 3 to 4", "overlaps another region (2)"),
     ],
 )  # fmt: skip
 def test_remedy_of_the_first_example_is_said(problem: Problem, detail: str, sentence: str) -> None:

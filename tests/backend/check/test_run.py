@@ -193,6 +193,11 @@ FAULTS: dict[str, tuple[Callable[[Deployment], Any], str, str]] = {
         "What answers at http://localhost:8080 is not Label Studio (status 404 for /api/version): set LABEL_STUDIO_URL",
     ),
     "no token": (let(label_studio_api_key=None), "access token", "set LABEL_STUDIO_API_KEY."),
+    "a proxy protects Label Studio": (
+        answer(STUDIO, httpx.Response(403, json={"detail": "You do not have permission."})),
+        "Label Studio",
+        "refuses /api/version (status 403), which Label Studio shows to everybody: set LABEL_STUDIO_URL",
+    ),
     "token refused": (
         refuse("user", LabelStudioRefused("Label Studio refuses the access token: set LABEL_STUDIO_API_KEY.")),
         "access token",
@@ -413,6 +418,17 @@ def test_web_server_is_checked_from_here_before_a_project_is_connected(
     deployment.answers["http://localhost:9090/health"] = answer
     assert results(deployment, make_settings, 8)["web server"].outcome.text.startswith(sentence)
     assert "web server" not in results(deployment, make_settings, 7)
+
+
+def test_missing_token_is_named_also_while_label_studio_is_away(
+    deployment: Deployment, make_settings: Callable[..., Settings]
+) -> None:
+    deployment.answers[STUDIO] = httpx.ConnectError("refused")
+    assert "access token" not in results(deployment, make_settings)
+    deployment.values["label_studio_api_key"] = None
+    assert results(deployment, make_settings)["access token"].outcome.text.startswith(
+        "No access token for Label Studio"
+    )
 
 
 def test_token_that_label_studio_sent_is_used_where_none_is_configured(

@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from backend.evaluation.gate import GateDecision
 from backend.evaluation.verdict import explain
 from backend.store import Store
-from backend.store.models import Version
+from backend.store.models import TOO_FEW_LABELS, Version
 from converters.phrases import Phrase
 from tests.backend.commands.conftest import Command
 from tests.backend.fakes import UID
@@ -97,11 +99,40 @@ def test_losses_are_printed_below_the_table(command: Command, registered: str, s
     note_losses(store)
     store.projects.save(UID, label_map={"Town": "Place"})
     assert command("status").output.splitlines()[-2:] == [
-        "Project 7: 378 of 412 regions of 120 labelled tasks (2 tasks could not be read) are used: 30 regions carry "
-        "the label Person, which the configuration no longer has: rename it back, or map it; other reasons: overlaps "
-        "another region (4); 2 texts are left out, because a region on them could not be read.",
+        "Project 7: 378 of 412 regions of 120 labelled tasks (2 tasks could not be read) are used; not used: "
+        "30 regions carry the label Person, which the configuration no longer has: rename it back, or map it; other "
+        "reasons: overlaps another region (4); 2 texts are left out, because a region on them could not be read.",
         "Project 7: Town is not read as Place, because the configuration has no label Place.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (None, "The last run failed: The disk is full: free some space."),
+        (TOO_FEW_LABELS, "The last run had too few labels: The disk is full: free some space."),
+    ],
+)
+def test_last_run_without_a_version_is_told_below_the_table(
+    kind: str | None, sentence: str, command: Command, registered: str, store: Store
+) -> None:
+    store.runs.queue(UID, "button")
+    run = store.runs.claim()
+    assert run is not None
+    store.runs.end(run.id, "failed", error="The disk is full: free some space.", error_kind=kind)
+    assert command("status").output.splitlines()[-1] == f"Project 7: {sentence}"
+
+
+def test_rejected_version_is_told_below_the_table(command: Command, publish: Publish) -> None:
+    publish("ner-v1")
+    rejected = GateDecision(promote=False, rule="few_documents", documents=12, tolerance=0.1, share_worse=0.97)
+    publish("ner-v2", current=False, decision=rejected)
+    assert command("status").output.splitlines()[-1].startswith("Project 7: ner-v2 was rejected: much worse than ")
+
+
+def test_long_titles_are_shortened_in_the_table(command: Command, store: Store) -> None:
+    store.projects.save(UID, title="t" * 300)
+    assert f"7 {'t' * 59}… " in command("status").output
 
 
 def test_project_without_losses_has_no_such_line(command: Command, registered: str, store: Store) -> None:
