@@ -184,9 +184,9 @@ class Worker:
 
     def _delete_old_predictions(self, uid: str, lease: Lease) -> bool:
         """``False`` where the time was too short; an error is logged, and `reconcile` tries again."""
-        if self._loop.settings.keep_predictions == "all":
-            return True
         outdated = outdated_versions(self._store, uid)
+        if not outdated or self._loop.settings.keep_predictions == "all":
+            return True
         until = time.monotonic() + DELETION_SECONDS
 
         def keep_going() -> bool:

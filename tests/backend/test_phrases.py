@@ -230,3 +230,17 @@ def test_configuration_that_is_not_supported_has_no_phrases(
     loop.annotations_saved(UID, {1001: 1})
     worker.sync_predictions(UID)
     assert (studio.stored, store.syncs.pending(UID)) == ({}, None)
+
+
+def test_sync_of_phrases_looks_for_no_old_predictions(
+    studio: FakeLabelStudio, label: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+
+    def count_by_version(project_id: int) -> dict[str, int]:
+        counted.append(project_id)
+        return {}
+
+    monkeypatch.setattr(studio, "count_by_version", count_by_version)
+    label(1)
+    assert counted == []
