@@ -10,6 +10,7 @@ import click
 
 from backend.commands.files import corpus_options, open_corpus, open_version
 from backend.commands.output import show_table
+from backend.errors import InvalidRequest
 from backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ def evaluate(settings: Settings, /, folder: str, test: str, word_pieces: bool, a
     """
     tagger = open_version(settings, folder)
     corpus = open_corpus(test, **reading)
-    if missing := sorted(set(corpus.labels) - set(tagger.labels)):
+    missing = sorted(set(corpus.labels) - set(tagger.labels))
+    if missing and len(missing) == len(corpus.labels):
+        raise InvalidRequest(
+            f"{folder} and {test} have no label in common (the model has {', '.join(tagger.labels)}; the file has "
+            f"{', '.join(missing)}): give a file with the model's labels."
+        )
+    if missing:
         click.echo(f"The model lacks these labels, so their regions count as missed: {', '.join(missing)}.", err=True)
     from backend.evaluation.evaluate import predict_tags, score_documents
     from backend.evaluation.word_pieces import score_word_pieces

@@ -49,6 +49,13 @@ def test_word_pieces_are_scored_in_place_of_words(command: Command, version_fold
     assert pieces["f1"] != words["f1"]
 
 
+def test_file_without_a_label_of_the_model_is_refused(command: Command, version_folder: Path, tmp_path: Path) -> None:
+    test = write(tmp_path / "test.conll", [marked("[Ana|Person] ate")])
+    result = command("evaluate", str(version_folder), test)
+    assert result.exit_code == 1
+    assert "have no label in common (the model has Dish, Cuisine, Location; the file has Person)" in result.stderr
+
+
 def test_few_texts_have_counts_in_place_of_scores(command: Command, version_folder: Path, tmp_path: Path) -> None:
     test = write(tmp_path / "test.conll", samples.documents(5))
     assert "F1 unknown: only 5 texts, 25 more are needed" in command("evaluate", str(version_folder), test).stdout
