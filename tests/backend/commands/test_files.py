@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_scores_have_intervals_labels_and_mistakes(command: Command, version_fol
     assert "on 41 texts" in result.stdout
     scores, _, mistakes = result.stdout.partition("\nThe most frequent mistakes:\n")
     rows = {line.split()[0]: line.split() for line in scores.splitlines() if line}
-    assert rows["Person"] == ["Person", "unknown", "unknown", "unknown", "–", "1", "0", "0"]
+    assert rows["Person"] == ["Person", "unknown", "unknown", "found", "0", "of", "1", "–", "1"]
     assert 0.8 < float(rows["Cuisine"][3]) <= 1.0
     assert [row.split()[-1] for row in mistakes.splitlines() if row.startswith("Person")] == ["1"]
     assert "The model lacks these labels, so their regions count as missed: Person." in result.stderr
@@ -58,7 +59,9 @@ def test_file_without_a_label_of_the_model_is_refused(command: Command, version_
 
 def test_few_texts_have_counts_in_place_of_scores(command: Command, version_folder: Path, tmp_path: Path) -> None:
     test = write(tmp_path / "test.conll", samples.documents(5))
-    assert "F1 unknown: only 5 texts, 25 more are needed" in command("evaluate", str(version_folder), test).stdout
+    shown = command("evaluate", str(version_folder), test).stdout
+    assert "F1 unknown: only 5 texts, 25 more are needed" in shown
+    assert re.search(r"^all +unknown +unknown +found \d of 8", shown, re.M)
     values = json.loads(command("evaluate", str(version_folder), test, "--json").stdout)
     assert values["f1"] is None
     assert all(row["f1"] is None for row in values["per_label"].values())
