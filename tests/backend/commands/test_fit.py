@@ -56,6 +56,29 @@ def test_version_is_trained_from_files_alone(command: Command, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir() if "part" in path.name) == []
 
 
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (["ramen"], "1 text for test is among those for training too: it makes its score too high."),
+        (["ramen", "pie"], "2 texts for test are among those for training too: they make its score too high."),
+        (["soup"], ""),
+    ],
+)
+def test_texts_that_are_learnt_and_scored_are_counted(
+    texts: list[str], says: str, command: Command, tmp_path: Path
+) -> None:
+    learnt = [marked("[ramen|Dish]"), marked("[pie|Dish]", id="2")]
+    corpus = write(tmp_path / "corpus.conll", learnt)
+    test = write(tmp_path / "test.conll", [marked(text, id=text) for text in texts])
+    options = ("--validation", corpus, "--test", test, "--output", "model", "--base-model", "./nowhere")
+    result = command("fit", corpus, *options)
+    assert "--base-model ./nowhere is a path, but no folder is there" in result.stderr
+    assert (says in result.stderr, "among those" in result.stderr.replace("for validation are among", "")) == (
+        True,
+        bool(says),
+    )
+
+
 def test_folder_with_files_is_refused(command: Command, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "notes").write_text("mine")
