@@ -67,16 +67,13 @@ def test_version_is_trained_from_files_alone(command: Command, tmp_path: Path) -
 def test_texts_that_are_learnt_and_scored_are_counted(
     texts: list[str], says: str, command: Command, tmp_path: Path
 ) -> None:
-    learnt = [marked("[ramen|Dish]"), marked("[pie|Dish]", id="2")]
-    corpus = write(tmp_path / "corpus.conll", learnt)
+    corpus = write(tmp_path / "corpus.conll", [marked("[ramen|Dish]"), marked("[pie|Dish]", id="2")])
+    validation = write(tmp_path / "validation.conll", [marked("[stew|Dish]")])
     test = write(tmp_path / "test.conll", [marked(text, id=text) for text in texts])
-    options = ("--validation", corpus, "--test", test, "--output", "model", "--base-model", "./nowhere")
+    options = ("--validation", validation, "--test", test, "--output", "model", "--base-model", "./nowhere")
     result = command("fit", corpus, *options)
     assert "--base-model ./nowhere is a path, but no folder is there" in result.stderr
-    assert (says in result.stderr, "among those" in result.stderr.replace("for validation are among", "")) == (
-        True,
-        bool(says),
-    )
+    assert (says in result.stderr, "too high" in result.stderr) == (True, bool(says))
 
 
 def test_folder_with_files_is_refused(command: Command, tmp_path: Path) -> None:
