@@ -68,7 +68,7 @@ def fit(
     corpus = open_corpus(train, **reading)
     given = {name: open_corpus(file, **reading) if file else None
              for name, file in (("validation", validation), ("test", test))}  # fmt: skip
-    from backend.training.files import FilesJob, build_in_process, make_sets, shares
+    from backend.training.from_files import FilesJob, build_in_process, make_sets, shares
 
     subsets = make_sets(
         corpus.documents,

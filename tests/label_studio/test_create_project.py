@@ -14,7 +14,7 @@ from converters.label_studio import iter_documents
 from converters.report import ConversionReport
 from label_config import LabelConfig
 from tests import samples
-from tests.backend.commands.test_fit import write
+from tests.samples import write_corpus
 from tests.site import Site
 
 pytestmark = pytest.mark.label_studio
@@ -26,7 +26,7 @@ def test_file_becomes_a_project_whose_labels_are_those_of_the_file(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "corpus.conll", samples.documents(30))
+    write_corpus(tmp_path / "corpus.conll", samples.documents(30))
     line = ["create-project", "--from", "corpus.conll", "--title", TITLE]
     result = CliRunner().invoke(cli, line, env=site.settings.environment())
     assert result.exit_code == 0, result.output

@@ -16,9 +16,8 @@ from converters.report import ConversionReport
 from label_config import LabelConfig
 from tests import samples
 from tests.backend.commands.conftest import Command
-from tests.backend.commands.test_fit import write
 from tests.backend.fakes import FakeLabelStudio, remote_project
-from tests.samples import marked
+from tests.samples import marked, write_corpus
 
 CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
 <View><Labels name="food" toName="text"><Label value="Dish"/><Label value="Place"/></Labels>
@@ -64,7 +63,7 @@ def create(command: Command, source: str, *options: str) -> Any:
 
 
 def test_corpus_becomes_a_project(command: Command, studio: Projects, tmp_path: Path) -> None:
-    result = create(command, write(tmp_path / "corpus.conll", samples.documents()))
+    result = create(command, write_corpus(tmp_path / "corpus.conll", samples.documents()))
     assert result.exit_code == 0, result.output
     assert "Project 7 “Food” has 60 tasks with annotations, " in result.stdout
     assert "; its labels: Cuisine, Dish, Location.\n" in result.stdout
@@ -76,7 +75,7 @@ def test_corpus_becomes_a_project(command: Command, studio: Projects, tmp_path: 
 
 
 def test_predictions_are_not_annotations(command: Command, studio: Projects, tmp_path: Path) -> None:
-    result = create(command, write(tmp_path / "corpus.conll", samples.documents(9)), "--as", "predictions")
+    result = create(command, write_corpus(tmp_path / "corpus.conll", samples.documents(9)), "--as", "predictions")
     assert "has 9 tasks with predictions" in result.stdout
     assert all(
         "annotations" not in task and task["predictions"][0]["model_version"] == "conll" for task in studio.tasks
@@ -96,7 +95,9 @@ def test_configuration_decides_on_labels_and_fields(
     kind: str, texts: int, command: Command, studio: Projects, tmp_path: Path
 ) -> None:
     (tmp_path / "config.xml").write_text(CONFIG)
-    corpus = write(tmp_path / "corpus.conll", [marked("[ramen|Dish]"), marked("[Ana|Person] ate [pie|Dish]", id="2")])
+    corpus = write_corpus(
+        tmp_path / "corpus.conll", [marked("[ramen|Dish]"), marked("[Ana|Person] ate [pie|Dish]", id="2")]
+    )
     result = create(command, corpus, "--config", "config.xml", "--as", kind)
     assert result.exit_code == 0, result.output
     assert studio.created["Food"].lstrip().startswith("<View>")
@@ -107,14 +108,14 @@ def test_configuration_decides_on_labels_and_fields(
 
 def test_title_that_exists_is_refused(command: Command, studio: Projects, tmp_path: Path) -> None:
     studio.created["Food"] = ""
-    result = create(command, write(tmp_path / "corpus.conll", samples.documents(9)))
+    result = create(command, write_corpus(tmp_path / "corpus.conll", samples.documents(9)))
     assert (result.exit_code, studio.tasks) == (1, [])
     assert "Project 7 in Label Studio has the title “Food” already: choose another --title" in result.stderr
 
 
 def test_import_that_stops_says_what_is_there(command: Command, studio: Projects, tmp_path: Path) -> None:
     studio.failing = 2
-    result = create(command, write(tmp_path / "corpus.conll", samples.documents()))
+    result = create(command, write_corpus(tmp_path / "corpus.conll", samples.documents()))
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
         "Error: Label Studio does not answer. The import stopped after 25 of 60 tasks: delete project 7 in Label "
@@ -133,13 +134,13 @@ def test_nothing_is_created_where_nothing_can_be_imported(
     documents: list[Document], options: list[str], says: str, command: Command, studio: Projects, tmp_path: Path
 ) -> None:
     (tmp_path / "config.xml").write_text(CONFIG)
-    result = create(command, write(tmp_path / "corpus.conll", documents), *options)
+    result = create(command, write_corpus(tmp_path / "corpus.conll", documents), *options)
     assert (result.exit_code, studio.created) == (1, {})
     assert says in result.stderr
 
 
 def test_configuration_that_cannot_be_used_is_named(command: Command, studio: Projects, tmp_path: Path) -> None:
     (tmp_path / "config.xml").write_text("<View/>")
-    result = create(command, write(tmp_path / "corpus.conll", samples.documents(9)), "--config", "config.xml")
+    result = create(command, write_corpus(tmp_path / "corpus.conll", samples.documents(9)), "--config", "config.xml")
     assert (result.exit_code, studio.created) == (1, {})
     assert result.stderr.splitlines()[-1].startswith("Error: config.xml: ")
