@@ -8,6 +8,7 @@ from backend.commands.bulk_preannotate import preannotate
 from backend.commands.checking import check
 from backend.commands.common import CommandGroup
 from backend.commands.connecting import connect
+from backend.commands.create_project import create_project
 from backend.commands.demo import demo
 from backend.commands.evaluate_files import evaluate
 from backend.commands.export_labels import export
@@ -46,7 +47,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     status, runs, log, versions, labels, label_issues,
     train, cancel, promote, pin, unpin, import_model,
     preannotate, export,
-    fit, evaluate, tag,
+    create_project, fit, evaluate, tag,
     demo,
 )  # fmt: skip
 

@@ -238,9 +238,14 @@ def write_report(report: ConversionReport, target: str, stats: Stats | None = No
 
 def read_config(file: str) -> LabelConfig:
     """Read a labelling configuration from its XML file, in UTF-8 or in the encoding that it declares."""
+    return LabelConfig.from_xml(read_xml(file))
+
+
+def read_xml(file: str) -> str:
+    """Read an XML file as text; raises ``ValueError`` if it is neither UTF-8 nor in its declared encoding."""
     content = Path(file).read_bytes()
     declared = _DECLARED.match(content)
     for encoding in ("utf-8-sig", declared[1].decode() if declared else ""):
         with suppress(UnicodeDecodeError, LookupError):
-            return LabelConfig.from_xml(content.decode(encoding))
+            return content.decode(encoding)
     raise ValueError(f"{file} is not UTF-8: save the labelling configuration as UTF-8.")

@@ -51,7 +51,7 @@ def conll_to_label_studio(source: ConllFile, target: str, *, kind: Kind, config:
         labels = _all_labels(file, sidecar, Stats()) if len(label_config.texts) > 1 else set()
         placement = Placement(label_config, kind, labels)
         with writing(target) as out, _documents(file, sidecar, stats) as documents:
-            writable = _writable(progress(documents, "documents"), placement, report)
+            writable = placed_documents(progress(documents, "documents"), placement, report)
             number = write_tasks(writable, out, label_config, kind=kind, report=report)
             _count(stats, report)
             if number and not stats.tokens and not sidecar:
@@ -61,13 +61,15 @@ def conll_to_label_studio(source: ConllFile, target: str, *, kind: Kind, config:
     return ConllTasks(number, stats, report)
 
 
-def _writable(documents: Iterable[Document], placement: Placement, report: ConversionReport) -> Iterator[Document]:
-    """Count documents; leave out those of which an annotation would say "no entity" where the label is unknown."""
+def placed_documents(
+    documents: Iterable[Document], placement: Placement, report: ConversionReport
+) -> Iterator[Document]:
+    """Count documents; leave out those of which an annotation would say "no entity" where a region is unreadable."""
     for document in documents:
         placed, problems = placement.place(document)
         for problem in problems:
             report.note(Problem.UNKNOWN_LABEL, document.id, problem)
-        if problems and placement.kind == "annotations":
+        if (problems or document.unreadable) and placement.kind == "annotations":
             report.left_out += 1
             continue
         report.documents += 1

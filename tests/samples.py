@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
+from converters.conll import write_conll
 from converters.document import Document, Span
 from converters.tagged import TaggedDocument, tag_document
 
@@ -56,6 +59,13 @@ def documents(count: int = 60) -> list[Document]:
         )
         for number in range(count)
     ]
+
+
+def write_corpus(file: Path, texts: Sequence[Document]) -> str:
+    """Write documents as a CoNLL file with its sidecar; return the file's name."""
+    with file.open("w", encoding="utf-8") as rows, file.with_name(f"{file.name}.jsonl").open("w") as sidecar:
+        write_conll(texts, rows, sidecar=sidecar)
+    return str(file)
 
 
 def tagged_documents(count: int = 60) -> list[TaggedDocument]:

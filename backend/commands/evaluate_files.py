@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from backend.commands.files import corpus_options, open_corpus, open_version
 from backend.commands.output import show_table
+from backend.errors import InvalidRequest
 from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.evaluation.evaluate import Metrics
-    from backend.scores import Score
+    from backend.scores import LabelScore, Score
 
 _MOST_MISTAKES = 10
 
@@ -35,7 +37,13 @@ def evaluate(settings: Settings, /, folder: str, test: str, word_pieces: bool, a
     """
     tagger = open_version(settings, folder)
     corpus = open_corpus(test, **reading)
-    if missing := sorted(set(corpus.labels) - set(tagger.labels)):
+    missing = sorted(set(corpus.labels) - set(tagger.labels))
+    if missing and len(missing) == len(corpus.labels):
+        raise InvalidRequest(
+            f"{folder} and {test} have no label in common (the model has {', '.join(tagger.labels)}; the file has "
+            f"{', '.join(missing)}): give a file with the model's labels."
+        )
+    if missing:
         click.echo(f"The model lacks these labels, so their regions count as missed: {', '.join(missing)}.", err=True)
     from backend.evaluation.evaluate import predict_tags, score_documents
     from backend.evaluation.word_pieces import score_word_pieces
@@ -63,29 +71,32 @@ def _for_json(metrics: Metrics, score: Score) -> dict[str, Any]:
 
 def _show(metrics: Metrics, score: Score) -> None:
     click.echo(f"{score.sentence}.\n")
-    show_table(
-        ("label", "precision", "recall", "F1", "95 % interval of F1", "regions", "found", "wrong"),
-        _rows(metrics, score),
-    )
+    rows = (_row(row) for row in _label_scores(metrics, score))
+    show_table(("label", "precision", "recall", "F1", "95 % interval of F1", "regions"), rows)
     mistakes = sorted(_mistakes(metrics), key=lambda row: -row[2])[:_MOST_MISTAKES]
     if mistakes:
         click.echo("\nThe most frequent mistakes:")
         show_table(("in the file", "predicted", "regions"), mistakes)
 
 
-def _rows(metrics: Metrics, score: Score) -> Iterator[tuple[object, ...]]:
-    """All labels together, and each label; unknown scores are ``unknown``, numbers of regions always known."""
-    from backend.scores import label_scores, shown, shown_interval
+def _label_scores(metrics: Metrics, score: Score) -> Iterator[LabelScore]:
+    """The scores of all labels together, then of each label."""
+    from backend.scores import LabelScore, label_scores
 
-    precision, recall = (None, None) if score.f1 is None else (metrics.precision, metrics.recall)
     found = int(metrics.counts.correct.sum())
-    yield (
-        "all", shown(precision), shown(recall), shown(score.f1), shown_interval(score.interval) or "–",
-        metrics.support, found, metrics.predicted - found,
-    )  # fmt: skip
-    for label, row in label_scores(metrics.to_dict()).items():
-        figures = shown(row.precision), shown(row.recall), shown(row.f1), shown_interval(row.interval) or "–"
-        yield label, *figures, row.regions, row.found, row.wrong
+    total = LabelScore("all", metrics.support, found, metrics.predicted - found)
+    if score.f1 is not None:
+        total = replace(total, f1=score.f1, precision=metrics.precision, recall=metrics.recall, interval=score.interval)
+    yield total
+    yield from label_scores(metrics.to_dict()).values()
+
+
+def _row(row: LabelScore) -> tuple[object, ...]:
+    """Counts in place of an F1 that is unknown."""
+    from backend.scores import shown, shown_interval
+
+    f1 = row.counts if row.f1 is None else shown(row.f1)
+    return row.label, shown(row.precision), shown(row.recall), f1, shown_interval(row.interval) or "–", row.regions
 
 
 def _mistakes(metrics: Metrics) -> Iterator[tuple[str, str, int]]:

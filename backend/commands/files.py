@@ -49,14 +49,15 @@ def open_corpus(
     from converters.corpus import read_corpus
 
     source = ConllFile(file, encoding, ConllOptions(token_column, tag_column, label))
+    name = "Standard input" if file == "-" else file
     try:
         corpus = read_corpus(source, config=config)
     except ValueError as error:
-        raise InvalidRequest(f"{file}: {error}") from None
+        raise InvalidRequest(f"{name}: {error}") from None
     if not corpus.documents:
-        raise InvalidRequest(f"{file} has no labelled text: give a CoNLL file or an export of Label Studio in JSON.")
+        raise InvalidRequest(f"{name} has no labelled text: give a CoNLL file or an export of Label Studio in JSON.")
     for note in corpus.notes:
-        click.echo(f"{file}: {note}", err=True)
+        click.echo(f"{name}: {note}", err=True)
     return corpus
 
 

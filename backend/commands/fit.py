@@ -13,6 +13,7 @@ import click
 
 from backend.commands.files import corpus_options, open_corpus
 from backend.commands.progress_bar import Bar
+from backend.conversion import count
 from backend.errors import BackendError, Conflict, error_of_kind
 from backend.settings import Settings
 
@@ -67,7 +68,7 @@ def fit(
     corpus = open_corpus(train, **reading)
     given = {name: open_corpus(file, **reading) if file else None
              for name, file in (("validation", validation), ("test", test))}  # fmt: skip
-    from backend.training.files import FilesJob, build_in_process, make_sets, shares
+    from backend.training.from_files import FilesJob, build_in_process, make_sets, shares
 
     subsets = make_sets(
         corpus.documents,
@@ -122,6 +123,14 @@ def _describe(corpus: Corpus, given: Mapping[str, Corpus | None], subsets: Split
     if held_out:
         a_tenth = "a tenth" + (" for each" if len(held_out) > 1 else "")
         click.echo(f"Those for {' and '.join(held_out)} are held out of {train}: {a_tenth}, chosen by id.", err=True)
+    learnt = {document.text for document in subsets.train}
+    for name in given:
+        if repeated := sum(document.text in learnt for document in getattr(subsets, name)):
+            are, their = ("is", "it makes") if repeated == 1 else ("are", "they make")
+            click.echo(
+                f"{count(repeated, 'text')} for {name} {are} among those for training too: {their} its score too high.",
+                err=True,
+            )
     outcome = {"validation": "are not scored", "test": "count as missed"}
     for name, other in given.items():
         missing = sorted(set(other.labels) - set(corpus.labels)) if other else []

@@ -62,6 +62,8 @@ def _texts(text: str, whole: bool) -> Iterator[str]:
     if text != "-" and not _is_file(text):
         yield text
         return
+    if text == "-" and sys.stdin.isatty():
+        click.echo("Write texts, one a line, and end with Ctrl-D.", err=True)
     content = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
     try:
         decoded = content.decode("utf-8-sig")

@@ -51,6 +51,10 @@ def write_dataset(rows: Iterable[Row], folder: Path, *, labels: Sequence[str], t
                     rows_of_set.to_parquet(staged / "parquet" / f"{name}.parquet")
         (staged / "README.md").write_text(_card(sets, title), encoding="utf-8", errors="backslashreplace")
         _replace(folder, staged)
+    except OSError as error:
+        if error.filename is None and error.errno:  # Arrow's errors name no file
+            raise OSError(error.errno, os.strerror(error.errno), str(folder)) from error
+        raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return {name: len(sets[name]) for name in SUBSETS}

@@ -220,12 +220,14 @@ def _sentence(metrics: Metrics, score: Score) -> str:
     intervals = metrics.intervals
     if score.f1 is None or intervals is None:
         return f"{score.sentence}."
-    if intervals.precision is None or intervals.recall is None or intervals.f1 is None:
+    if intervals.f1 is None:
         return f"{score.sentence}; fewer than {MIN_DOCUMENTS_OF_LABEL} of them have regions, too few for an interval."
-    return (
-        f"{score.sentence}; precision {shown(metrics.precision)} (95 %: {shown_interval(intervals.precision)}), "
-        f"recall {shown(metrics.recall)} (95 %: {shown_interval(intervals.recall)})."
-    )
+    precision = f"precision {shown(metrics.precision)}{_in_brackets(intervals.precision)}"
+    return f"{score.sentence}; {precision}, recall {shown(metrics.recall)}{_in_brackets(intervals.recall)}."
+
+
+def _in_brackets(interval: Interval | None) -> str:
+    return f" (95 %: {shown_interval(interval)})" if interval else ""
 
 
 def _table(metrics: Metrics, score: Score, unit: str) -> Iterator[_Row]:

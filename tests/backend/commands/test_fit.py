@@ -14,29 +14,18 @@ from typing import Any
 
 import pytest
 
-from backend.errors import NotEnoughLabels
 from backend.settings import Settings
-from backend.training.files import make_sets
-from backend.training.split import subset_of
-from converters.conll import write_conll
-from converters.document import Document
 from tests import samples
 from tests.backend.commands.conftest import Command
-from tests.samples import marked
+from tests.samples import marked, write_corpus
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def write(file: Path, documents: list[Document]) -> str:
-    with file.open("w", encoding="utf-8") as rows, file.with_name(f"{file.name}.jsonl").open("w") as sidecar:
-        write_conll(documents, rows, sidecar=sidecar)
-    return str(file)
-
-
 @pytest.mark.slow
 def test_version_is_trained_from_files_alone(command: Command, tmp_path: Path) -> None:
-    corpus = write(tmp_path / "corpus.conll", samples.documents())
-    test = write(tmp_path / "test.conll", [*samples.documents(40), marked("[Ana|Person] ate", id="99")])
+    corpus = write_corpus(tmp_path / "corpus.conll", samples.documents())
+    test = write_corpus(tmp_path / "test.conll", [*samples.documents(40), marked("[Ana|Person] ate", id="99")])
     result = command("fit", corpus, "--test", test, "--output", "model", "--base-model", "embedded", "--epochs", "1")
     assert result.exit_code == 0, result.output
     assert "Labels: Cuisine, Dish, Location." in result.stderr
@@ -54,6 +43,26 @@ def test_version_is_trained_from_files_alone(command: Command, tmp_path: Path) -
     assert "on the files `corpus.conll` and `test.conll`." in card
     assert "The test set is `test.conll`." in card
     assert sorted(path.name for path in tmp_path.iterdir() if "part" in path.name) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (["ramen"], "1 text for test is among those for training too: it makes its score too high."),
+        (["ramen", "pie"], "2 texts for test are among those for training too: they make its score too high."),
+        (["soup"], ""),
+    ],
+)
+def test_texts_that_are_learnt_and_scored_are_counted(
+    texts: list[str], says: str, command: Command, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path / "corpus.conll", [marked("[ramen|Dish]"), marked("[pie|Dish]", id="2")])
+    validation = write_corpus(tmp_path / "validation.conll", [marked("[stew|Dish]")])
+    test = write_corpus(tmp_path / "test.conll", [marked(text, id=text) for text in texts])
+    options = ("--validation", validation, "--test", test, "--output", "model", "--base-model", "./nowhere")
+    result = command("fit", corpus, *options)
+    assert "--base-model ./nowhere is a path, but no folder is there" in result.stderr
+    assert (says in result.stderr, "too high" in result.stderr) == (True, bool(says))
 
 
 def test_folder_with_files_is_refused(command: Command, tmp_path: Path) -> None:
@@ -76,7 +85,7 @@ def test_file_that_is_no_corpus_is_named(content: str, words: str, command: Comm
 
 
 def test_failure_of_training_is_one_sentence_and_leaves_nothing(command: Command, tmp_path: Path) -> None:
-    corpus = write(tmp_path / "corpus.conll", samples.documents())
+    corpus = write_corpus(tmp_path / "corpus.conll", samples.documents())
     (tmp_path / "base").mkdir()
     before = sorted(tmp_path.iterdir())
     result = command("fit", corpus, "--output", "model", "--base-model", str(tmp_path / "base"))
@@ -88,7 +97,7 @@ def test_failure_of_training_is_one_sentence_and_leaves_nothing(command: Command
 
 @pytest.mark.slow
 def test_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, processes: Start) -> None:
-    corpus = write(tmp_path / "corpus.conll", samples.documents())
+    corpus = write_corpus(tmp_path / "corpus.conll", samples.documents())
     before = sorted(tmp_path.iterdir())
     process = processes(corpus, "--epochs", "0.1", preexec_fn=small_files)
     _, errors = process.communicate(timeout=120)
@@ -102,7 +111,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, processes:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_training_leaves_nothing(number: signal.Signals, tmp_path: Path, processes: Start) -> None:
-    corpus = write(tmp_path / "corpus.conll", samples.documents())
+    corpus = write_corpus(tmp_path / "corpus.conll", samples.documents())
     before = sorted(tmp_path.iterdir())
     process = processes(corpus, "--epochs", "1000")
     wait_until(lambda: any(tmp_path.glob(".model.*.part")))
@@ -147,18 +156,3 @@ def processes(
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def test_sets_that_are_not_given_are_tenths_of_the_training_file() -> None:
-    documents = samples.documents()
-    subsets = make_sets(documents, validation=None, test=[marked("[ramen|Dish]")], labels=samples.LABELS)
-    assert [document.id for document in subsets.validation] == [
-        document.id for document in documents if subset_of(document.id) == "validation"
-    ]
-    assert len(subsets.train) + len(subsets.validation) == len(documents)
-    assert [document.id for document in subsets.test] == ["test/1"]
-
-
-def test_training_file_without_entities_is_refused() -> None:
-    with pytest.raises(NotEnoughLabels, match="no entity"):
-        make_sets([marked("ramen")], validation=[], test=[], labels=())

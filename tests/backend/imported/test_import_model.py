@@ -57,6 +57,14 @@ def labelled(*spans: Span, count: int = 400) -> tuple[Document, ...]:
     return tuple(Document(str(number), SENTENCES[number % len(SENTENCES)], spans) for number in range(count))
 
 
+def test_version_that_was_trained_from_files_is_imported(imported: Import, loop: Loop, version_folder: Path) -> None:
+    result = imported(version_folder)
+    assert (set(result.version.labels), result.promoted) == ({"Dish", "Cuisine", "Location"}, True)
+    text = "Who makes the best ramen for kids?"
+    (tagging,) = loop.predict(UID, [text]).taggings
+    assert [(text[span.start : span.end], span.label) for span in tagging.spans] == [("ramen", "Dish")]
+
+
 def test_first_version_is_an_imported_model_that_serves_at_once(imported: Import, loop: Loop) -> None:
     result = imported()
     assert (result.version.name, result.version.labels, result.promoted) == ("ner-v1", ["Location"], True)

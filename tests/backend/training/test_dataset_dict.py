@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,17 @@ def test_failure_keeps_the_earlier_data_set(tmp_path: Path) -> None:
         write_dataset(broken(), tmp_path / "data", labels=LABELS, title="")
     assert sum(len(rows_of_set) for rows_of_set in load_from_disk(tmp_path / "data").values()) == 20
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_full_disk_names_the_folder_and_leaves_nothing(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*data'$"):
+            write(tmp_path / "data", documents())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_usual_notebook_runs_on_it(folder: Path, version_folder: Path) -> None:

@@ -132,6 +132,13 @@ def test_rare_labels_are_named() -> None:
     assert "Its quality on rare labels is hardly known: `Place` (2 regions)." in section(text, "Limits")
 
 
+def test_precision_without_predictions_has_no_interval() -> None:
+    test = section(card(score([["B-Dish"]] * 40, [["O"]] * 40)), "Test")
+    assert test.startswith("F1 0.000 (95 %: 0.000 to 0.")
+    assert "; precision 0.000, recall 0.000 (95 %: 0.000 to 0." in test
+    assert "too few for an interval" not in test
+
+
 def test_few_tasks_with_regions_among_many_have_no_interval() -> None:
     text = card(score([["B-Dish"]] * 9 + [["O"]] * 31, [["B-Dish"]] * 9 + [["O"]] * 31))
     assert "F1 1.000 on 40 held-out tasks; fewer than 10 of them have regions, too few for an interval." in text
