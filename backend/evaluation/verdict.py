@@ -13,6 +13,9 @@ from backend.store.phrases import PHRASES
 
 _NAMED_LABELS = 3
 
+_SELECTIONS = "random selections of these tasks"
+"""What sentences call the bootstrap's resamples."""
+
 _LOST = ("forgotten_labels", "lost_regions", "lost_held_out_regions")
 """The rules that reject a version for the regions that it could not use."""
 
@@ -69,9 +72,10 @@ def _reason(decision: GateDecision | Decision) -> str:
         case "few_documents" if decision.promote:
             return f"{_too_few(documents)} to compare it closely with {current}; it is not much worse"
         case "few_documents":
-            return f"much worse than {current}: {_worse(decision)}; {_too_few(documents)} to measure small differences"
+            needed = f"{MIN_DOCUMENTS} are needed to measure small differences"
+            return f"much worse than {current} on the same {held_out_tasks(documents)}: {_worse(decision)}; {needed}"
         case "bootstrap":
-            return f"{_figures(decision, current)} ({_resamples(decision)})"
+            return f"{_figures(decision, current)} ({_share(decision)})"
     return ""
 
 
@@ -115,14 +119,14 @@ def _not_used(regions: int | None, used: int | None) -> str:
     return f"{(regions or 0) - (used or 0):,} of {regions or 0:,}"
 
 
-def _resamples(decision: GateDecision | Decision) -> str:
+def _share(decision: GateDecision | Decision) -> str:
     if not decision.promote:
         return _worse(decision)
     if (decision.f1 or 0.0) < (decision.current_f1 or 0.0):
         return f"{_worse(decision)}, {_percent(REJECTING_SHARE)} would reject it"
     if decision.share_better:
-        return f"better in {_percent(decision.share_better)} of resamples"
-    return "as good in all resamples"
+        return f"better in {_percent(decision.share_better)} of {_SELECTIONS}"
+    return f"as good in all {_SELECTIONS}"
 
 
 def _figures(decision: GateDecision | Decision, current: str) -> str:
@@ -131,7 +135,8 @@ def _figures(decision: GateDecision | Decision, current: str) -> str:
 
 
 def _worse(decision: GateDecision | Decision) -> str:
-    return f"F1 lower by more than {decision.tolerance:g} in {_percent(decision.share_worse or 0.0)} of resamples"
+    share = _percent(decision.share_worse or 0.0)
+    return f"F1 lower by more than {decision.tolerance:g} in {share} of {_SELECTIONS}"
 
 
 def _too_few(documents: int) -> str:

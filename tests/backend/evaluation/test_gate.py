@@ -79,14 +79,16 @@ def row(**columns: Any) -> Decision:
             metrics(2, times=40),
             True,
             "bootstrap",
-            "F1 0.857 against 0.667 of ner-v1 on the same 40 held-out tasks (better in 100 % of resamples)",
+            "F1 0.857 against 0.667 of ner-v1 on the same 40 held-out tasks "
+            "(better in 100 % of random selections of these tasks)",
         ),
         (
             metrics(3, times=40),
             metrics(3, times=40),
             True,
             "bootstrap",
-            "F1 0.857 against 0.857 of ner-v1 on the same 40 held-out tasks (as good in all resamples)",
+            "F1 0.857 against 0.857 of ner-v1 on the same 40 held-out tasks "
+            "(as good in all random selections of these tasks)",
         ),
         (
             metrics(2, times=40),
@@ -94,7 +96,7 @@ def row(**columns: Any) -> Decision:
             False,
             "bootstrap",
             "F1 0.667 against 0.857 of ner-v1 on the same 40 held-out tasks "
-            "(F1 lower by more than 0.005 in 100 % of resamples)",
+            "(F1 lower by more than 0.005 in 100 % of random selections of these tasks)",
         ),
         (
             metrics(3, times=12),
@@ -115,8 +117,8 @@ def row(**columns: Any) -> Decision:
             metrics(3, times=12),
             False,
             "few_documents",
-            "much worse than ner-v1: F1 lower by more than 0.1 in 100 % of resamples; "
-            "only 12 held-out tasks (30 are needed), too few to measure small differences",
+            "much worse than ner-v1 on the same 12 held-out tasks: F1 lower by more than 0.1 in 100 % of random "
+            "selections of these tasks; 30 are needed to measure small differences",
         ),
     ],
 )
@@ -236,7 +238,7 @@ def test_version_that_phrases_beat_is_rejected_in_a_sentence() -> None:
     decision = decide_against_phrases(metrics(1, times=40), metrics(3, times=40), tolerance=0.005)
     assert explain(decision) == (
         "rejected: F1 0.400 against 0.857 of the phrases marked so far on the same 40 held-out tasks "
-        "(F1 lower by more than 0.005 in 100 % of resamples)"
+        "(F1 lower by more than 0.005 in 100 % of random selections of these tasks)"
     )
 
 
