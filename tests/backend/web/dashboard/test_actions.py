@@ -48,7 +48,7 @@ def test_nothing_is_changed_by_a_get(path: str, lead: Lead, registered: str) -> 
     answer = lead.get(PAGE + path)
     assert answer.status_code == 405
     assert "This is the address of a button, and opening it does not press the button" in answer.text
-    assert f'href="{PAGE}">Back to <bdi>Restaurants</bdi>' in answer.text
+    assert f'href="{PAGE}"><span>Back to <bdi>Restaurants</bdi>' in answer.text
     assert "use POST" in lead.client.get(PAGE + path).get_json()["error"]
 
 

@@ -108,6 +108,16 @@ def test_labels_that_lost_most_come_first(a: dict[str, Any], b: dict[str, Any], 
     assert [(row.label, row.difference) for row in label_rows(a, b)] == rows
 
 
+def test_labels_whose_f1_is_unknown_have_no_column_of_differences(lead: Lead, compared: Loop) -> None:
+    assert "Label ner-v1 ner-v2 Difference Price" in lead.read(f"{PAGE}compare")
+    with compared.store._database.write() as session:
+        for row in session.query(Version).all():
+            row.metrics = FEW
+    page = lead.read(f"{PAGE}compare")
+    assert "Label ner-v1 ner-v2 Dish found 4 of 4 found 4 of 4 Price" in page
+    assert "Difference" not in page
+
+
 def test_regions_of_another_run_are_not_shown(compared: Loop) -> None:
     second, first = compared.versions(UID)
     comparison = compared.store.comparisons.get(UID)

@@ -105,7 +105,7 @@ def test_what_is_not_there_is_a_page_with_a_sentence(path: str, lead: Lead, regi
 
 @pytest.mark.parametrize("path", ["runs/0123", "runs/0123/nowhere", "nowhere", "versions/ner-v9/serve"])
 def test_an_error_inside_a_project_leads_back_to_it(path: str, lead: Lead, registered: str) -> None:
-    assert f'href="{PAGE}">Back to <bdi>Restaurants</bdi>' in lead.get(PAGE + path).text
+    assert f'href="{PAGE}"><span>Back to <bdi>Restaurants</bdi>' in lead.get(PAGE + path).text
 
 
 def test_an_error_outside_a_project_leads_to_all_projects(lead: Lead, registered: str) -> None:
