@@ -21,8 +21,7 @@ from backend.commands.serve import serve, work
 from backend.commands.status import status
 from backend.commands.tag_texts import tag
 from backend.commands.training import cancel, log, runs, train
-from backend.logs import configure_logging
-from backend.settings import load_settings
+from backend.settings import configure_logging, load_settings
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,7 +1,8 @@
-"""Every environment variable this service reads, in one place."""
+"""Every environment variable this service reads, in one place; and the logging that LOG_LEVEL configures."""
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -242,3 +243,11 @@ def load_settings(**overrides: object) -> Settings:
             for problem in error.errors()
         )
         raise SettingsError("; ".join(lines)) from None
+
+
+def configure_logging(level: str) -> None:
+    """Log to standard error; libraries that log every request log warnings only, unless the level is DEBUG."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if level != "DEBUG":
+        for chatty in ("httpx", "huey", "alembic"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)

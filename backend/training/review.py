@@ -19,9 +19,8 @@ from backend.errors import BackendError, LabelStudioUnreachable, NotEnoughLabels
 from backend.label_studio.api import Annotations
 from backend.label_studio.client import open_label_studio
 from backend.label_studio.texts import loader_of
-from backend.logs import configure_logging
 from backend.recipe import Recipe
-from backend.settings import Settings, load_settings
+from backend.settings import Settings, configure_logging, load_settings
 from backend.store import Store
 from backend.store.lease import Lease
 from backend.store.models import TOO_FEW_LABELS, LabelIssue, Project, Review

@@ -21,10 +21,9 @@ from backend.evaluation.gate import GateDecision, decide, decide_against_phrases
 from backend.evaluation.verdict import explain
 from backend.label_studio.client import open_label_studio
 from backend.label_studio.texts import loader_of
-from backend.logs import configure_logging
 from backend.recipe import Recipe
 from backend.registry import Registry
-from backend.settings import Settings, load_settings
+from backend.settings import Settings, configure_logging, load_settings
 from backend.store import Store
 from backend.store.models import TOO_FEW_LABELS, Project, Run
 from backend.training.data_state import data_state

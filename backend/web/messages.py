@@ -157,6 +157,11 @@ def parse(kind: type[Body], raw: bytes) -> Body:
         body = _read(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON ({error}): send a JSON object.") from None
+    return validate(kind, body)
+
+
+def validate(kind: type[Body], body: object) -> Body:
+    """Read a body that is no longer JSON text; raises as `parse` does."""
     if not isinstance(body, dict):
         raise InvalidRequest(f"The body is a JSON {type(body).__name__}: send a JSON object.")
     try:
