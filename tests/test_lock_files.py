@@ -25,6 +25,7 @@ def pins(name: str) -> dict[str, str]:
         # What the service needs too is locked once.
         ("requirements-dev.txt", ["requirements.lock", "requirements-dev.lock"]),
         ("requirements-label-studio.txt", ["requirements-label-studio.lock"]),
+        ("requirements-label-studio-ml.txt", ["requirements-label-studio-ml.lock"]),
     ],
 )
 def test_every_pin_is_locked(requirements: str, locks: list[str]) -> None:

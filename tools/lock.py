@@ -28,7 +28,7 @@ TORCH_CPU = {"2.13.0": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2
 CUDA_ONLY = re.compile(r"cuda-|nvidia-|triton==")
 
 
-def resolve(requirements: str, *, locked: str, upgrade: bool = False) -> dict[str, str]:
+def resolve(requirements: str, *, locked: str, upgrade: bool = False, dependencies: bool = True) -> dict[str, str]:
     """The lines of each package that `requirements` (text) needs, by `name==version ; marker`."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "locked.txt")
@@ -38,6 +38,7 @@ def resolve(requirements: str, *, locked: str, upgrade: bool = False) -> dict[st
         command += ["--fork-strategy", "fewest"]
         command += ["--generate-hashes", "--no-emit-index-url", "--no-header", "--annotation-style", "line"]
         command += ["--upgrade"] if upgrade else []
+        command += [] if dependencies else ["--no-deps"]
         subprocess.run([*command, "-", "--output-file", output], cwd=ROOT, input=requirements, text=True, check=True)
         return by_package(output.read_text(encoding="utf-8"))
 
@@ -85,6 +86,10 @@ def main() -> None:
     locked = read("requirements-label-studio.lock")
     label_studio = resolve("-r requirements-label-studio.txt", locked=locked, upgrade=upgrade)
     write("requirements-label-studio.lock", label_studio)
+
+    locked = read("requirements-label-studio-ml.lock")
+    library = resolve("-r requirements-label-studio-ml.txt", locked=locked, upgrade=upgrade, dependencies=False)
+    write("requirements-label-studio-ml.lock", library)
 
 
 if __name__ == "__main__":
