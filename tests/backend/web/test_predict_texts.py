@@ -184,7 +184,7 @@ def test_text_that_cannot_be_read_is_an_empty_result_and_named_in_the_log(
 ) -> None:
     monkeypatch.setattr("backend.loop.open_text_loader", Files(a=error, b="sushi"))
     publish("ner-v1")
-    with caplog.at_level(logging.WARNING, "backend.web.protocol"):
+    with caplog.at_level(logging.WARNING, "backend.web.calls"):
         results = predict(client, by_address("/a", 41), by_address("/b"), config=URL_TEXT)
     assert [len(result["result"]) for result in results] == [0, 1]
     assert results[0]["score"] == 1.0

@@ -258,7 +258,7 @@ def test_bad_tasks_are_named_in_the_log(
     client: FlaskClient, publish: Publish, fake_models: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     publish("ner-v1")
-    with caplog.at_level(logging.WARNING, "backend.web.protocol"):
+    with caplog.at_level(logging.WARNING, "backend.web.calls"):
         predict(client, task("sushi"), task(None, 41), "x" * 1000)
     assert [record.getMessage() for record in caplog.records] == [
         f"project {UID}: task 41 gets an empty result: it has no text in data.text",
