@@ -68,7 +68,9 @@ def test_connecting_without_credentials_removes_earlier_ones(site: Site) -> None
     created = connect(unsecured, site.label_studio, fresh.id, url).backend_id
     assert site.api("GET", f"/api/ml/{created}")["state"] == "CO"
 
-    connect(site.settings, site.label_studio, former.id, url)
+    secured = connect(site.settings, site.label_studio, former.id, url).backend_id
+    # The worker writes the card with the credentials it has read: not between the two calls of `connect`.
+    site.wait("the card", lambda: "no model yet" in site.api("GET", f"/api/ml/{secured}")["title"])
     updated = connect(unsecured, site.label_studio, former.id, url).backend_id
     backend = site.api("GET", f"/api/ml/{updated}")
     assert (backend["state"], backend["auth_method"], backend["basic_auth_user"]) == ("CO", "NONE", "")
