@@ -209,16 +209,20 @@ class TextEncoder(Protocol):
 
 def read_encoder(folder: Path) -> WindowEncoder:
     """The encoder of words for a version's tokenizer and its model's maximum length; raises `ModelError`."""
+    return _window_encoder(folder, _read_tokenizer(folder / "tokenizer.json"))
+
+
+def _text_encoder(folder: Path, imported: Imported | None) -> TextEncoder:
     tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    windows = _window_encoder(folder, tokenizer)
+    return PieceEncoder(tokenizer, imported, windows) if imported else windows
+
+
+def _window_encoder(folder: Path, tokenizer: Tokenizer) -> WindowEncoder:
     try:
         return WindowEncoder(tokenizer, max_length=_max_length(folder))
     except ValueError as error:
         raise ModelError(f"The tokenizer in {folder} cannot be used: {error}.") from error
-
-
-def _text_encoder(folder: Path, imported: Imported | None) -> TextEncoder:
-    words = read_encoder(folder)
-    return PieceEncoder(_read_tokenizer(folder / "tokenizer.json"), imported, words) if imported else words
 
 
 def _open_session(folder: Path, *, threads: int, device: Device, precision: Precision) -> OnnxSession:
