@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from backend.errors import Conflict, ModelError, UnusableModel
 from backend.evaluation.evaluate import Metrics, evaluate
@@ -27,7 +27,7 @@ from backend.training.model_card import imported_model_card
 from backend.training.onnx.export import export
 from backend.training.onnx.precision import decide_precision
 from backend.training.snapshot import take_snapshot
-from backend.training.split import Split, Subset, subset_of
+from backend.training.split import Split, divide
 from converters.document import Document
 from converters.tagged import TaggedDocument, tag_document
 from label_config import LabelConfig
@@ -151,11 +151,9 @@ def _imported(
 
 def _subsets(project: ProjectTexts) -> Split:
     """The labelled documents in the sets of the split; texts without labels are with those to train on."""
-    subsets: dict[Subset, list[TaggedDocument]] = {"train": [], "validation": [], "test": []}
-    for document in project.documents:
-        subsets[subset_of(document.id)].append(tag_document(document, labels=project.config.labels))
-    subsets["train"] += [tag_document(Document(f"text {n}", text)) for n, text in enumerate(project.texts)]
-    return Split(*(tuple(subsets[name]) for name in ("train", "validation", "test")))
+    subsets = divide([tag_document(document, labels=project.config.labels) for document in project.documents])
+    texts = (tag_document(Document(f"text {number}", text)) for number, text in enumerate(project.texts))
+    return replace(subsets, train=(*subsets.train, *texts))
 
 
 def _check_tokenizer(source: str, classifier: Classifier, documents: Sequence[TaggedDocument]) -> None:

@@ -46,11 +46,17 @@ def bucket(document_id: str, buckets: int) -> int:
 
 
 def split(documents: Sequence[TaggedDocument]) -> Split:
-    """Divide documents by `subset_of`; raises `NotEnoughLabels` if the training set has no entity to learn."""
+    """Divide documents (`divide`); raises `NotEnoughLabels` if the training set has no entity to learn."""
+    subsets = divide(documents)
+    _check_enough(documents, subsets.train)
+    return subsets
+
+
+def divide(documents: Sequence[TaggedDocument]) -> Split:
+    """Divide documents by `subset_of`, however few there are."""
     subsets: dict[Subset, list[TaggedDocument]] = {"train": [], "validation": [], "test": []}
     for document in documents:
         subsets[subset_of(document.id)].append(document)
-    _check_enough(documents, subsets["train"])
     return Split(*(tuple(subsets[name]) for name in ("train", "validation", "test")))
 
 
