@@ -72,20 +72,13 @@ def model_card(info: Mapping[str, Any], *, validation: Metrics | None, test: Met
 def imported_model_card(info: Mapping[str, Any], *, test: Metrics | None) -> str:
     """Write the model card of a version that was imported; ``info`` as for `model_card`, with ``imported``."""
     source = info["imported"]["source"]
-    metadata = ModelCardData(
-        library_name="transformers",
-        pipeline_tag="token-classification",
-        tags=["token-classification", "named-entity-recognition", "label-studio", "onnx"],
-        base_model=_base_model(source),
-        model_name=None,
-    )
     card = ModelCard.from_template(
-        metadata,
+        _card_data(source),
         template_path=str(_IMPORTED_TEMPLATE),
         info=info,
         source=_code(source),
         test=_Evaluation.of(test, "task"),
-        cell=lambda text: _code(text).replace("|", "\\|"),
+        cell=_cell,
     )
     return str(card)
 
@@ -94,14 +87,17 @@ def _metadata(info: Mapping[str, Any], test: Metrics | None) -> ModelCardData:
     """For the head of the file. A score that is unknown has no entry in the model index."""
     files: Mapping[str, str] = info.get("files") or {}
     results = _results(files, test) if test and _score(test).f1 is not None else None
-    origin = [] if files else ["label-studio"]
+    base = info["recipe"]["base"]
+    return _card_data(base, from_files=bool(files), model_name=info["name"] if results else None, eval_results=results)
+
+
+def _card_data(base: str, *, from_files: bool = False, **scores: Any) -> ModelCardData:
     return ModelCardData(
         library_name="transformers",
         pipeline_tag="token-classification",
-        tags=["token-classification", "named-entity-recognition", *origin, "onnx"],
-        base_model=_base_model(info["recipe"]["base"]),
-        model_name=info["name"] if results else None,
-        eval_results=results,
+        tags=["token-classification", "named-entity-recognition", *([] if from_files else ["label-studio"]), "onnx"],
+        base_model=_base_model(base),
+        **scores,
     )
 
 
@@ -236,7 +232,7 @@ def _table(metrics: Metrics, score: Score, unit: str) -> Iterator[_Row]:
     precision, recall = (shown(figure if known else None) for figure in (metrics.precision, metrics.recall))
     yield _Row("all", precision, recall, shown(score.f1), _range(score.interval, unit), metrics.support)
     for label, row in label_scores(metrics.to_dict()).items():
-        yield _label_row(_code(label).replace("|", "\\|"), row, unit)
+        yield _label_row(_cell(label), row, unit)
 
 
 def _label_row(name: str, row: LabelScore, unit: str) -> _Row:
@@ -281,3 +277,8 @@ def _code(text: str) -> str:
     line = " ".join(text.split())
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}"
+
+
+def _cell(text: str) -> str:
+    """The same in a cell of a table, where ``|`` would end the cell."""
+    return _code(text).replace("|", "\\|")
