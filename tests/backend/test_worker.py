@@ -23,7 +23,7 @@ from backend.registry import Registry
 from backend.service import open_service
 from backend.settings import Settings
 from backend.store import Store
-from backend.store.models import Review, Run, Version
+from backend.store.models import Review, Run, RunState, Version
 from backend.worker import Worker
 from tests.backend.conftest import ROOT
 from tests.backend.fakes import LABEL_CONFIG, UID, FakeLabelStudio, FakeQueue, settle
@@ -346,18 +346,24 @@ def test_nothing_is_reviewed_where_that_is_switched_off(
     assert store.reviews.get(UID) is None
 
 
-def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.projects.save(OTHER)
+def record_processes(store: Store, monkeypatch: pytest.MonkeyPatch, *, run_ends: RunState) -> list[str]:
+    """In place of processes: runs end in this state, reviews finish; the list says which of both came when."""
     seen: list[str] = []
 
     def run_process(self: object, id: str, **_: object) -> None:
         seen.append("run" if id in {run.id for run in store.runs.latest()} else "review")
         if seen[-1] == "run":
-            store.runs.end(id, "finished")
+            store.runs.end(id, run_ends)
         else:
             store.reviews.finish(id, [], tasks=60, revision=0)
 
     monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
+    return seen
+
+
+def test_runs_come_before_reviews(reviewing: Worker, loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.projects.save(OTHER)
+    seen = record_processes(store, monkeypatch, run_ends="finished")
     for uid in (UID, OTHER):
         loop.train(uid, reason="button")
     reviewing.train_queued_runs()
@@ -371,16 +377,7 @@ def test_overdue_reviews_and_automatic_runs_take_turns(
     monkeypatch.setattr(loop, "train_if_due", lambda uid: None)
     store.projects.save(OTHER)
     finish_run(loop, OTHER)
-    seen: list[str] = []
-
-    def run_process(self: object, id: str, **_: object) -> None:
-        seen.append("run" if id in {run.id for run in store.runs.latest()} else "review")
-        if seen[-1] == "run":
-            store.runs.end(id, "failed")
-        else:
-            store.reviews.finish(id, [], tasks=60, revision=0)
-
-    monkeypatch.setattr("backend.worker.RunProcesses.run", run_process)
+    seen = record_processes(store, monkeypatch, run_ends="failed")
     for uid in (UID, OTHER):
         loop.train(uid, reason="3 changed tasks", automatic=True)
     reviewing.train_queued_runs()
